@@ -1,0 +1,56 @@
+//! RFC 9420 encodings: `tls_codec` with two rules of ours at the door. A decoded value must
+//! use up its bytes, and nothing longer than [`MAX_ENCODED`] is looked at.
+
+use tls_codec::{DeserializeBytes, Serialize};
+
+/// The longest object that is encoded or decoded, in bytes: what a variable-size vector can
+/// carry (RFC 9420 §2.1.2).
+pub const MAX_ENCODED: usize = (1 << 30) - 1;
+
+/// Why bytes could not be decoded, or a value not encoded.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CodecError {
+    /// The bytes are not an encoding of this type.
+    #[error("not an encoding of {what}: {reason}")]
+    Malformed {
+        /// The type that was expected.
+        what: &'static str,
+        /// What the codec found.
+        reason: tls_codec::Error,
+    },
+    /// Bytes are left over after the value.
+    #[error("{left} bytes are left over after {what}")]
+    Trailing {
+        /// The type that was decoded.
+        what: &'static str,
+        /// How many bytes follow it.
+        left: usize,
+    },
+    /// The object is longer than any RFC 9420 encoding.
+    #[error("{length} bytes are more than the {MAX_ENCODED} that an encoding may have")]
+    TooLong {
+        /// Its length in bytes.
+        length: usize,
+    },
+}
+
+/// Decodes exactly one value from all of `bytes`.
+pub fn decode<T: DeserializeBytes>(what: &'static str, bytes: &[u8]) -> Result<T, CodecError> {
+    if bytes.len() > MAX_ENCODED {
+        return Err(CodecError::TooLong { length: bytes.len() });
+    }
+    let (value, rest) =
+        T::tls_deserialize_bytes(bytes).map_err(|reason| CodecError::Malformed { what, reason })?;
+    if rest.is_empty() { Ok(value) } else { Err(CodecError::Trailing { what, left: rest.len() }) }
+}
+
+/// Encodes a value.
+pub fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, CodecError> {
+    let length = value.tls_serialized_len();
+    if length > MAX_ENCODED {
+        return Err(CodecError::TooLong { length });
+    }
+    value
+        .tls_serialize_detached()
+        .map_err(|reason| CodecError::Malformed { what: "an encodable value", reason })
+}

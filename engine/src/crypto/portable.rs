@@ -1,0 +1,130 @@
+//! A second, independent provider of cipher suite 1, with the curves of the dalek crates: to
+//! check the first against, and to run where aws-lc does not build. It gives the same bytes.
+
+use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
+use x25519_dalek::{PublicKey, StaticSecret};
+use zeroize::Zeroizing;
+
+use super::suite1::{Curves, KEY, SIGNATURE};
+
+/// MLS_128_DHKEMX25519_AES128GCM_SHA256_Ed25519, in Rust alone.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PortableProvider;
+
+impl PortableProvider {
+    /// The provider; it has no state.
+    pub const fn new() -> Self {
+        Self
+    }
+}
+
+impl Curves for PortableProvider {
+    type Private = StaticSecret;
+
+    fn private(bytes: &[u8; KEY]) -> Option<StaticSecret> {
+        Some(StaticSecret::from(*bytes))
+    }
+
+    fn public_of(private: &StaticSecret) -> Option<[u8; KEY]> {
+        Some(PublicKey::from(private).to_bytes())
+    }
+
+    fn agree(private: &StaticSecret, public: &[u8; KEY]) -> Option<Zeroizing<[u8; KEY]>> {
+        let secret = private.diffie_hellman(&PublicKey::from(*public));
+        secret.was_contributory().then(|| Zeroizing::new(secret.to_bytes()))
+    }
+
+    fn signature_public_of(seed: &[u8; KEY]) -> [u8; KEY] {
+        SigningKey::from_bytes(seed).verifying_key().to_bytes()
+    }
+
+    fn sign(seed: &[u8; KEY], content: &[u8]) -> Option<[u8; SIGNATURE]> {
+        Some(SigningKey::from_bytes(seed).sign(content).to_bytes())
+    }
+
+    fn verify(key: &[u8; KEY], content: &[u8], signature: &[u8; SIGNATURE]) -> bool {
+        VerifyingKey::from_bytes(key)
+            .and_then(|key| key.verify_strict(content, &Signature::from_bytes(signature)))
+            .is_ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::super::{Provider, RealProvider, SignedItem};
+    use super::*;
+
+    const REAL: RealProvider = RealProvider::new();
+    const PORTABLE: PortableProvider = PortableProvider::new();
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(200))]
+
+        #[test]
+        fn both_providers_give_the_same_hpke_bytes(
+            ikm: [u8; 32],
+            seed: [u8; 32],
+            info in vec(any::<u8>(), 0..200),
+            plaintext in vec(any::<u8>(), 0..200),
+        ) {
+            let pair = REAL.derive_key_pair(&ikm).unwrap();
+            prop_assert_eq!(&PORTABLE.derive_key_pair(&ikm).unwrap(), &pair);
+            prop_assert_eq!(PORTABLE.key_pair(&seed), REAL.key_pair(&seed));
+            let sealed = REAL.hpke_seal(&pair.public, &info, &plaintext, &seed).unwrap();
+            let theirs = PORTABLE.hpke_seal(&pair.public, &info, &plaintext, &seed).unwrap();
+            prop_assert_eq!(&theirs, &sealed);
+            for provider in [&REAL as &dyn Provider, &PORTABLE] {
+                let opened = provider.hpke_open(&pair, &info, &sealed).unwrap();
+                prop_assert_eq!(opened.as_slice(), &plaintext);
+            }
+        }
+
+        #[test]
+        fn both_providers_give_the_same_signatures(
+            seed: [u8; 32],
+            content in vec(any::<u8>(), 0..400),
+        ) {
+            let pair = REAL.signature_key_pair(&seed);
+            prop_assert_eq!(&PORTABLE.signature_key_pair(&seed), &pair);
+            let signature = REAL.sign(&pair.private, &content).unwrap();
+            prop_assert_eq!(&PORTABLE.sign(&pair.private, &content).unwrap(), &signature);
+            let item = SignedItem { key: &pair.public, content: &content, signature: &signature };
+            prop_assert_eq!(REAL.verify(item), Ok(()));
+            prop_assert_eq!(PORTABLE.verify(item), Ok(()));
+        }
+
+        /// Any 32 bytes as a key and any 64 as a signature: both refuse, in the same words.
+        #[test]
+        fn both_providers_refuse_alike(
+            key: [u8; 32],
+            noise in vec(any::<u8>(), 64),
+            cut in 0..64_usize,
+        ) {
+            let (key, noise) = (key.to_vec().into(), noise.into());
+            let item = SignedItem { key: &key, content: b"", signature: &noise };
+            prop_assert!(REAL.verify(item).is_err());
+            prop_assert_eq!(PORTABLE.verify(item), REAL.verify(item));
+            let (key, noise) = (key.as_slice()[..cut / 2].into(), noise.as_slice()[..cut].into());
+            let item = SignedItem { key: &key, content: b"", signature: &noise };
+            prop_assert!(REAL.verify(item).is_err());
+            prop_assert_eq!(PORTABLE.verify(item), REAL.verify(item));
+        }
+    }
+
+    #[test]
+    fn small_orders_are_refused_here_too() {
+        let neutral: Vec<u8> = [&[1][..], &[0; 31]].concat();
+        for point in [vec![0; 32], neutral.clone()] {
+            let sealed = PORTABLE.hpke_seal(&point.clone().into(), b"", b"", &[1; 32]);
+            assert!(sealed.is_err());
+            assert_eq!(sealed, REAL.hpke_seal(&point.into(), b"", b"", &[1; 32]));
+        }
+        let forged = [&[0x58][..], &[0x66; 31], &neutral].concat().into();
+        let key = neutral.into();
+        let item = SignedItem { key: &key, content: b"anything", signature: &forged };
+        assert!(PORTABLE.verify(item).is_err());
+    }
+}

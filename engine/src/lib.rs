@@ -1,0 +1,26 @@
+//! Group key agreement on trees, for measuring it.
+//!
+//! A group is followed in three steps. A member makes a commit with [`group::Member::commit`].
+//! Everybody else checks it in public, [`group::PublicGroup::apply`], which needs no secret and
+//! gives a [`group::Transition`]; and then in private, [`group::Member::follow`]. All work goes
+//! through a [`crypto::Crypto`], which counts it.
+//!
+//! The crate is pure: no clock, no files, no randomness but what the caller gives it.
+//!
+//! | room | what it owns |
+//! |---|---|
+//! | [`codec`] | encodings (RFC 9420 §2.1) |
+//! | [`crypto`] | cipher suites, labelled operations, the ledger (§5.1) |
+//! | [`tree`] | the one persistent tree, its shapes and aggregates (§4, §7.7) |
+//! | [`treesync`] | leaf nodes, proposals, tree hash, parent hash, validation (§7, §10, §12.1) |
+//! | [`treekem`] | path secrets, update paths, key schedule, Welcome (§7.4–§7.6, §8) |
+//! | [`treedem`] | framing (§6) |
+//! | [`group`] | the group state machine over these (§11, §12) |
+
+pub mod codec;
+pub mod crypto;
+pub mod group;
+pub mod tree;
+pub mod treedem;
+pub mod treekem;
+pub mod treesync;

@@ -1,0 +1,287 @@
+//! The one tree: persistent, structurally shared, with cached aggregates (RFC 9420 §4, §7.7,
+//! Appendix D).
+//!
+//! A [`Tree`] is one pointer. Changing it copies the path from the root to the changed leaf and
+//! shares everything else with the tree it came from, so an old epoch's nodes live exactly as
+//! long as somebody still holds that epoch. Every operation is one walk along one path; walks
+//! that only read go through [`Subtree`].
+
+mod index;
+mod node;
+mod shape;
+mod subtree;
+
+use std::sync::Arc;
+
+pub use index::{LeafIndex, NodeIndex};
+pub use node::{Aggregates, Node};
+pub use shape::{Perfect, Shape, Widths};
+pub use subtree::{Located, PathStep, Place, Resolved, Subtree};
+
+use node::Kind;
+
+/// What a tree holds at its leaves and parents.
+pub trait TreeData: Sized + 'static {
+    /// A member's leaf.
+    type Leaf;
+    /// A keyed parent.
+    type Parent;
+    /// What is cached at each node beside the aggregates, for example its tree hash.
+    type Cache;
+
+    /// The unmerged leaves of a keyed parent, ascending.
+    fn unmerged(parent: &Self::Parent) -> &[LeafIndex];
+}
+
+/// A leaf index lies outside the tree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{leaf} is outside a tree of {width} leaves")]
+pub struct OutsideTree {
+    /// The leaf asked for.
+    pub leaf: LeafIndex,
+    /// The leaves there are.
+    pub width: u32,
+}
+
+/// A persistent tree. Cloning it copies one pointer.
+pub struct Tree<D: TreeData, S: Shape = Perfect> {
+    root: Arc<Node<D>>,
+    shape: S,
+}
+
+impl<D: TreeData, S: Shape> Clone for Tree<D, S> {
+    fn clone(&self) -> Self {
+        Self { root: self.root.clone(), shape: self.shape.clone() }
+    }
+}
+
+impl<D: TreeData, S: Shape> std::fmt::Debug for Tree<D, S> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Tree").field(self.aggregates()).finish()
+    }
+}
+
+/// The change of one path: what to do at the leaf, and at each parent from the leaf upwards.
+struct PathEdit<'e, D: TreeData> {
+    leaf: &'e mut dyn FnMut(Option<Arc<D::Leaf>>) -> Option<Arc<D::Leaf>>,
+    parent: &'e mut dyn FnMut(&mut Option<Arc<D::Parent>>),
+}
+
+impl<D: TreeData, S: Shape> Tree<D, S> {
+    /// A tree of one leaf, blank.
+    pub fn new(shape: S) -> Self {
+        Self { root: Arc::new(Node::blank(&shape, 1)), shape }
+    }
+
+    /// What the whole tree's aggregates are.
+    pub fn aggregates(&self) -> &Aggregates {
+        self.root.aggregates()
+    }
+
+    /// Leaves, blank ones included.
+    pub fn width(&self) -> u32 {
+        self.aggregates().width
+    }
+
+    /// Leaves that are not blank.
+    pub fn members(&self) -> u32 {
+        self.aggregates().members
+    }
+
+    /// The whole tree as a subtree, for reading.
+    pub fn root(&self) -> Subtree<'_, D> {
+        Subtree::new(&self.root, 0)
+    }
+
+    /// The leaf at `index`; `None` if it is blank or outside.
+    pub fn leaf(&self, index: LeafIndex) -> Option<&Arc<D::Leaf>> {
+        self.root().leaf(index)
+    }
+
+    /// The leftmost blank leaf, if the tree has room.
+    pub fn leftmost_blank(&self) -> Option<LeafIndex> {
+        self.root().leftmost_blank()
+    }
+
+    /// The ancestors of a leaf, from the lowest to the root, each with its copath children.
+    pub fn direct_path(&self, leaf: LeafIndex) -> Result<Vec<PathStep<'_, D>>, OutsideTree> {
+        self.inside(leaf)?;
+        Ok(self.root().direct_path(leaf))
+    }
+
+    /// The direct path without the nodes whose copath children all have an empty resolution
+    /// (RFC 9420 §4.1.2).
+    pub fn filtered_direct_path(
+        &self,
+        leaf: LeafIndex,
+    ) -> Result<Vec<PathStep<'_, D>>, OutsideTree> {
+        let mut path = self.direct_path(leaf)?;
+        path.retain(|step| !step.is_filtered_out());
+        Ok(path)
+    }
+
+    /// Sets a leaf and lists it as unmerged at each keyed ancestor; `unmerge` makes the
+    /// ancestor that has it in its list.
+    pub fn add(
+        &mut self,
+        index: LeafIndex,
+        leaf: Arc<D::Leaf>,
+        unmerge: impl Fn(&D::Parent) -> D::Parent,
+    ) -> Result<(), OutsideTree> {
+        self.edit(index, &mut |_| Some(leaf.clone()), &mut |value| {
+            if let Some(parent) = value {
+                *value = Some(Arc::new(unmerge(parent)));
+            }
+        })
+    }
+
+    /// Replaces a leaf and blanks its direct path (an Update proposal).
+    pub fn replace(&mut self, index: LeafIndex, leaf: Arc<D::Leaf>) -> Result<(), OutsideTree> {
+        self.edit(index, &mut |_| Some(leaf.clone()), &mut |value| *value = None)
+    }
+
+    /// Blanks a leaf and its direct path (a Remove proposal, before truncation).
+    pub fn blank(&mut self, index: LeafIndex) -> Result<(), OutsideTree> {
+        self.edit(index, &mut |_| None, &mut |value| *value = None)
+    }
+
+    /// Sets a leaf and its direct path, from the lowest parent to the root.
+    pub fn set_path(
+        &mut self,
+        index: LeafIndex,
+        leaf: Arc<D::Leaf>,
+        path: Vec<Option<Arc<D::Parent>>>,
+    ) -> Result<(), OutsideTree> {
+        let mut path = path.into_iter();
+        self.edit(index, &mut |_| Some(leaf.clone()), &mut |value| {
+            *value = path.next().flatten();
+        })
+    }
+
+    /// Rewrites the parents above a leaf, from the lowest to the root, and keeps the leaf.
+    pub fn edit_parents(
+        &mut self,
+        index: LeafIndex,
+        mut parent: impl FnMut(&mut Option<Arc<D::Parent>>),
+    ) -> Result<(), OutsideTree> {
+        self.edit(index, &mut |leaf| leaf, &mut parent)
+    }
+
+    /// Grows to the next larger tree.
+    pub fn extend(&mut self) {
+        self.root = self.shape.extend(self.root.clone());
+    }
+
+    /// Shrinks as far as the shape allows without losing a member.
+    pub fn truncate(&mut self) {
+        self.root = self.shape.truncate(self.root.clone());
+    }
+
+    fn inside(&self, leaf: LeafIndex) -> Result<(), OutsideTree> {
+        let width = self.width();
+        if leaf.0 < width { Ok(()) } else { Err(OutsideTree { leaf, width }) }
+    }
+
+    fn edit(
+        &mut self,
+        index: LeafIndex,
+        leaf: &mut dyn FnMut(Option<Arc<D::Leaf>>) -> Option<Arc<D::Leaf>>,
+        parent: &mut dyn FnMut(&mut Option<Arc<D::Parent>>),
+    ) -> Result<(), OutsideTree> {
+        self.inside(index)?;
+        let mut edit = PathEdit { leaf, parent };
+        walk(&mut self.root, &self.shape, index.0, &mut edit);
+        Ok(())
+    }
+}
+
+/// The one walk that changes anything: down to the leaf, then the parents on the way up.
+fn walk<D: TreeData, S: Shape>(
+    link: &mut Arc<Node<D>>,
+    shape: &S,
+    mut offset: u32,
+    edit: &mut PathEdit<'_, D>,
+) {
+    let node = Arc::make_mut(link);
+    if node.aggregates().width == 1 {
+        let leaf = match &node.kind {
+            Kind::Leaf(leaf) => Some(leaf.clone()),
+            _ => None,
+        };
+        *node = (edit.leaf)(leaf).map_or_else(|| Node::blank(shape, 1), Node::leaf);
+        return;
+    }
+    node.open(shape);
+    if let Kind::Parent { value, children } = &mut node.kind {
+        for child in children {
+            let width = child.aggregates().width;
+            if offset < width {
+                walk(child, shape, offset, edit);
+                break;
+            }
+            offset -= width;
+        }
+        (edit.parent)(value);
+    }
+    node.refresh(shape);
+}
+
+/// A leaf or a parent, as a flat list of nodes gives it.
+#[derive(Clone, Debug)]
+pub enum NodeValue<L, P> {
+    /// A member's leaf.
+    Leaf(Arc<L>),
+    /// A keyed parent.
+    Parent(Arc<P>),
+}
+
+/// Why a flat list of nodes is not a tree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotATree {
+    /// There are no nodes.
+    #[error("a tree has at least one node")]
+    Empty,
+    /// A leaf stands at a parent's place, or a parent at a leaf's.
+    #[error("node {0} is of the wrong kind for its place")]
+    WrongKind(u32),
+}
+
+impl<D: TreeData> Tree<D, Perfect> {
+    /// Builds the tree whose in-order traversal starts with `nodes`; what is missing at the
+    /// right is blank (RFC 9420 §12.4.3.3).
+    pub fn from_nodes(nodes: &[Option<NodeValue<D::Leaf, D::Parent>>]) -> Result<Self, NotATree> {
+        if nodes.is_empty() {
+            return Err(NotATree::Empty);
+        }
+        let width = (nodes.len() as u32 / 2 + 1).next_power_of_two();
+        Ok(Self { root: Arc::new(build::<D>(nodes, 0, width)?), shape: Perfect })
+    }
+}
+
+fn build<D: TreeData>(
+    nodes: &[Option<NodeValue<D::Leaf, D::Parent>>],
+    first: u32,
+    width: u32,
+) -> Result<Node<D>, NotATree> {
+    let at = |index: u32| nodes.get(index as usize).and_then(Option::as_ref);
+    let middle = first + width - 1;
+    if first as usize >= nodes.len() {
+        return Ok(Node::blank(&Perfect, width));
+    }
+    if width == 1 {
+        return match at(first) {
+            None => Ok(Node::blank(&Perfect, 1)),
+            Some(NodeValue::Leaf(leaf)) => Ok(Node::leaf(leaf.clone())),
+            Some(NodeValue::Parent(_)) => Err(NotATree::WrongKind(first)),
+        };
+    }
+    let value = match at(middle) {
+        None => None,
+        Some(NodeValue::Parent(parent)) => Some(parent.clone()),
+        Some(NodeValue::Leaf(_)) => return Err(NotATree::WrongKind(middle)),
+    };
+    let left = build(nodes, first, width / 2)?;
+    let right = build(nodes, middle + 1, width / 2)?;
+    let node = Node::parent(value, [left, right].map(Arc::new).into_iter().collect());
+    Ok(if node.is_empty() { Node::blank(&Perfect, width) } else { node })
+}

@@ -1,0 +1,163 @@
+//! A node of the persistent tree and the aggregates it caches over its subtree.
+
+use std::sync::{Arc, OnceLock};
+
+use smallvec::SmallVec;
+
+use super::TreeData;
+use super::shape::Shape;
+
+/// The children of a parent, from the left.
+pub(super) type Children<D> = SmallVec<[Arc<Node<D>>; 2]>;
+
+/// What every node knows about its subtree. Each is recomputed from the children when a path
+/// is copied, so reading one at the root costs nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Aggregates {
+    /// Leaves, blank ones included.
+    pub width: u32,
+    /// Leaves that are not blank.
+    pub members: u32,
+    /// Parents that are blank.
+    pub blank_parents: u32,
+    /// Parents that hold a key.
+    pub keyed_parents: u32,
+    /// `|res(v)|`: the keys a secret must be encrypted to in order to reach all members.
+    pub resolution: u32,
+    /// Entries in all unmerged lists.
+    pub unmerged: u64,
+    /// Levels below this node.
+    pub height: u8,
+    /// Σ over the members below of the ciphertexts their path update spends below this node:
+    /// `S(v) = Σ S(child) + Σ over ordered pairs of children m(a)·r(b)`.
+    pub path_cost: u64,
+}
+
+/// A subtree: wholly blank, one member's leaf, or a parent with its children.
+pub struct Node<D: TreeData> {
+    aggregates: Aggregates,
+    pub(super) cache: OnceLock<D::Cache>,
+    pub(super) kind: Kind<D>,
+}
+
+pub(super) enum Kind<D: TreeData> {
+    /// Nothing below: no member and no key. Kept closed, so an empty half costs one node.
+    Blank,
+    Leaf(Arc<D::Leaf>),
+    Parent {
+        value: Option<Arc<D::Parent>>,
+        children: Children<D>,
+    },
+}
+
+impl<D: TreeData> Clone for Node<D> {
+    /// The copy starts without a cache: it is made in order to be changed.
+    fn clone(&self) -> Self {
+        Self {
+            aggregates: self.aggregates,
+            cache: OnceLock::new(),
+            kind: match &self.kind {
+                Kind::Blank => Kind::Blank,
+                Kind::Leaf(leaf) => Kind::Leaf(leaf.clone()),
+                Kind::Parent { value, children } => {
+                    Kind::Parent { value: value.clone(), children: children.clone() }
+                }
+            },
+        }
+    }
+}
+
+impl<D: TreeData> Node<D> {
+    pub(super) fn blank<S: Shape>(shape: &S, width: u32) -> Self {
+        let aggregates = Aggregates {
+            width,
+            blank_parents: shape.parents_in_blank(width),
+            height: shape.height_of_blank(width),
+            ..Aggregates::default()
+        };
+        Self { aggregates, cache: OnceLock::new(), kind: Kind::Blank }
+    }
+
+    pub(super) fn leaf(leaf: Arc<D::Leaf>) -> Self {
+        let aggregates =
+            Aggregates { width: 1, members: 1, resolution: 1, ..Aggregates::default() };
+        Self { aggregates, cache: OnceLock::new(), kind: Kind::Leaf(leaf) }
+    }
+
+    pub(super) fn parent(value: Option<Arc<D::Parent>>, children: Children<D>) -> Self {
+        let aggregates = combine::<D>(value.as_deref(), &children);
+        Self { aggregates, cache: OnceLock::new(), kind: Kind::Parent { value, children } }
+    }
+
+    pub(super) fn aggregates(&self) -> &Aggregates {
+        &self.aggregates
+    }
+
+    pub(super) fn children(&self) -> &[Arc<Self>] {
+        match &self.kind {
+            Kind::Parent { children, .. } => children,
+            _ => &[],
+        }
+    }
+
+    /// Whether nothing at all is below this node.
+    pub(super) fn is_empty(&self) -> bool {
+        self.aggregates.members == 0 && self.aggregates.keyed_parents == 0
+    }
+
+    /// Brings the aggregates up to date after a child or the value changed, closes a subtree
+    /// that has become empty, and forgets the cache.
+    pub(super) fn refresh<S: Shape>(&mut self, shape: &S) {
+        self.cache = OnceLock::new();
+        if let Kind::Parent { value, children } = &self.kind {
+            self.aggregates = combine::<D>(value.as_deref(), children);
+            if self.is_empty() {
+                *self = Self::blank(shape, self.aggregates.width);
+            }
+        }
+    }
+
+    /// Opens an all-blank subtree by one level.
+    pub(super) fn open<S: Shape>(&mut self, shape: &S) {
+        if matches!(self.kind, Kind::Blank) && self.aggregates.width > 1 {
+            let children = shape
+                .children_of_blank(self.aggregates.width)
+                .into_iter()
+                .map(|width| Arc::new(Self::blank(shape, width)))
+                .collect();
+            self.kind = Kind::Parent { value: None, children };
+        }
+    }
+}
+
+fn combine<D: TreeData>(value: Option<&D::Parent>, children: &[Arc<Node<D>>]) -> Aggregates {
+    let mut sum = Aggregates::default();
+    let mut height = 0;
+    for child in children {
+        let child = child.aggregates();
+        sum.width += child.width;
+        sum.members += child.members;
+        sum.blank_parents += child.blank_parents;
+        sum.keyed_parents += child.keyed_parents;
+        sum.resolution += child.resolution;
+        sum.unmerged += child.unmerged;
+        sum.path_cost += child.path_cost;
+        height = height.max(child.height);
+    }
+    sum.height = height + 1;
+    // A member spends one ciphertext on each key that its siblings' subtrees resolve to.
+    for child in children {
+        let child = child.aggregates();
+        sum.path_cost += u64::from(child.members) * u64::from(sum.resolution - child.resolution);
+    }
+    match value {
+        None => sum.blank_parents += 1,
+        Some(value) => {
+            let unmerged = D::unmerged(value).len() as u32;
+            sum.keyed_parents += 1;
+            sum.resolution = 1 + unmerged;
+            sum.unmerged += u64::from(unmerged);
+        }
+    }
+    sum
+}

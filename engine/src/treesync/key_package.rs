@@ -1,0 +1,102 @@
+//! Key packages: what a client publishes so that it can be added while offline (RFC 9420 §10).
+
+use tls_codec::{Size, TlsDeserializeBytes, TlsSerialize, TlsSize};
+
+use super::leaf_node::{
+    Capabilities, Credential, Extension, LeafNode, LeafNodeError, LeafNodeSource, Lifetime,
+    ProtocolVersion,
+};
+use crate::codec::{CodecError, encode};
+use crate::crypto::{
+    CipherSuite, Crypto, Digest, HpkeKeyPair, HpkePublicKey, Labelled, Secret, Seed, Signature,
+    SignatureKeyPair,
+};
+use crate::tree::LeafIndex;
+
+/// `KeyPackage`.
+#[derive(Clone, Debug, PartialEq, Eq, TlsSize, TlsSerialize, TlsDeserializeBytes)]
+pub struct KeyPackage {
+    /// The protocol version.
+    pub version: ProtocolVersion,
+    /// The suite it is for.
+    pub cipher_suite: CipherSuite,
+    /// The key that a Welcome is encrypted to.
+    pub init_key: HpkePublicKey,
+    /// The leaf that will stand in the tree.
+    pub leaf_node: LeafNode,
+    /// Extensions of the package.
+    pub extensions: Vec<Extension>,
+    /// `SignWithLabel(., "KeyPackageTBS", KeyPackageTBS)`.
+    pub signature: Signature,
+}
+
+/// The private halves of a key package, kept by its owner until it joins.
+#[derive(Clone, Debug)]
+pub struct KeyPackageSecrets {
+    /// Opens the Welcome; erased after joining.
+    pub init: HpkeKeyPair,
+    /// The leaf's key.
+    pub encryption: HpkeKeyPair,
+}
+
+impl KeyPackage {
+    const LABEL: &'static str = "KeyPackageTBS";
+
+    /// Makes and signs a package; its keys derive from `seed`.
+    pub fn generate(
+        crypto: &Crypto<'_>,
+        signer: &SignatureKeyPair,
+        credential: Credential,
+        lifetime: Lifetime,
+        seed: Seed,
+    ) -> Result<(Self, KeyPackageSecrets), LeafNodeError> {
+        let seed = Secret::from(seed.as_slice());
+        let secrets = KeyPackageSecrets {
+            init: crypto.derive_key_pair(&crypto.derive_secret(&seed, "init"))?,
+            encryption: crypto.derive_key_pair(&crypto.derive_secret(&seed, "leaf"))?,
+        };
+        let mut leaf_node = LeafNode {
+            encryption_key: secrets.encryption.public.clone(),
+            signature_key: signer.public.clone(),
+            credential,
+            capabilities: Capabilities::basic(crypto.cipher_suite()),
+            leaf_node_source: LeafNodeSource::KeyPackage(lifetime),
+            extensions: vec![],
+            signature: vec![].into(),
+        };
+        leaf_node.sign(crypto, &signer.private, &[], LeafIndex(0))?;
+        let mut package = Self {
+            version: ProtocolVersion::MLS10,
+            cipher_suite: crypto.cipher_suite(),
+            init_key: secrets.init.public.clone(),
+            leaf_node,
+            extensions: vec![],
+            signature: vec![].into(),
+        };
+        package.signature =
+            crypto.sign_with_label(&signer.private, Self::LABEL, &package.tbs()?)?;
+        Ok((package, secrets))
+    }
+
+    /// `KeyPackageTBS`: every field but the signature.
+    fn tbs(&self) -> Result<Vec<u8>, CodecError> {
+        let mut tbs = encode(self)?;
+        tbs.truncate(tbs.len() - self.signature.tls_serialized_len());
+        Ok(tbs)
+    }
+
+    /// The package's own signature (not its leaf's), to be verified with others.
+    pub fn signed(&self) -> Result<Labelled<'_>, CodecError> {
+        Ok(Labelled {
+            key: &self.leaf_node.signature_key,
+            label: Self::LABEL,
+            content: self.tbs()?,
+            signature: &self.signature,
+        })
+    }
+
+    /// `MakeKeyPackageRef` (RFC 9420 §5.2).
+    pub fn reference(&self, crypto: &Crypto<'_>) -> Result<Digest, CodecError> {
+        Ok(crypto.ref_hash("MLS 1.0 KeyPackage Reference", &encode(self)?))
+    }
+}

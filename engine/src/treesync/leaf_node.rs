@@ -1,0 +1,282 @@
+//! Leaf nodes and what they are made of (RFC 9420 §5.3, §7.2).
+
+use tls_codec::{TlsDeserializeBytes, TlsSerialize, TlsSize, VLBytes};
+
+use crate::codec::{CodecError, encode};
+use crate::crypto::{
+    CipherSuite, Crypto, CryptoError, Digest, HpkePublicKey, Labelled, Signature,
+    SignaturePrivateKey, SignaturePublicKey,
+};
+use crate::tree::LeafIndex;
+
+/// Declares a 16-bit code point that keeps unknown values, GREASE among them, intact.
+macro_rules! code_point {
+    ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $value:ident = $code:literal),+ $(,)? }) => {
+        $(#[$doc])*
+        #[derive(
+            Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, TlsSize, TlsSerialize,
+            TlsDeserializeBytes,
+        )]
+        pub struct $name(pub u16);
+
+        impl $name {
+            $($(#[$vdoc])* pub const $value: Self = Self($code);)+
+        }
+    };
+}
+
+code_point! {
+    /// `ProtocolVersion` (RFC 9420 §6).
+    ProtocolVersion {
+        /// MLS 1.0.
+        MLS10 = 1,
+    }
+}
+code_point! {
+    /// `ExtensionType` (RFC 9420 §17.3).
+    ExtensionType {
+        /// `application_id`.
+        APPLICATION_ID = 1,
+        /// `ratchet_tree`.
+        RATCHET_TREE = 2,
+        /// `required_capabilities`.
+        REQUIRED_CAPABILITIES = 3,
+        /// `external_pub`.
+        EXTERNAL_PUB = 4,
+        /// `external_senders`.
+        EXTERNAL_SENDERS = 5,
+    }
+}
+code_point! {
+    /// `ProposalType` (RFC 9420 §17.4).
+    ProposalType {
+        /// `add`.
+        ADD = 1,
+        /// `group_context_extensions`, the last of the default types.
+        GROUP_CONTEXT_EXTENSIONS = 7,
+    }
+}
+code_point! {
+    /// `CredentialType` (RFC 9420 §17.5).
+    CredentialType {
+        /// `basic`.
+        BASIC = 1,
+        /// `x509`.
+        X509 = 2,
+    }
+}
+
+impl ExtensionType {
+    /// Whether every client implements it and nobody lists it (RFC 9420 §7.2).
+    pub fn is_default(self) -> bool {
+        (Self::APPLICATION_ID..=Self::EXTERNAL_SENDERS).contains(&self)
+    }
+}
+
+impl ProposalType {
+    /// Whether every client implements it and nobody lists it (RFC 9420 §7.2).
+    pub fn is_default(self) -> bool {
+        (Self::ADD..=Self::GROUP_CONTEXT_EXTENSIONS).contains(&self)
+    }
+}
+
+/// An extension, its data opaque.
+#[derive(Clone, Debug, PartialEq, Eq, TlsSize, TlsSerialize, TlsDeserializeBytes)]
+pub struct Extension {
+    /// What it is.
+    pub extension_type: ExtensionType,
+    /// Its data.
+    pub extension_data: VLBytes,
+}
+
+/// A credential (RFC 9420 §5.3).
+#[derive(Clone, Debug, PartialEq, Eq, TlsSize, TlsSerialize, TlsDeserializeBytes)]
+#[repr(u16)]
+pub enum Credential {
+    /// A bare identity.
+    #[tls_codec(discriminant = 1)]
+    Basic(VLBytes),
+    /// A certificate chain, kept as it came.
+    #[tls_codec(discriminant = 2)]
+    X509(Vec<VLBytes>),
+}
+
+impl Credential {
+    /// Its type.
+    pub fn credential_type(&self) -> CredentialType {
+        match self {
+            Self::Basic(_) => CredentialType::BASIC,
+            Self::X509(_) => CredentialType::X509,
+        }
+    }
+}
+
+/// What a client supports (RFC 9420 §7.2).
+#[derive(Clone, Debug, PartialEq, Eq, TlsSize, TlsSerialize, TlsDeserializeBytes)]
+pub struct Capabilities {
+    /// Protocol versions.
+    pub versions: Vec<ProtocolVersion>,
+    /// Cipher suites.
+    pub cipher_suites: Vec<CipherSuite>,
+    /// Extension types that are not default.
+    pub extensions: Vec<ExtensionType>,
+    /// Proposal types that are not default.
+    pub proposals: Vec<ProposalType>,
+    /// Credential types.
+    pub credentials: Vec<CredentialType>,
+}
+
+impl Capabilities {
+    /// MLS 1.0, one suite, basic credentials.
+    pub fn basic(suite: CipherSuite) -> Self {
+        Self {
+            versions: vec![ProtocolVersion::MLS10],
+            cipher_suites: vec![suite],
+            extensions: vec![],
+            proposals: vec![],
+            credentials: vec![CredentialType::BASIC],
+        }
+    }
+
+    /// Whether this client supports an extension type.
+    pub fn supports_extension(&self, wanted: ExtensionType) -> bool {
+        wanted.is_default() || self.extensions.contains(&wanted)
+    }
+
+    /// Whether this client has everything a group requires.
+    pub fn satisfy(&self, required: &RequiredCapabilities) -> bool {
+        required.extension_types.iter().all(|&wanted| self.supports_extension(wanted))
+            && required
+                .proposal_types
+                .iter()
+                .all(|wanted| wanted.is_default() || self.proposals.contains(wanted))
+            && required.credential_types.iter().all(|wanted| self.credentials.contains(wanted))
+    }
+}
+
+/// The `required_capabilities` extension (RFC 9420 §11.1).
+#[derive(Clone, Debug, Default, PartialEq, Eq, TlsSize, TlsSerialize, TlsDeserializeBytes)]
+pub struct RequiredCapabilities {
+    /// Extension types that every member must support.
+    pub extension_types: Vec<ExtensionType>,
+    /// Proposal types that every member must support.
+    pub proposal_types: Vec<ProposalType>,
+    /// Credential types that every member must support.
+    pub credential_types: Vec<CredentialType>,
+}
+
+/// When a key package may be used, in seconds since the Unix epoch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, TlsSize, TlsSerialize, TlsDeserializeBytes)]
+pub struct Lifetime {
+    /// The first second.
+    pub not_before: u64,
+    /// The last second.
+    pub not_after: u64,
+}
+
+/// How a leaf node came to be (RFC 9420 §7.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, TlsSize, TlsSerialize, TlsDeserializeBytes)]
+#[repr(u8)]
+pub enum LeafNodeSource {
+    /// Published in a key package.
+    #[tls_codec(discriminant = 1)]
+    KeyPackage(Lifetime),
+    /// Sent in an Update proposal.
+    #[tls_codec(discriminant = 2)]
+    Update,
+    /// Sent in the path of a commit; carries the parent hash.
+    #[tls_codec(discriminant = 3)]
+    Commit(Digest),
+}
+
+/// `LeafNode`.
+#[derive(Clone, Debug, PartialEq, Eq, TlsSize, TlsSerialize, TlsDeserializeBytes)]
+pub struct LeafNode {
+    /// The key that path secrets are encrypted to when nothing higher is known.
+    pub encryption_key: HpkePublicKey,
+    /// The member's signature key.
+    pub signature_key: SignaturePublicKey,
+    /// Who it is.
+    pub credential: Credential,
+    /// What it supports.
+    pub capabilities: Capabilities,
+    /// How it came to be.
+    pub leaf_node_source: LeafNodeSource,
+    /// Leaf extensions.
+    pub extensions: Vec<Extension>,
+    /// `SignWithLabel(., "LeafNodeTBS", LeafNodeTBS)`.
+    pub signature: Signature,
+}
+
+/// Where a leaf of source `update` or `commit` stands; part of what it signs.
+#[derive(Clone, Copy, Debug)]
+struct LeafPosition<'a> {
+    group_id: &'a [u8],
+    leaf_index: LeafIndex,
+}
+
+impl LeafNode {
+    const LABEL: &'static str = "LeafNodeTBS";
+
+    /// `LeafNodeTBS`: every field but the signature, then the position where the source has one.
+    fn tbs(&self, position: LeafPosition<'_>) -> Result<Vec<u8>, CodecError> {
+        use tls_codec::{Serialize, Size};
+        let mut tbs = encode(self)?;
+        tbs.truncate(tbs.len() - self.signature.tls_serialized_len());
+        if !matches!(self.leaf_node_source, LeafNodeSource::KeyPackage(_)) {
+            let write = |tbs: &mut Vec<u8>| {
+                tls_codec::VLByteSlice(position.group_id).tls_serialize(tbs)?;
+                position.leaf_index.tls_serialize(tbs)
+            };
+            write(&mut tbs)
+                .map_err(|reason| CodecError::Malformed { what: "a leaf position", reason })?;
+        }
+        Ok(tbs)
+    }
+
+    /// Signs the leaf in its place.
+    pub fn sign(
+        &mut self,
+        crypto: &Crypto<'_>,
+        key: &SignaturePrivateKey,
+        group_id: &[u8],
+        leaf_index: LeafIndex,
+    ) -> Result<(), LeafNodeError> {
+        let tbs = self.tbs(LeafPosition { group_id, leaf_index })?;
+        self.signature = crypto.sign_with_label(key, Self::LABEL, &tbs)?;
+        Ok(())
+    }
+
+    /// The leaf's own signature, to be verified with others.
+    pub fn signed(
+        &self,
+        group_id: &[u8],
+        leaf_index: LeafIndex,
+    ) -> Result<Labelled<'_>, CodecError> {
+        Ok(Labelled {
+            key: &self.signature_key,
+            label: Self::LABEL,
+            content: self.tbs(LeafPosition { group_id, leaf_index })?,
+            signature: &self.signature,
+        })
+    }
+
+    /// The parent hash it carries, if a commit set it.
+    pub fn parent_hash(&self) -> Option<&Digest> {
+        match &self.leaf_node_source {
+            LeafNodeSource::Commit(parent_hash) => Some(parent_hash),
+            _ => None,
+        }
+    }
+}
+
+/// Why a leaf could not be signed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LeafNodeError {
+    /// It has no encoding.
+    #[error(transparent)]
+    Codec(#[from] CodecError),
+    /// The key did not sign.
+    #[error(transparent)]
+    Crypto(#[from] CryptoError),
+}

@@ -1,0 +1,30 @@
+//! The authenticated public tree: leaf nodes, key packages, proposals applied, tree hash,
+//! parent hash, and what makes a tree from outside believable (RFC 9420 §7, §10, §12.1).
+
+mod apply;
+mod key_package;
+mod leaf_node;
+mod parent_hash;
+mod proposal;
+mod ratchet_tree;
+mod roster;
+mod tree_hash;
+mod validate;
+
+pub(crate) use apply::leave_path;
+pub use apply::{
+    AppliedProposals, ProposalError, apply_add, apply_proposals, apply_remove, apply_update,
+};
+pub use key_package::{KeyPackage, KeyPackageSecrets};
+pub use leaf_node::{
+    Capabilities, Credential, CredentialType, Extension, ExtensionType, LeafNode, LeafNodeError,
+    LeafNodeSource, Lifetime, ProposalType, ProtocolVersion, RequiredCapabilities,
+};
+pub use parent_hash::{parent_hash, verify_parent_hashes};
+pub use proposal::{PreSharedKeyId, Proposal, ProposalOrRef, PskType, ReInit, ResumptionPskUsage};
+pub use ratchet_tree::{
+    DecodeTreeError, ParentNode, RatchetData, RatchetTree, decode_tree, encode_tree,
+};
+pub use roster::{LeafKeys, Roster, RosterChange, RosterDraft};
+pub use tree_hash::{subtree_hash, tree_hash};
+pub use validate::{ExpectedSource, LeafRules, TreeError, validate_tree};

@@ -1,0 +1,104 @@
+//! Tree hashes (RFC 9420 §7.8), cached at each node, and the original tree hash of a subtree
+//! that parent hashes speak of (§7.9).
+
+use tls_codec::{Serialize, TlsSerialize, TlsSize};
+
+use super::leaf_node::LeafNode;
+use super::ratchet_tree::{ParentNode, RatchetData, RatchetTree};
+use crate::crypto::{Crypto, Digest};
+use crate::tree::{LeafIndex, Place, Subtree};
+
+/// `TreeHashInput`, its node type as discriminant.
+#[derive(TlsSize, TlsSerialize)]
+#[repr(u8)]
+enum TreeHashInput<'t> {
+    #[tls_codec(discriminant = 1)]
+    Leaf(LeafIndex, Option<&'t LeafNode>),
+    #[tls_codec(discriminant = 2)]
+    Parent(Option<&'t ParentNode>, Digest, Digest),
+}
+
+impl TreeHashInput<'_> {
+    fn hash(&self, crypto: &Crypto<'_>) -> Digest {
+        let input = self.tls_serialize_detached().expect("a node is shorter than 2^30 bytes");
+        crypto.hash(&input)
+    }
+}
+
+/// The tree hash of a whole tree.
+pub fn tree_hash(crypto: &Crypto<'_>, tree: &RatchetTree) -> Digest {
+    subtree_hash(crypto, tree.root())
+}
+
+/// The tree hash of a subtree. Only nodes changed since the last call are hashed.
+pub fn subtree_hash(crypto: &Crypto<'_>, subtree: Subtree<'_, RatchetData>) -> Digest {
+    *subtree.cache().get_or_init(|| match subtree.place() {
+        Place::Blank => blank_hash(crypto, subtree.first_leaf(), subtree.aggregates().width),
+        Place::Leaf(leaf) => TreeHashInput::Leaf(subtree.first_leaf(), Some(leaf)).hash(crypto),
+        Place::Parent(parent) => {
+            let [left, right] = child_hashes(subtree, |child| subtree_hash(crypto, child));
+            TreeHashInput::Parent(parent.map(AsRef::as_ref), left, right).hash(crypto)
+        }
+    })
+}
+
+/// The hash of an all-blank subtree, which depends on where it stands.
+fn blank_hash(crypto: &Crypto<'_>, first: LeafIndex, width: u32) -> Digest {
+    if width == 1 {
+        return TreeHashInput::Leaf(first, None).hash(crypto);
+    }
+    let left = blank_hash(crypto, first, width / 2);
+    let right = blank_hash(crypto, LeafIndex(first.0 + width / 2), width / 2);
+    TreeHashInput::Parent(None, left, right).hash(crypto)
+}
+
+/// The tree hash of a subtree with the leaves of `left_out` blanked and struck from every
+/// unmerged list: what the subtree was when the parent above it was keyed. Nothing is
+/// recomputed outside the paths to those leaves.
+pub(super) fn original_hash(
+    crypto: &Crypto<'_>,
+    subtree: Subtree<'_, RatchetData>,
+    left_out: &[LeafIndex],
+) -> Digest {
+    let left_out = below(subtree, left_out);
+    if left_out.is_empty() {
+        return subtree_hash(crypto, subtree);
+    }
+    match subtree.place() {
+        Place::Blank => subtree_hash(crypto, subtree),
+        Place::Leaf(_) => TreeHashInput::Leaf(subtree.first_leaf(), None).hash(crypto),
+        Place::Parent(parent) => {
+            let [left, right] =
+                child_hashes(subtree, |child| original_hash(crypto, child, left_out));
+            let parent = parent.map(|parent| {
+                let mut parent = ParentNode::clone(parent);
+                parent.unmerged_leaves.retain(|leaf| left_out.binary_search(leaf).is_err());
+                parent
+            });
+            TreeHashInput::Parent(parent.as_ref(), left, right).hash(crypto)
+        }
+    }
+}
+
+/// The part of an ascending list of leaves that lies below a subtree.
+pub(super) fn below<'l>(
+    subtree: Subtree<'_, RatchetData>,
+    leaves: &'l [LeafIndex],
+) -> &'l [LeafIndex] {
+    let first = subtree.first_leaf();
+    let end = LeafIndex(first.0 + subtree.aggregates().width);
+    let from = leaves.partition_point(|leaf| *leaf < first);
+    let to = leaves.partition_point(|leaf| *leaf < end);
+    &leaves[from..to]
+}
+
+fn child_hashes<'t>(
+    subtree: Subtree<'t, RatchetData>,
+    mut hash: impl FnMut(Subtree<'t, RatchetData>) -> Digest,
+) -> [Digest; 2] {
+    let mut hashes = [Digest::EMPTY; 2];
+    for (slot, child) in hashes.iter_mut().zip(subtree.children()) {
+        *slot = hash(child);
+    }
+    hashes
+}

@@ -1,0 +1,188 @@
+//! What makes a leaf or a whole tree from outside believable (RFC 9420 §7.3, §12.4.3.1).
+
+use super::leaf_node::{
+    CredentialType, ExtensionType, LeafNode, LeafNodeSource, RequiredCapabilities,
+};
+use super::parent_hash::verify_parent_hashes;
+use super::ratchet_tree::{RatchetData, RatchetTree};
+use super::roster::Roster;
+use crate::codec::CodecError;
+use crate::crypto::{Crypto, CryptoError};
+use crate::tree::{LeafIndex, Place, Subtree};
+
+/// The rule that a leaf or tree breaks.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TreeError {
+    /// Two nodes hold the same encryption key.
+    #[error("an encryption key stands in the tree twice (RFC 9420 §7.3)")]
+    DuplicateEncryptionKey,
+    /// Two members sign with the same key.
+    #[error("two members have the same signature key (RFC 9420 §7.3)")]
+    DuplicateSignatureKey,
+    /// A credential type is used that some member does not support.
+    #[error("not every member supports credential type {} (RFC 9420 §7.3)", .0.0)]
+    CredentialNotSupportedByAll(CredentialType),
+    /// A leaf's own credential type is missing from its capabilities.
+    #[error("a leaf's capabilities leave out its own credential type {} (RFC 9420 §7.2)", .0.0)]
+    OwnCredential(CredentialType),
+    /// A leaf's extension is missing from its capabilities.
+    #[error("a leaf's capabilities leave out its extension type {} (RFC 9420 §7.3)", .0.0)]
+    OwnExtension(ExtensionType),
+    /// A leaf lacks what the group requires.
+    #[error("a leaf lacks a required capability (RFC 9420 §11.1)")]
+    RequiredCapability,
+    /// A leaf came to be in a way that its place does not allow.
+    #[error("a leaf node's source must be {expected} here (RFC 9420 §7.3)")]
+    Source {
+        /// The source expected.
+        expected: &'static str,
+    },
+    /// A key package is used outside its lifetime.
+    #[error("the lifetime {not_before}..={not_after} does not hold {now} (RFC 9420 §7.3)")]
+    Lifetime {
+        /// Its first second.
+        not_before: u64,
+        /// Its last second.
+        not_after: u64,
+        /// The second it was looked at.
+        now: u64,
+    },
+    /// A keyed parent is not vouched for by exactly one chain of parent hashes.
+    #[error(
+        "the parent over {width} leaves from {first} is not parent-hash valid (RFC 9420 §7.9.2)"
+    )]
+    ParentHash {
+        /// The leftmost leaf below it.
+        first: LeafIndex,
+        /// The leaves below it.
+        width: u32,
+    },
+    /// An unmerged list breaks a rule.
+    #[error("the unmerged leaves of a parent: {0} (RFC 9420 §12.4.3.1)")]
+    Unmerged(&'static str),
+    /// A signature or key is wrong.
+    #[error(transparent)]
+    Crypto(#[from] CryptoError),
+    /// Something has no encoding.
+    #[error(transparent)]
+    Codec(#[from] CodecError),
+}
+
+/// The source that a leaf node must have where it appears.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExpectedSource {
+    /// In a key package, looked at in this second since the Unix epoch, or at no time.
+    KeyPackage(Option<u64>),
+    /// In an Update proposal.
+    Update,
+    /// In the path of a commit.
+    Commit,
+    /// In a tree.
+    Any,
+}
+
+/// The rules of a group for a single leaf. Signatures are not among them, so that many can be
+/// verified together, and neither is what only the [`Roster`] knows.
+#[derive(Clone, Debug, Default)]
+pub struct LeafRules {
+    /// The group's `required_capabilities`.
+    pub required: RequiredCapabilities,
+}
+
+impl LeafRules {
+    /// Checks everything about a leaf that it shows by itself.
+    pub fn check(&self, leaf: &LeafNode, expected: ExpectedSource) -> Result<(), TreeError> {
+        check_source(leaf, expected)?;
+        let credential = leaf.credential.credential_type();
+        if !leaf.capabilities.credentials.contains(&credential) {
+            return Err(TreeError::OwnCredential(credential));
+        }
+        let supported = |kind| leaf.capabilities.supports_extension(kind);
+        let kinds = leaf.extensions.iter().map(|extension| extension.extension_type);
+        if let Some(kind) = kinds.into_iter().find(|kind| !supported(*kind)) {
+            return Err(TreeError::OwnExtension(kind));
+        }
+        if !leaf.capabilities.satisfy(&self.required) {
+            return Err(TreeError::RequiredCapability);
+        }
+        Ok(())
+    }
+}
+
+fn check_source(leaf: &LeafNode, expected: ExpectedSource) -> Result<(), TreeError> {
+    match (expected, &leaf.leaf_node_source) {
+        (ExpectedSource::Any, _)
+        | (ExpectedSource::Update, LeafNodeSource::Update)
+        | (ExpectedSource::Commit, LeafNodeSource::Commit(_))
+        | (ExpectedSource::KeyPackage(None), LeafNodeSource::KeyPackage(_)) => Ok(()),
+        (ExpectedSource::KeyPackage(Some(now)), LeafNodeSource::KeyPackage(lifetime)) => {
+            let (not_before, not_after) = (lifetime.not_before, lifetime.not_after);
+            if (not_before..=not_after).contains(&now) {
+                Ok(())
+            } else {
+                Err(TreeError::Lifetime { not_before, not_after, now })
+            }
+        }
+        (ExpectedSource::KeyPackage(_), _) => Err(TreeError::Source { expected: "key_package" }),
+        (ExpectedSource::Update, _) => Err(TreeError::Source { expected: "update" }),
+        (ExpectedSource::Commit, _) => Err(TreeError::Source { expected: "commit" }),
+    }
+}
+
+/// Validates a tree from outside, its tree hash apart: leaves and their signatures, parent
+/// hashes, unmerged lists, unique keys. Returns the roster that the checks have built.
+pub fn validate_tree(
+    crypto: &Crypto<'_>,
+    tree: &RatchetTree,
+    group_id: &[u8],
+    rules: &LeafRules,
+) -> Result<Roster, TreeError> {
+    let roster = Roster::of(tree)?;
+    verify_unmerged(tree.root())?;
+    verify_parent_hashes(crypto, tree)?;
+    let leaves = tree.root().leaves();
+    let mut signatures = Vec::with_capacity(leaves.len());
+    for (index, leaf) in leaves {
+        rules.check(leaf, ExpectedSource::Any)?;
+        signatures.push(leaf.signed(group_id, index)?);
+    }
+    crypto.verify_all_with_label(&signatures)?;
+    Ok(roster)
+}
+
+/// Each unmerged entry is a member below its node, the list ascends, and every keyed parent
+/// between lists it too.
+fn verify_unmerged(subtree: Subtree<'_, RatchetData>) -> Result<(), TreeError> {
+    if subtree.aggregates().unmerged == 0 {
+        return Ok(());
+    }
+    if let Some(parent) = subtree.parent() {
+        let unmerged = &parent.unmerged_leaves;
+        if !unmerged.is_sorted_by(|a, b| a < b) {
+            return Err(TreeError::Unmerged("the list does not ascend"));
+        }
+        for leaf in unmerged {
+            if subtree.leaf(*leaf).is_none() {
+                return Err(TreeError::Unmerged("an entry is not a member below the parent"));
+            }
+            if !listed_between(subtree, *leaf) {
+                return Err(TreeError::Unmerged("a keyed parent between leaves an entry out"));
+            }
+        }
+    }
+    subtree.children().try_for_each(verify_unmerged)
+}
+
+fn listed_between(subtree: Subtree<'_, RatchetData>, leaf: LeafIndex) -> bool {
+    let mut at = subtree;
+    while matches!(at.place(), Place::Parent(_)) {
+        if at.parent().is_some_and(|p| p.unmerged_leaves.binary_search(&leaf).is_err()) {
+            return false;
+        }
+        match at.children().find(|child| child.contains(leaf)) {
+            Some(child) => at = child,
+            None => return false,
+        }
+    }
+    true
+}
