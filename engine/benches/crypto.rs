@@ -26,7 +26,7 @@ fn symmetric(group: &mut BenchmarkGroup<'_, WallTime>, provider: &dyn Provider) 
     group.bench_function("hash", |b| b.iter(|| provider.hash(black_box(&content))));
     group.bench_function("extract", |b| b.iter(|| provider.extract(&[3; 32], black_box(&[4; 32]))));
     group.bench_function("expand", |b| {
-        b.iter(|| provider.expand(&[3; 32], black_box(&[4; 48]), 32))
+        b.iter(|| provider.expand(&[3; 32], black_box(&[4; 48]), 32));
     });
     group.bench_function("aead_seal", |b| {
         b.iter(|| provider.aead_seal(&key, &nonce, &[], black_box(&content)));

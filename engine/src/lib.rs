@@ -16,10 +16,12 @@
 //! | [`treekem`] | path secrets, update paths, key schedule, Welcome (§7.4–§7.6, §8) |
 //! | [`treedem`] | framing (§6) |
 //! | [`group`] | the group state machine over these (§11, §12) |
+//! | [`protocol`] | all clients of one group, in full or with shared work |
 
 pub mod codec;
 pub mod crypto;
 pub mod group;
+pub mod protocol;
 pub mod tree;
 pub mod treedem;
 pub mod treekem;

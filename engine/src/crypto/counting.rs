@@ -116,7 +116,7 @@ impl Mixer {
     /// Word `at` of the endless output of a settled mixer. The first two determine its state.
     #[inline]
     fn word(&self, at: usize) -> u64 {
-        let (lane, step) = if at % 2 == 0 { (self.a, PI[2]) } else { (self.b, PI[5]) };
+        let (lane, step) = if at.is_multiple_of(2) { (self.a, PI[2]) } else { (self.b, PI[5]) };
         avalanche(lane.wrapping_add((at as u64 / 2).wrapping_mul(step)))
     }
 

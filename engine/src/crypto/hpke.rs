@@ -77,7 +77,7 @@ fn shared_secret(dh: &[u8; KEY], enc: &[u8; KEY], to: &[u8; KEY]) -> Zeroizing<[
 /// exported from these contexts, so there is no exporter secret.
 fn key_schedule(shared_secret: &[u8; DIGEST], info: &[u8]) -> Context {
     let info_hash = labeled_extract(&[], HPKE_SUITE, b"info_hash", info);
-    let context: [u8; 1 + 2 * DIGEST] = join(&BASE_AND_PSK_ID_HASH, &*info_hash);
+    let context: [u8; 1 + 2 * DIGEST] = join(&BASE_AND_PSK_ID_HASH, &info_hash);
     let secret = Keyed::new(&*labeled_extract(shared_secret, HPKE_SUITE, b"secret", &[]));
     Context {
         key: labeled_expand(&secret, HPKE_SUITE, b"key", &context),

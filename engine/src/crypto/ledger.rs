@@ -125,7 +125,7 @@ mod tests {
         assert_eq!(a + b, ledger(&[(Op::Hash, 15), (Op::Sign, 1), (Op::AeadOpen, 7)]));
         assert_eq!((a + b) - a, b);
         assert_eq!(a * 3, a + a + a);
-        assert_eq!(a * 0, Ledger::default());
+        assert_eq!(Ledger::default() * 3, Ledger::default());
     }
 
     #[test]

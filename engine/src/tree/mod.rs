@@ -26,8 +26,9 @@ pub trait TreeData: Sized + 'static {
     type Leaf;
     /// A keyed parent.
     type Parent;
-    /// What is cached at each node beside the aggregates, for example its tree hash.
-    type Cache;
+    /// What is cached at each node beside the aggregates, for example its tree hash. It is
+    /// empty again whenever something below the node has changed.
+    type Cache: Default;
 
     /// The unmerged leaves of a keyed parent, ascending.
     fn unmerged(parent: &Self::Parent) -> &[LeafIndex];
@@ -64,7 +65,7 @@ impl<D: TreeData, S: Shape> std::fmt::Debug for Tree<D, S> {
 /// The change of one path: what to do at the leaf, and at each parent from the leaf upwards.
 struct PathEdit<'e, D: TreeData> {
     leaf: &'e mut dyn FnMut(Option<Arc<D::Leaf>>) -> Option<Arc<D::Leaf>>,
-    parent: &'e mut dyn FnMut(&mut Option<Arc<D::Parent>>),
+    parent: &'e mut dyn FnMut(usize, &mut Option<Arc<D::Parent>>),
 }
 
 impl<D: TreeData, S: Shape> Tree<D, S> {
@@ -128,7 +129,7 @@ impl<D: TreeData, S: Shape> Tree<D, S> {
         leaf: Arc<D::Leaf>,
         unmerge: impl Fn(&D::Parent) -> D::Parent,
     ) -> Result<(), OutsideTree> {
-        self.edit(index, &mut |_| Some(leaf.clone()), &mut |value| {
+        self.edit(index, &mut |_| Some(leaf.clone()), &mut |_, value| {
             if let Some(parent) = value {
                 *value = Some(Arc::new(unmerge(parent)));
             }
@@ -137,12 +138,12 @@ impl<D: TreeData, S: Shape> Tree<D, S> {
 
     /// Replaces a leaf and blanks its direct path (an Update proposal).
     pub fn replace(&mut self, index: LeafIndex, leaf: Arc<D::Leaf>) -> Result<(), OutsideTree> {
-        self.edit(index, &mut |_| Some(leaf.clone()), &mut |value| *value = None)
+        self.edit(index, &mut |_| Some(leaf.clone()), &mut |_, value| *value = None)
     }
 
     /// Blanks a leaf and its direct path (a Remove proposal, before truncation).
     pub fn blank(&mut self, index: LeafIndex) -> Result<(), OutsideTree> {
-        self.edit(index, &mut |_| None, &mut |value| *value = None)
+        self.edit(index, &mut |_| None, &mut |_, value| *value = None)
     }
 
     /// Sets a leaf and its direct path, from the lowest parent to the root.
@@ -153,18 +154,9 @@ impl<D: TreeData, S: Shape> Tree<D, S> {
         path: Vec<Option<Arc<D::Parent>>>,
     ) -> Result<(), OutsideTree> {
         let mut path = path.into_iter();
-        self.edit(index, &mut |_| Some(leaf.clone()), &mut |value| {
+        self.edit(index, &mut |_| Some(leaf.clone()), &mut |_, value| {
             *value = path.next().flatten();
         })
-    }
-
-    /// Rewrites the parents above a leaf, from the lowest to the root, and keeps the leaf.
-    pub fn edit_parents(
-        &mut self,
-        index: LeafIndex,
-        mut parent: impl FnMut(&mut Option<Arc<D::Parent>>),
-    ) -> Result<(), OutsideTree> {
-        self.edit(index, &mut |leaf| leaf, &mut parent)
     }
 
     /// Grows to the next larger tree.
@@ -182,11 +174,13 @@ impl<D: TreeData, S: Shape> Tree<D, S> {
         if leaf.0 < width { Ok(()) } else { Err(OutsideTree { leaf, width }) }
     }
 
-    fn edit(
+    /// The walk under all of these: rewrites a leaf, then the parents above it from the lowest
+    /// to the root. `parent` is told which child the path comes through.
+    pub fn edit(
         &mut self,
         index: LeafIndex,
         leaf: &mut dyn FnMut(Option<Arc<D::Leaf>>) -> Option<Arc<D::Leaf>>,
-        parent: &mut dyn FnMut(&mut Option<Arc<D::Parent>>),
+        parent: &mut dyn FnMut(usize, &mut Option<Arc<D::Parent>>),
     ) -> Result<(), OutsideTree> {
         self.inside(index)?;
         let mut edit = PathEdit { leaf, parent };
@@ -213,15 +207,15 @@ fn walk<D: TreeData, S: Shape>(
     }
     node.open(shape);
     if let Kind::Parent { value, children } = &mut node.kind {
-        for child in children {
+        for (position, child) in children.iter_mut().enumerate() {
             let width = child.aggregates().width;
             if offset < width {
                 walk(child, shape, offset, edit);
+                (edit.parent)(position, value);
                 break;
             }
             offset -= width;
         }
-        (edit.parent)(value);
     }
     node.refresh(shape);
 }

@@ -1,6 +1,6 @@
 //! A node of the persistent tree and the aggregates it caches over its subtree.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use smallvec::SmallVec;
 
@@ -36,7 +36,7 @@ pub struct Aggregates {
 /// A subtree: wholly blank, one member's leaf, or a parent with its children.
 pub struct Node<D: TreeData> {
     aggregates: Aggregates,
-    pub(super) cache: OnceLock<D::Cache>,
+    pub(super) cache: D::Cache,
     pub(super) kind: Kind<D>,
 }
 
@@ -55,7 +55,7 @@ impl<D: TreeData> Clone for Node<D> {
     fn clone(&self) -> Self {
         Self {
             aggregates: self.aggregates,
-            cache: OnceLock::new(),
+            cache: D::Cache::default(),
             kind: match &self.kind {
                 Kind::Blank => Kind::Blank,
                 Kind::Leaf(leaf) => Kind::Leaf(leaf.clone()),
@@ -75,18 +75,18 @@ impl<D: TreeData> Node<D> {
             height: shape.height_of_blank(width),
             ..Aggregates::default()
         };
-        Self { aggregates, cache: OnceLock::new(), kind: Kind::Blank }
+        Self { aggregates, cache: D::Cache::default(), kind: Kind::Blank }
     }
 
     pub(super) fn leaf(leaf: Arc<D::Leaf>) -> Self {
         let aggregates =
             Aggregates { width: 1, members: 1, resolution: 1, ..Aggregates::default() };
-        Self { aggregates, cache: OnceLock::new(), kind: Kind::Leaf(leaf) }
+        Self { aggregates, cache: D::Cache::default(), kind: Kind::Leaf(leaf) }
     }
 
     pub(super) fn parent(value: Option<Arc<D::Parent>>, children: Children<D>) -> Self {
         let aggregates = combine::<D>(value.as_deref(), &children);
-        Self { aggregates, cache: OnceLock::new(), kind: Kind::Parent { value, children } }
+        Self { aggregates, cache: D::Cache::default(), kind: Kind::Parent { value, children } }
     }
 
     pub(super) fn aggregates(&self) -> &Aggregates {
@@ -108,13 +108,25 @@ impl<D: TreeData> Node<D> {
     /// Brings the aggregates up to date after a child or the value changed, closes a subtree
     /// that has become empty, and forgets the cache.
     pub(super) fn refresh<S: Shape>(&mut self, shape: &S) {
-        self.cache = OnceLock::new();
+        self.cache = D::Cache::default();
         if let Kind::Parent { value, children } = &self.kind {
             self.aggregates = combine::<D>(value.as_deref(), children);
             if self.is_empty() {
                 *self = Self::blank(shape, self.aggregates.width);
             }
         }
+    }
+
+    /// Whether every cached aggregate is what its children say.
+    pub(super) fn recount(&self) -> bool {
+        let counted = match &self.kind {
+            Kind::Parent { value, children } => combine::<D>(value.as_deref(), children),
+            Kind::Leaf(_) => {
+                Aggregates { width: 1, members: 1, resolution: 1, ..Aggregates::default() }
+            }
+            Kind::Blank => return self.is_empty() && self.aggregates.path_cost == 0,
+        };
+        counted == self.aggregates && self.children().iter().all(|child| child.recount())
     }
 
     /// Opens an all-blank subtree by one level.

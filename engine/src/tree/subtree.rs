@@ -95,6 +95,11 @@ impl<'t, D: TreeData> Subtree<'t, D> {
         leaf.0.checked_sub(self.first).is_some_and(|at| at < self.aggregates().width)
     }
 
+    /// Whether the cached aggregates, here and below, are what a recount gives; O(n).
+    pub fn recount(&self) -> bool {
+        self.node.recount()
+    }
+
     /// What stands at the top.
     pub fn place(&self) -> Place<'t, D> {
         match &self.node.kind {
@@ -112,8 +117,8 @@ impl<'t, D: TreeData> Subtree<'t, D> {
         }
     }
 
-    /// The cache cell of the node at the top.
-    pub fn cache(&self) -> &'t std::sync::OnceLock<D::Cache> {
+    /// The cache of the node at the top.
+    pub fn cache(&self) -> &'t D::Cache {
         &self.node.cache
     }
 

@@ -20,10 +20,11 @@ pub use leaf_node::{
     Capabilities, Credential, CredentialType, Extension, ExtensionType, LeafNode, LeafNodeError,
     LeafNodeSource, Lifetime, ProposalType, ProtocolVersion, RequiredCapabilities,
 };
-pub use parent_hash::{parent_hash, verify_parent_hashes};
+pub use parent_hash::{count_parent_hash_checks, parent_hash, verify_parent_hashes};
 pub use proposal::{PreSharedKeyId, Proposal, ProposalOrRef, PskType, ReInit, ResumptionPskUsage};
 pub use ratchet_tree::{
     DecodeTreeError, ParentNode, RatchetData, RatchetTree, decode_tree, encode_tree,
+    encoded_tree_length,
 };
 pub use roster::{LeafKeys, Roster, RosterChange, RosterDraft};
 pub use tree_hash::{subtree_hash, tree_hash};

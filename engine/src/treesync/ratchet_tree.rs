@@ -1,9 +1,9 @@
 //! The ratchet tree of RFC 9420: parent nodes (§7.1) and the `ratchet_tree` extension
 //! (§12.4.3.3).
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use tls_codec::{TlsDeserializeBytes, TlsSerialize, TlsSize};
+use tls_codec::{Size, TlsDeserializeBytes, TlsSerialize, TlsSize};
 
 use super::leaf_node::LeafNode;
 use crate::codec::{CodecError, decode, encode};
@@ -39,11 +39,22 @@ pub enum RatchetData {}
 impl TreeData for RatchetData {
     type Leaf = LeafNode;
     type Parent = ParentNode;
-    type Cache = Digest;
+    type Cache = RatchetCache;
 
     fn unmerged(parent: &ParentNode) -> &[LeafIndex] {
         &parent.unmerged_leaves
     }
+}
+
+/// What is cached at each node of a ratchet tree.
+#[derive(Debug, Default)]
+pub struct RatchetCache {
+    /// The tree hash.
+    pub(super) hash: OnceLock<Digest>,
+    /// The hashes that checking all parent hashes below takes.
+    pub(super) checks: OnceLock<u64>,
+    /// The encoded length of the nodes below that are not blank.
+    pub(super) bytes: OnceLock<u64>,
 }
 
 /// The public tree of a group.
@@ -127,4 +138,42 @@ fn in_order<'t>(subtree: Subtree<'t, RatchetData>, nodes: &mut Vec<Option<WireNo
             children.for_each(|child| in_order(child, nodes));
         }
     }
+}
+
+/// The length of [`encode_tree`] without encoding anything: the sum over the keyed nodes is
+/// cached at each node, the blanks between them are one byte each.
+pub fn encoded_tree_length(tree: &RatchetTree) -> usize {
+    let aggregates = tree.aggregates();
+    let keyed = u64::from(aggregates.members + aggregates.keyed_parents);
+    let last = rightmost_member(tree.root()).map_or(0, |leaf| 2 * u64::from(leaf.0) + 1);
+    let content = keyed_bytes(tree.root()) + last.saturating_sub(keyed);
+    let header = match content {
+        0..0x40 => 1,
+        0x40..0x4000 => 2,
+        _ => 4,
+    };
+    content as usize + header
+}
+
+fn keyed_bytes(subtree: Subtree<'_, RatchetData>) -> u64 {
+    // The optional's presence and the node type take a byte each.
+    *subtree.cache().bytes.get_or_init(|| match subtree.place() {
+        Place::Blank => 0,
+        Place::Leaf(leaf) => 2 + leaf.tls_serialized_len() as u64,
+        Place::Parent(parent) => {
+            let own = parent.map_or(0, |parent| 2 + parent.tls_serialized_len() as u64);
+            own + subtree.children().map(keyed_bytes).sum::<u64>()
+        }
+    })
+}
+
+fn rightmost_member(subtree: Subtree<'_, RatchetData>) -> Option<LeafIndex> {
+    let mut at = subtree;
+    while at.aggregates().members > 0 {
+        match at.children().rev().find(|child| child.aggregates().members > 0) {
+            Some(child) => at = child,
+            None => return Some(at.first_leaf()),
+        }
+    }
+    None
 }

@@ -41,6 +41,19 @@ pub enum RosterChange {
     ParentOut(HpkePublicKey),
 }
 
+impl RosterChange {
+    /// The changes that lead back, in their order.
+    pub fn inverse(changes: &[Self]) -> Vec<Self> {
+        let invert = |change: &Self| match change.clone() {
+            Self::LeafIn(leaf) => Self::LeafOut(leaf),
+            Self::LeafOut(leaf) => Self::LeafIn(leaf),
+            Self::ParentIn(key) => Self::ParentOut(key),
+            Self::ParentOut(key) => Self::ParentIn(key),
+        };
+        changes.iter().rev().map(invert).collect()
+    }
+}
+
 /// What a roster keeps of a leaf.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LeafKeys {
@@ -94,6 +107,11 @@ impl Roster {
             Place::Parent(None) => {}
         }
         subtree.children().try_for_each(|child| self.enter(child))
+    }
+
+    /// Whether an encryption key is in the tree.
+    pub fn has_encryption_key(&self, key: &HpkePublicKey) -> bool {
+        self.encryption_keys.contains(key)
     }
 
     /// Follows the changes of a commit, which a [`RosterDraft`] has checked.

@@ -32,7 +32,7 @@ pub fn tree_hash(crypto: &Crypto<'_>, tree: &RatchetTree) -> Digest {
 
 /// The tree hash of a subtree. Only nodes changed since the last call are hashed.
 pub fn subtree_hash(crypto: &Crypto<'_>, subtree: Subtree<'_, RatchetData>) -> Digest {
-    *subtree.cache().get_or_init(|| match subtree.place() {
+    *subtree.cache().hash.get_or_init(|| match subtree.place() {
         Place::Blank => blank_hash(crypto, subtree.first_leaf(), subtree.aggregates().width),
         Place::Leaf(leaf) => TreeHashInput::Leaf(subtree.first_leaf(), Some(leaf)).hash(crypto),
         Place::Parent(parent) => {

@@ -1,0 +1,284 @@
+//! TreeKEM at fidelity `full`: every client holds its own state and does all its own work from
+//! the wire bytes. The oracle for `shared`, and for small groups.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use rand_chacha::ChaCha20Rng;
+use rand_core::SeedableRng;
+
+use super::clients::Clients;
+use super::shared::single_welcome_length;
+use super::{Accepted, CaughtUp, ClientId, Draft, Joined, Order, Protocol, ProtocolError, Seeds};
+use crate::codec::decode;
+use crate::crypto::{Crypto, Digest, Provider, Secret};
+use crate::group::{CommitRequest, Followed, Member, PendingCommit, PublicGroup};
+use crate::tree::{Aggregates, LeafIndex};
+use crate::treedem::MlsMessage;
+use crate::treesync::{Proposal, Roster, decode_tree, encode_tree, tree_hash};
+
+/// What the Delivery Service has of an epoch.
+struct Logged {
+    commit: Vec<u8>,
+    welcome: Option<Vec<u8>>,
+    /// The encoded ratchet tree after the commit, where it adds somebody.
+    tree: Vec<u8>,
+}
+
+/// A client: not yet joined, or a member with what it keeps.
+struct FullClient {
+    invited: Option<(u64, u32)>,
+    member: Option<(Member, Roster)>,
+    leaf: Option<LeafIndex>,
+}
+
+/// A commit between making and acceptance.
+#[derive(Debug)]
+pub struct FullDraft {
+    pending: PendingCommit,
+    packages: Vec<(ClientId, u32)>,
+}
+
+/// All clients of one group, each on its own.
+pub struct FullTreeKem<S> {
+    provider: Arc<dyn Provider>,
+    clients: Clients<S>,
+    states: BTreeMap<ClientId, FullClient>,
+    log: Vec<Logged>,
+    /// Somebody who follows in public and holds no secret.
+    observer: Option<(PublicGroup, Roster)>,
+    by_leaf: BTreeMap<LeafIndex, ClientId>,
+}
+
+impl<S: Seeds> FullTreeKem<S> {
+    /// No clients yet.
+    pub fn new(provider: Arc<dyn Provider>, seeds: S) -> Self {
+        Self {
+            provider,
+            clients: Clients::new(seeds),
+            states: BTreeMap::new(),
+            log: vec![],
+            observer: None,
+            by_leaf: BTreeMap::new(),
+        }
+    }
+
+    /// A client's membership, if it has joined and does not know itself removed.
+    pub fn member(&self, client: ClientId) -> Option<&Member> {
+        Some(&self.states.get(&client)?.member.as_ref()?.0)
+    }
+
+    /// The commit that led to `epoch`, as it was sent.
+    pub fn commit_message(&self, epoch: u64) -> Option<&[u8]> {
+        Some(&self.log.get(usize::try_from(epoch).ok()?.checked_sub(1)?)?.commit)
+    }
+
+    fn observer(&self) -> Option<&PublicGroup> {
+        self.observer.as_ref().map(|(public, _)| public)
+    }
+}
+
+impl<S: Seeds> Protocol for FullTreeKem<S> {
+    type Inner = FullDraft;
+
+    fn name(&self) -> &'static str {
+        "treekem"
+    }
+
+    fn register(&mut self, client: ClientId, packages: u32) -> Result<Joined, ProtocolError> {
+        self.states.insert(client, FullClient { invited: None, member: None, leaf: None });
+        self.clients.register(&*self.provider, client, packages)
+    }
+
+    fn create(&mut self, creator: ClientId) -> Result<(), ProtocolError> {
+        let crypto = Crypto::new(&*self.provider);
+        let number = self.clients.take_package(creator)?;
+        let (package, secrets) = self.clients.package(&crypto, creator, number)?;
+        let signer = self.clients.signer(&*self.provider, creator);
+        let seed = self.clients.seeds().seed("group", 0, 0);
+        let mut rng = ChaCha20Rng::from_seed(seed);
+        let member = Member::create(&crypto, signer, &package, &secrets, &mut rng)?;
+        let roster = Roster::of(&member.public.tree).map_err(crate::group::ApplyError::from)?;
+        self.observer = Some((member.public.clone(), roster.clone()));
+        self.by_leaf.insert(member.leaf, creator);
+        let leaf = Some(member.leaf);
+        let state = FullClient { invited: None, member: Some((member, roster)), leaf };
+        self.states.insert(creator, state);
+        Ok(())
+    }
+
+    fn commit(&mut self, order: Order) -> Result<Draft<FullDraft>, ProtocolError> {
+        let crypto = Crypto::new(&*self.provider);
+        let not_a_member = ProtocolError::NotAMember;
+        let number = self.clients.next_commit(order.by)?;
+        let seed = self.clients.seeds().seed("commit", order.by.0.into(), number.into());
+        let mut proposals = vec![];
+        for client in &order.removes {
+            let leaf = self.states.get(client).and_then(|state| state.leaf);
+            proposals.push(Proposal::Remove(leaf.ok_or(not_a_member(*client))?));
+        }
+        let mut packages = vec![];
+        for client in &order.adds {
+            let number = self.clients.take_package(*client)?;
+            let own = Crypto::new(&*self.provider);
+            proposals.push(Proposal::Add(self.clients.package(&own, *client, number)?.0));
+            packages.push((*client, number));
+        }
+        let state = self.states.get(&order.by).and_then(|state| state.member.as_ref());
+        let (member, roster) = state.ok_or(not_a_member(order.by))?;
+        let request =
+            CommitRequest { proposals, path: true, tree_in_welcome: false, now: order.now };
+        let mut rng = ChaCha20Rng::from_seed(seed);
+        let pending = member.commit(&crypto, roster, request, &mut rng)?;
+        Ok(Draft {
+            epoch: member.epoch(),
+            leaf: member.leaf,
+            cost: pending.cost,
+            ledger: crypto.ledger(),
+            order,
+            inner: FullDraft { pending, packages },
+        })
+    }
+
+    fn accept(
+        &mut self,
+        draft: Draft<FullDraft>,
+        _audited: &[ClientId],
+    ) -> Result<Accepted, ProtocolError> {
+        let (public, roster) = self.observer.as_mut().ok_or(ProtocolError::EpochGone(0))?;
+        if draft.epoch != public.epoch() {
+            return Err(ProtocolError::Stale { made: draft.epoch, at: public.epoch() });
+        }
+        let FullDraft { pending, packages } = draft.inner;
+        let crypto = Crypto::new(&*self.provider);
+        let transition = public.apply(&crypto, roster, &pending.message)?;
+        let (predicted, excluded) = super::shared::predict(&transition)?;
+        if predicted != draft.cost.ciphertexts {
+            return Err(ProtocolError::Check("ciphertexts are not those predicted".into()));
+        }
+        roster.advance(&transition.roster_changes);
+        *public = transition.after.clone();
+        for removed in &transition.applied.removed {
+            if let Some(client) = self.by_leaf.remove(removed)
+                && let Some(state) = self.states.get_mut(&client)
+            {
+                state.leaf = None;
+            }
+        }
+        let epoch = public.epoch();
+        for (&(client, number), &leaf) in packages.iter().zip(&transition.applied.added) {
+            let state =
+                FullClient { invited: Some((epoch, number)), member: None, leaf: Some(leaf) };
+            self.states.insert(client, state);
+            self.by_leaf.insert(leaf, client);
+        }
+        let tree = if packages.is_empty() { vec![] } else { encode_tree(&public.tree)? };
+        let tree_bytes = crate::treesync::encoded_tree_length(&public.tree) as u64;
+        self.log.push(Logged { commit: pending.message, welcome: pending.welcome, tree });
+        if let Some(state) = self.states.get_mut(&draft.order.by)
+            && let Some((member, roster)) = &mut state.member
+        {
+            roster.advance(&pending.roster_changes);
+            *member = pending.after;
+        }
+        Ok(Accepted {
+            epoch,
+            receiver: crypto.ledger(),
+            audits: 0,
+            checks: 1,
+            predicted_ciphertexts: predicted,
+            excluded_ciphertexts: excluded,
+            tree_bytes,
+        })
+    }
+
+    fn join(&mut self, client: ClientId) -> Result<Joined, ProtocolError> {
+        let state = self.states.get_mut(&client);
+        let invited = state.and_then(|state| state.invited.take());
+        let (epoch, number) = invited.ok_or(ProtocolError::NotAMember(client))?;
+        let logged = &self.log[epoch as usize - 1];
+        let welcome = logged.welcome.as_deref().ok_or(ProtocolError::NotAMember(client))?;
+        let unpaid = Crypto::new(&*self.provider);
+        let (package, secrets) = self.clients.package(&unpaid, client, number)?;
+        let signer = self.clients.signer(&*self.provider, client);
+        let crypto = Crypto::new(&*self.provider);
+        let tree = Some(decode_tree(&logged.tree).map_err(crate::group::JoinError::from)?);
+        let joined = Member::join(&crypto, welcome, tree, signer, &package, &secrets)?;
+        let bytes = match decode("an MLS message", welcome)? {
+            MlsMessage::Welcome(welcome) => {
+                let reference = package.reference(&unpaid)?;
+                let entry = welcome.entry(&reference).map_err(crate::group::JoinError::from)?;
+                single_welcome_length(&welcome, entry) + logged.tree.len() as u64
+            }
+            _ => 0,
+        };
+        if let Some(state) = self.states.get_mut(&client) {
+            state.member = Some(joined);
+        }
+        Ok(Joined { bytes, ledger: crypto.ledger() })
+    }
+
+    fn advance(&mut self, client: ClientId, to: u64) -> Result<CaughtUp, ProtocolError> {
+        let mut caught = CaughtUp::default();
+        if self.states.get(&client).is_some_and(|state| state.invited.is_some()) {
+            let joined = self.join(client)?;
+            caught.bytes += joined.bytes;
+            caught.ledger += joined.ledger;
+        }
+        let Some(state) = self.states.get_mut(&client) else { return Ok(caught) };
+        let Some((member, roster)) = &mut state.member else { return Ok(caught) };
+        let crypto = Crypto::new(&*self.provider);
+        while member.epoch() < to {
+            let message = &self.log[member.epoch() as usize].commit;
+            let transition = member.public.apply(&crypto, roster, message)?;
+            caught.commits += 1;
+            caught.bytes += message.len() as u64;
+            if member.follow(&crypto, &transition)? == Followed::Removed {
+                caught.removed = true;
+                break;
+            }
+            roster.advance(&transition.roster_changes);
+        }
+        if caught.removed {
+            state.member = None;
+        }
+        caught.ledger += crypto.ledger();
+        Ok(caught)
+    }
+
+    fn release_before(&mut self, _epoch: u64) {}
+
+    fn epoch(&self) -> u64 {
+        self.observer().map_or(0, PublicGroup::epoch)
+    }
+
+    fn view(&self, client: ClientId) -> Option<u64> {
+        self.member(client).map(Member::epoch)
+    }
+
+    fn leaf(&self, client: ClientId) -> Option<LeafIndex> {
+        self.states.get(&client)?.leaf
+    }
+
+    fn tree(&self) -> Aggregates {
+        self.observer().map_or(Aggregates::default(), |public| *public.tree.aggregates())
+    }
+
+    fn tree_hash(&self) -> Digest {
+        let crypto = Crypto::new(&*self.provider);
+        self.observer().map_or(Digest::EMPTY, |public| tree_hash(&crypto, &public.tree))
+    }
+
+    fn epoch_authenticator(&self, client: ClientId) -> Option<Secret> {
+        self.member(client).map(|member| member.secrets.epoch_authenticator.clone())
+    }
+
+    fn recount(&self) -> Result<(), ProtocolError> {
+        match self.observer() {
+            Some(public) if !public.tree.root().recount() => {
+                Err(ProtocolError::Check("a cached aggregate differs from a recount".into()))
+            }
+            _ => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,226 @@
+//! What the simulator drives: all the clients of one group, behind one trait.
+//!
+//! A [`Protocol`] holds the cryptographic state of every client and nothing of time, network
+//! or policy. A client commits from its own view; the Delivery Service accepts one commit an
+//! epoch; every other client is brought forward when the simulator says that it has received
+//! what it missed. Two implementations of TreeKEM stand behind the trait, and give the same
+//! trees, bytes and ledgers:
+//!
+//! * [`FullTreeKem`]: every client does all its own work from the wire bytes;
+//! * [`SharedTreeKem`]: each distinct computation is done once, and every client who would
+//!   have done it is charged and moved on.
+
+mod clients;
+mod full;
+mod private_tree;
+mod shared;
+
+use crate::codec::CodecError;
+use crate::crypto::{CryptoError, Digest, Ledger, Secret, Seed};
+use crate::group::{ApplyError, CommitCost, CommitError, FollowError, JoinError};
+use crate::tree::{Aggregates, LeafIndex, OutsideTree};
+use crate::treesync::LeafNodeError;
+
+pub use full::FullTreeKem;
+pub use shared::SharedTreeKem;
+
+/// A client, by its number in the simulation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ClientId(pub u32);
+
+impl std::fmt::Display for ClientId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "client {}", self.0)
+    }
+}
+
+/// Where seeds come from: every one has an address, so that asking for one moves no other.
+pub trait Seeds: Send + Sync {
+    /// The seed of `domain` for an entity and a counter.
+    fn seed(&self, domain: &'static str, entity: u64, counter: u64) -> Seed;
+}
+
+/// What a client wants to commit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Order {
+    /// Who commits.
+    pub by: ClientId,
+    /// Clients to add, in this order.
+    pub adds: Vec<ClientId>,
+    /// Clients to remove.
+    pub removes: Vec<ClientId>,
+    /// The second since the Unix epoch.
+    pub now: u64,
+}
+
+/// A commit on its way to the Delivery Service.
+#[derive(Debug)]
+pub struct Draft<D> {
+    /// What it was made for.
+    pub order: Order,
+    /// The epoch it was made in; it can only be accepted there.
+    pub epoch: u64,
+    /// Its sender's leaf.
+    pub leaf: LeafIndex,
+    /// What it costs in bytes and ciphertexts.
+    pub cost: CommitCost,
+    /// What making it took.
+    pub ledger: Ledger,
+    /// What the protocol keeps of it.
+    pub inner: D,
+}
+
+/// What an accepted commit did.
+#[derive(Clone, Debug)]
+pub struct Accepted {
+    /// The new epoch.
+    pub epoch: u64,
+    /// What checking it in public takes of every receiver.
+    pub receiver: Ledger,
+    /// Audits done, all of them equal.
+    pub audits: u32,
+    /// Checks done beside the audits, all of them held.
+    pub checks: u32,
+    /// The ciphertexts that the copath's resolutions demanded before it was made.
+    pub predicted_ciphertexts: u64,
+    /// Ciphertexts that new members did not need, since a Welcome tells them.
+    pub excluded_ciphertexts: u64,
+    /// The length of the ratchet tree that a joiner fetches, in bytes.
+    pub tree_bytes: u64,
+}
+
+/// What bringing a client forward came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CaughtUp {
+    /// Commits processed.
+    pub commits: u64,
+    /// Bytes of those commits.
+    pub bytes: u64,
+    /// The work.
+    pub ledger: Ledger,
+    /// Whether the last of them removed the client.
+    pub removed: bool,
+}
+
+/// What joining came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Joined {
+    /// Bytes fetched: a Welcome with this client's own entry, and the ratchet tree.
+    pub bytes: u64,
+    /// The work.
+    pub ledger: Ledger,
+}
+
+/// A check of section 6 of the design that did not hold, or an operation that cannot be.
+#[derive(Debug, thiserror::Error)]
+pub enum ProtocolError {
+    /// Somebody is not a member.
+    #[error("{0} is not a member")]
+    NotAMember(ClientId),
+    /// Somebody has no key package out.
+    #[error("{0} has published no key package")]
+    NoKeyPackage(ClientId),
+    /// A commit was made in another epoch than the one it should be accepted in.
+    #[error("a commit of epoch {made} was accepted in epoch {at}")]
+    Stale {
+        /// Where it was made.
+        made: u64,
+        /// Where the group is.
+        at: u64,
+    },
+    /// A client was sent to an epoch that nobody keeps.
+    #[error("epoch {0} is not kept any more")]
+    EpochGone(u64),
+    /// An audited client arrived at another epoch authenticator.
+    #[error("audit: {client} arrives at another epoch authenticator in epoch {epoch}")]
+    Audit {
+        /// The client.
+        client: ClientId,
+        /// The epoch.
+        epoch: u64,
+    },
+    /// A check failed.
+    #[error("check failed: {0}")]
+    Check(String),
+    /// A commit could not be made.
+    #[error("making a commit: {0}")]
+    Commit(#[from] CommitError),
+    /// A commit could not be applied.
+    #[error("applying a commit: {0}")]
+    Apply(#[from] ApplyError),
+    /// A commit could not be followed.
+    #[error("following a commit: {0}")]
+    Follow(#[from] FollowError),
+    /// A Welcome could not be used.
+    #[error("joining: {0}")]
+    Join(#[from] JoinError),
+    /// A key package could not be made.
+    #[error("making a key package: {0}")]
+    KeyPackage(#[from] LeafNodeError),
+    /// A leaf lies outside the tree.
+    #[error(transparent)]
+    Outside(#[from] OutsideTree),
+    /// A primitive refused.
+    #[error(transparent)]
+    Crypto(#[from] CryptoError),
+    /// Something has no encoding.
+    #[error(transparent)]
+    Codec(#[from] CodecError),
+}
+
+/// All clients of one group.
+pub trait Protocol {
+    /// What it keeps of a commit between making and acceptance.
+    type Inner;
+
+    /// The name of the protocol.
+    fn name(&self) -> &'static str;
+
+    /// Makes a client's identity and publishes `packages` key packages for it. Gives the work
+    /// and the bytes of one package.
+    fn register(&mut self, client: ClientId, packages: u32) -> Result<Joined, ProtocolError>;
+
+    /// Creates the group with one member.
+    fn create(&mut self, creator: ClientId) -> Result<(), ProtocolError>;
+
+    /// Makes a commit in its sender's own view. `attempt` tells commits of one client apart.
+    fn commit(&mut self, order: Order) -> Result<Draft<Self::Inner>, ProtocolError>;
+
+    /// Puts a commit into effect. `audited` members of the old epoch do everything from the
+    /// wire and must arrive at the same epoch authenticator.
+    fn accept(
+        &mut self,
+        draft: Draft<Self::Inner>,
+        audited: &[ClientId],
+    ) -> Result<Accepted, ProtocolError>;
+
+    /// A client that was added processes its Welcome.
+    fn join(&mut self, client: ClientId) -> Result<Joined, ProtocolError>;
+
+    /// A client processes every commit up to an epoch, or to the one that removes it.
+    fn advance(&mut self, client: ClientId, to: u64) -> Result<CaughtUp, ProtocolError>;
+
+    /// Epochs before this one will only be asked for by clients that are in them.
+    fn release_before(&mut self, epoch: u64);
+
+    /// The group's epoch.
+    fn epoch(&self) -> u64;
+
+    /// The epoch of a client's view; none if it has not joined or knows that it is out.
+    fn view(&self, client: ClientId) -> Option<u64>;
+
+    /// The leaf of a client in the newest tree.
+    fn leaf(&self, client: ClientId) -> Option<LeafIndex>;
+
+    /// The aggregates of the newest tree.
+    fn tree(&self) -> Aggregates;
+
+    /// The hash of the newest tree.
+    fn tree_hash(&self) -> Digest;
+
+    /// The epoch authenticator of a client's view.
+    fn epoch_authenticator(&self, client: ClientId) -> Option<Secret>;
+
+    /// Recounts the aggregates and compares all else that is cached; O(n).
+    fn recount(&self) -> Result<(), ProtocolError>;
+}

@@ -1,0 +1,220 @@
+//! All the private keys of a group at one epoch, in one persistent tree beside the public one,
+//! and what its members owe for processing paths.
+//!
+//! This is the omniscient side of `shared`: no client holds it. A client's own keys are read
+//! off its direct path, which is how it is materialised.
+
+use std::sync::Arc;
+
+use super::{ClientId, ProtocolError};
+use crate::crypto::{HpkeKeyPair, HpkePublicKey};
+use crate::tree::{LeafIndex, OutsideTree, Perfect, Place, Subtree, Tree, TreeData};
+use crate::treekem::{NewPath, PrivateKeys};
+use crate::treesync::{RatchetData, RatchetTree};
+
+/// Private keys at the leaves and parents.
+pub(super) enum PrivateData {}
+
+/// A member's leaf, seen from above.
+pub(super) struct PrivateLeaf {
+    pub(super) client: ClientId,
+    pub(super) key: HpkeKeyPair,
+}
+
+/// A parent: its key pair where it is keyed, and what has been asked of the members below.
+#[derive(Clone, Default)]
+pub(super) struct PrivateParent {
+    key: Option<HpkeKeyPair>,
+    /// For the members below each child: node secrets derived so far in order to follow paths
+    /// of members below the other children. Sums along a member's direct path, so a commit
+    /// charges everybody in O(log n).
+    derived: [u64; 2],
+}
+
+impl TreeData for PrivateData {
+    type Leaf = PrivateLeaf;
+    type Parent = PrivateParent;
+    type Cache = ();
+
+    fn unmerged(_: &PrivateParent) -> &[LeafIndex] {
+        &[]
+    }
+}
+
+/// The private keys of one epoch.
+#[derive(Clone)]
+pub(super) struct PrivateTree(Tree<PrivateData>);
+
+fn edited(value: &mut Option<Arc<PrivateParent>>, change: impl FnOnce(&mut PrivateParent)) {
+    let mut parent = value.as_deref().cloned().unwrap_or_default();
+    change(&mut parent);
+    *value = Some(Arc::new(parent));
+}
+
+impl PrivateTree {
+    pub(super) fn new() -> Self {
+        Self(Tree::new(Perfect))
+    }
+
+    /// The member at a leaf.
+    pub(super) fn member(&self, leaf: LeafIndex) -> Option<&PrivateLeaf> {
+        self.0.leaf(leaf).map(AsRef::as_ref)
+    }
+
+    /// A member leaves: its path is blanked.
+    pub(super) fn remove(&mut self, leaf: LeafIndex) -> Result<(), OutsideTree> {
+        self.0.edit(leaf, &mut |_| None, &mut |_, value| edited(value, |p| p.key = None))
+    }
+
+    pub(super) fn truncate(&mut self) {
+        self.0.truncate();
+    }
+
+    /// A member comes. Keys above it stay: it is unmerged there, which the public tree says.
+    pub(super) fn add(
+        &mut self,
+        leaf: LeafIndex,
+        client: ClientId,
+        key: HpkeKeyPair,
+    ) -> Result<(), OutsideTree> {
+        while leaf.0 >= self.0.width() {
+            self.0.extend();
+        }
+        let member = Arc::new(PrivateLeaf { client, key });
+        self.0.edit(leaf, &mut |_| Some(member.clone()), &mut |_, _| {})
+    }
+
+    /// A path is keyed: `in_filter` says, from the lowest parent, which nodes have a key.
+    /// Members below the other children owe one derivation for each node from there up.
+    pub(super) fn set_path(
+        &mut self,
+        leaf: LeafIndex,
+        path: &NewPath,
+        in_filter: &[bool],
+    ) -> Result<(), ProtocolError> {
+        let client = self.member(leaf).ok_or_else(|| lost(leaf))?.client;
+        let member = Arc::new(PrivateLeaf { client, key: path.leaf.clone() });
+        let mut keys = path.key_pairs.iter();
+        let mut in_filter = in_filter.iter();
+        let mut above = path.key_pairs.len() as u64;
+        self.0.edit(leaf, &mut |_| Some(member.clone()), &mut |child, value| {
+            let key = in_filter.next().copied().unwrap_or(false).then(|| keys.next()).flatten();
+            edited(value, |parent| {
+                parent.key = key.cloned();
+                if key.is_some() {
+                    parent.derived[1 - child] += above;
+                    above -= 1;
+                }
+            });
+        })?;
+        Ok(())
+    }
+
+    /// Node secrets that a member at this leaf would have derived, had it been there always.
+    pub(super) fn derived(&self, leaf: LeafIndex) -> Result<u64, OutsideTree> {
+        let path = self.0.direct_path(leaf)?;
+        let owed = path.iter().filter_map(|step| Some(step.node.parent()?.derived[step.child]));
+        Ok(owed.sum())
+    }
+
+    /// The keys that the member at a leaf holds: its own, and those above it where the public
+    /// tree does not list it as unmerged.
+    pub(super) fn keys_of(
+        &self,
+        public: &RatchetTree,
+        leaf: LeafIndex,
+    ) -> Result<PrivateKeys, ProtocolError> {
+        let own = self.member(leaf).ok_or_else(|| lost(leaf))?.key.clone();
+        let mut keys = PrivateKeys::of_leaf(own);
+        let private = self.0.direct_path(leaf)?;
+        for (public, private) in public.direct_path(leaf)?.iter().zip(&private) {
+            let Some(parent) = public.node.parent() else { continue };
+            if parent.unmerged_leaves.binary_search(&leaf).is_err() {
+                let key = private.node.parent().and_then(|parent| parent.key.clone());
+                keys.extend([key.ok_or_else(|| lost(leaf))?]);
+            }
+        }
+        Ok(keys)
+    }
+
+    /// The key pairs of a public subtree's resolution, in its order and without the new leaves
+    /// of the commit at hand. Those are not here yet: this tree is the one before it.
+    pub(super) fn resolution_without(
+        &self,
+        public: Subtree<'_, RatchetData>,
+        added: &[LeafIndex],
+    ) -> Result<Vec<&HpkeKeyPair>, ProtocolError> {
+        let mut keys = Vec::with_capacity(public.aggregates().resolution as usize);
+        self.collect(public, added, &mut keys)?;
+        Ok(keys)
+    }
+
+    fn collect<'p>(
+        &'p self,
+        public: Subtree<'_, RatchetData>,
+        added: &[LeafIndex],
+        keys: &mut Vec<&'p HpkeKeyPair>,
+    ) -> Result<(), ProtocolError> {
+        let leaf_key = |leaf| self.member(leaf).map(|m| &m.key).ok_or_else(|| lost(leaf));
+        let is_new = |leaf| added.binary_search(leaf).is_ok();
+        let first = public.first_leaf();
+        match public.place() {
+            Place::Blank => {}
+            Place::Leaf(_) if is_new(&first) => {}
+            Place::Leaf(_) => keys.push(leaf_key(first)?),
+            Place::Parent(Some(parent)) => {
+                keys.push(self.parent_key(first, public.aggregates().width)?);
+                for leaf in parent.unmerged_leaves.iter().filter(|leaf| !is_new(leaf)) {
+                    keys.push(leaf_key(*leaf)?);
+                }
+            }
+            Place::Parent(None) => {
+                for child in public.children() {
+                    self.collect(child, added, keys)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The key of the parent over `width` leaves from `first`.
+    fn parent_key(&self, first: LeafIndex, width: u32) -> Result<&HpkeKeyPair, ProtocolError> {
+        let mut at = self.0.root();
+        while at.aggregates().width > width {
+            let below = at.children().find(|child| child.contains(first));
+            at = below.ok_or_else(|| lost(first))?;
+        }
+        let key = at.parent().and_then(|parent| parent.key.as_ref());
+        key.ok_or_else(|| lost(first))
+    }
+
+    /// Whether every keyed node of the public tree has the private half of its key here; O(n).
+    pub(super) fn matches(&self, public: &RatchetTree) -> Result<(), ProtocolError> {
+        matches_below(public.root(), self.0.root())
+    }
+}
+
+fn lost(leaf: LeafIndex) -> ProtocolError {
+    ProtocolError::Check(format!("the private tree has lost a key near {leaf}"))
+}
+
+fn matches_below(
+    public: Subtree<'_, RatchetData>,
+    private: Subtree<'_, PrivateData>,
+) -> Result<(), ProtocolError> {
+    let announced: Option<&HpkePublicKey> = match public.place() {
+        Place::Blank => return Ok(()),
+        Place::Leaf(leaf) => Some(&leaf.encryption_key),
+        Place::Parent(parent) => parent.map(|parent| &parent.encryption_key),
+    };
+    let held = match private.place() {
+        Place::Leaf(leaf) => Some(&leaf.key.public),
+        Place::Parent(Some(parent)) => parent.key.as_ref().map(|key| &key.public),
+        _ => None,
+    };
+    if announced != held {
+        return Err(lost(public.first_leaf()));
+    }
+    let mut pairs = public.children().zip(private.children());
+    pairs.try_for_each(|(public, private)| matches_below(public, private))
+}

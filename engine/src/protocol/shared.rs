@@ -1,0 +1,635 @@
+//! TreeKEM at fidelity `shared` (and, with the counting provider, `counted`): one public and
+//! one private tree for everybody, each distinct computation done once, every client who would
+//! have done it charged and moved on.
+//!
+//! A client is a pointer to the epoch it is in. What it owes for the commits it missed is the
+//! difference of two running totals plus a sum along its path, so being away costs nothing to
+//! simulate. At any moment a client can be materialised: its keys are read off its path in its
+//! own epoch, and it goes on from the wire as a [`Member`].
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Weak};
+
+use rand_chacha::ChaCha20Rng;
+use rand_core::SeedableRng;
+use rayon::prelude::*;
+use tls_codec::Size;
+
+use super::clients::Clients;
+use super::private_tree::PrivateTree;
+use super::{Accepted, CaughtUp, ClientId, Draft, Joined, Order, Protocol, ProtocolError, Seeds};
+use crate::codec::decode;
+use crate::crypto::{Crypto, CryptoError, Digest, Ledger, Op, Provider, Secret};
+use crate::group::{
+    ApplyError, CommitRequest, Followed, JoinError, Member, OpenedWelcome, PendingCommit,
+    PublicGroup, Transition, TransitionPath,
+};
+use crate::tree::{Aggregates, LeafIndex, Perfect, Tree};
+use crate::treedem::MlsMessage;
+use crate::treekem::{
+    EncryptedGroupSecrets, EpochSecrets, NewPath, PathSecret, Welcome, expected_ciphertexts,
+};
+use crate::treesync::{
+    KeyPackage, KeyPackageSecrets, Proposal, Roster, RosterChange, count_parent_hash_checks,
+    encoded_tree_length, tree_hash,
+};
+
+/// Below this many independent openings, waking other threads costs more than it saves.
+const PARALLEL_FROM: usize = 16;
+
+/// What following all commits up to an epoch takes of a member that was there for all of them,
+/// but for the node secrets it derives, which depend on where it stands.
+#[derive(Clone, Copy, Default)]
+struct Totals {
+    bytes: u64,
+    ledger: Ledger,
+}
+
+/// Everything about one epoch.
+struct Epoch {
+    number: u64,
+    public: PublicGroup,
+    private: PrivateTree,
+    secrets: Arc<EpochSecrets>,
+    totals: Totals,
+}
+
+/// How a client stands to the group.
+struct Membership {
+    leaf: LeafIndex,
+    /// The epoch of its view; the one it was added in until it has joined.
+    epoch: Arc<Epoch>,
+    /// What joining will take, until it has joined.
+    invited: Option<Joined>,
+    departure: Option<Departure>,
+}
+
+/// The commit that removes a client, and the epoch before it.
+struct Departure {
+    last: Arc<Epoch>,
+    bytes: u64,
+    ledger: Ledger,
+}
+
+/// A client whose package has been taken for an Add.
+#[derive(Debug)]
+struct Invitation {
+    client: ClientId,
+    package: KeyPackage,
+    secrets: KeyPackageSecrets,
+}
+
+/// A commit between making and acceptance.
+#[derive(Debug)]
+pub struct SharedDraft {
+    pending: PendingCommit,
+    invitations: Vec<Invitation>,
+}
+
+/// All clients of one group, their work shared.
+pub struct SharedTreeKem<S> {
+    provider: Arc<dyn Provider>,
+    clients: Clients<S>,
+    members: Vec<Option<Membership>>,
+    /// The newest epoch's roster, and how the last epochs got there.
+    roster: Roster,
+    recent: VecDeque<(Arc<Epoch>, Vec<RosterChange>)>,
+    epochs: Vec<Weak<Epoch>>,
+    log: Vec<Arc<[u8]>>,
+    /// What deriving one node of a path takes.
+    per_node: Ledger,
+}
+
+impl<S: Seeds> SharedTreeKem<S> {
+    /// No clients yet.
+    pub fn new(provider: Arc<dyn Provider>, seeds: S) -> Result<Self, ProtocolError> {
+        let crypto = Crypto::new(&*provider);
+        let secret = PathSecret(crypto.zero());
+        secret.key_pair(&crypto)?;
+        secret.next(&crypto);
+        let per_node = crypto.ledger();
+        Ok(Self {
+            provider,
+            clients: Clients::new(seeds),
+            members: vec![],
+            roster: Roster::default(),
+            recent: VecDeque::new(),
+            epochs: vec![],
+            log: vec![],
+            per_node,
+        })
+    }
+
+    fn newest(&self) -> Result<&Arc<Epoch>, ProtocolError> {
+        self.recent.back().map(|(epoch, _)| epoch).ok_or(ProtocolError::EpochGone(0))
+    }
+
+    fn membership(&self, client: ClientId) -> Result<&Membership, ProtocolError> {
+        let membership = self.members.get(client.0 as usize).and_then(Option::as_ref);
+        membership.ok_or(ProtocolError::NotAMember(client))
+    }
+
+    fn set_membership(&mut self, client: ClientId, membership: Membership) {
+        let at = client.0 as usize;
+        if self.members.len() <= at {
+            self.members.resize_with(at + 1, || None);
+        }
+        self.members[at] = Some(membership);
+    }
+
+    /// The commit that led to `epoch`, as it was sent.
+    pub fn commit_message(&self, epoch: u64) -> Option<&[u8]> {
+        Some(self.log.get(usize::try_from(epoch).ok()?.checked_sub(1)?)?)
+    }
+
+    /// Makes a client, lagging or not, a member of its own with exactly the secrets it would
+    /// hold, ready to go on from the wire; with the roster of its epoch, which takes O(n).
+    pub fn materialise(&self, client: ClientId) -> Result<(Member, Roster), ProtocolError> {
+        let membership = self.membership(client)?;
+        let member = self.member_at(&membership.epoch, client, membership.leaf)?;
+        let roster = Roster::of(&member.public.tree).map_err(ApplyError::from)?;
+        Ok((member, roster))
+    }
+
+    fn member_at(
+        &self,
+        epoch: &Epoch,
+        client: ClientId,
+        leaf: LeafIndex,
+    ) -> Result<Member, ProtocolError> {
+        Ok(Member {
+            public: epoch.public.clone(),
+            leaf,
+            signer: self.clients.signer(&*self.provider, client),
+            keys: epoch.private.keys_of(&epoch.public.tree, leaf)?,
+            secrets: epoch.secrets.clone(),
+        })
+    }
+
+    /// What a member at `leaf` owes for the commits from one epoch to another.
+    fn owed(&self, from: &Epoch, to: &Epoch, leaf: LeafIndex) -> Result<CaughtUp, ProtocolError> {
+        let derived = to.private.derived(leaf)? - from.private.derived(leaf)?;
+        Ok(CaughtUp {
+            commits: to.number - from.number,
+            bytes: to.totals.bytes - from.totals.bytes,
+            ledger: (to.totals.ledger - from.totals.ledger) + self.per_node * derived,
+            removed: false,
+        })
+    }
+
+    /// Runs `work` with the roster of an epoch that is not much older than the newest: the
+    /// commits since are taken back and put on again.
+    fn with_roster_of<T>(&mut self, epoch: u64, work: impl FnOnce(&Self) -> T) -> T {
+        let since: Vec<Vec<RosterChange>> = self
+            .recent
+            .iter()
+            .filter(|(later, _)| later.number > epoch)
+            .map(|(_, changes)| changes.clone())
+            .collect();
+        for changes in since.iter().rev() {
+            self.roster.advance(&RosterChange::inverse(changes));
+        }
+        let result = work(self);
+        for changes in &since {
+            self.roster.advance(changes);
+        }
+        result
+    }
+
+    fn invite(&mut self, client: ClientId) -> Result<Invitation, ProtocolError> {
+        let number = self.clients.take_package(client)?;
+        // Making a package was charged at registration.
+        let crypto = Crypto::new(&*self.provider);
+        let (package, secrets) = self.clients.package(&crypto, client, number)?;
+        Ok(Invitation { client, package, secrets })
+    }
+
+    /// Audited members of the old epoch do everything from the wire.
+    fn audit(
+        &self,
+        audited: &[ClientId],
+        message: &[u8],
+        authenticator: &Secret,
+    ) -> Result<u32, ProtocolError> {
+        let before = self.newest()?;
+        let audit = |client: &ClientId| {
+            let crypto = Crypto::new(&*self.provider);
+            let mut member = self.member_at(before, *client, self.membership(*client)?.leaf)?;
+            let transition = member.public.apply(&crypto, &self.roster, message)?;
+            match member.follow(&crypto, &transition)? {
+                Followed::Removed => Ok(0),
+                Followed::Advanced if member.secrets.epoch_authenticator == *authenticator => Ok(1),
+                Followed::Advanced => {
+                    Err(ProtocolError::Audit { client: *client, epoch: before.number + 1 })
+                }
+            }
+        };
+        let done: Result<Vec<u32>, _> = audited.par_iter().map(audit).collect();
+        Ok(done?.into_iter().sum())
+    }
+
+    /// Opens every ciphertext of a path once, as the members below each recipient would, and
+    /// follows the path to the commit secret.
+    fn open_path(
+        &self,
+        crypto: &Crypto<'_>,
+        transition: &Transition,
+        path: &TransitionPath,
+        sent: &NewPath,
+    ) -> Result<(Secret, u32), ProtocolError> {
+        let private = &self.newest()?.private;
+        let steps = path.tree_before.filtered_direct_path(transition.committer)?;
+        let mut openings = vec![];
+        for (node, step) in steps.iter().enumerate() {
+            let mut position = 0;
+            for child in &step.copath {
+                for key in private.resolution_without(*child, &transition.added)? {
+                    openings.push((node, position, key));
+                    position += 1;
+                }
+            }
+        }
+        let provider = &*self.provider;
+        let open = |&(node, position, key): &(usize, usize, _)| {
+            let crypto = Crypto::new(provider);
+            let context = &path.provisional_context;
+            let secret = path.update_path.open(&crypto, key, node, position, context)?;
+            Ok::<_, CryptoError>(secret.0 == sent.secrets[node].0)
+        };
+        let opened: Result<Vec<bool>, _> = if openings.len() < PARALLEL_FROM {
+            openings.iter().map(open).collect()
+        } else {
+            openings.par_iter().with_min_len(PARALLEL_FROM / 2).map(open).collect()
+        };
+        if !opened?.into_iter().all(|same| same) {
+            return Err(ProtocolError::Check("members below one node learn other secrets".into()));
+        }
+        let lowest = openings.first().map_or(0, |opening| opening.0);
+        let Some(secret) = sent.secrets.get(lowest) else {
+            return Ok((sent.commit_secret.clone(), 0));
+        };
+        let derived = path.update_path.derive(crypto, lowest, secret.clone());
+        let derived = derived.map_err(crate::group::FollowError::from)?;
+        Ok((derived.commit_secret, openings.len() as u32))
+    }
+
+    /// The private tree of the next epoch.
+    fn next_private(
+        &self,
+        transition: &Transition,
+        path: Option<&NewPath>,
+        invitations: &[Invitation],
+    ) -> Result<PrivateTree, ProtocolError> {
+        let mut private = self.newest()?.private.clone();
+        for leaf in &transition.applied.removed {
+            private.remove(*leaf)?;
+        }
+        private.truncate();
+        for (invitation, leaf) in invitations.iter().zip(&transition.applied.added) {
+            private.add(*leaf, invitation.client, invitation.secrets.encryption.clone())?;
+        }
+        if let (Some(sent), Some(path)) = (&transition.path, path) {
+            let steps = sent.tree_before.direct_path(transition.committer)?;
+            let in_filter: Vec<bool> = steps.iter().map(|step| !step.is_filtered_out()).collect();
+            private.set_path(transition.committer, path, &in_filter)?;
+        }
+        Ok(private)
+    }
+
+    /// No key of a removed member may be left anywhere in the new tree.
+    fn check_removed(&self, before: &Epoch, removed: &[LeafIndex]) -> Result<u32, ProtocolError> {
+        for leaf in removed {
+            let keys = before.private.keys_of(&before.public.tree, *leaf)?;
+            let mut held = std::iter::once(keys.leaf()).chain(keys.parents());
+            if held.any(|key| self.roster.has_encryption_key(&key.public)) {
+                let message = format!("the member removed at {leaf} holds a key of the new tree");
+                return Err(ProtocolError::Check(message));
+            }
+        }
+        Ok(removed.len() as u32)
+    }
+
+    /// Opens each new member's entry of the Welcome, checks what it is told, and says what
+    /// joining takes of it.
+    fn welcome(
+        &self,
+        pending: &PendingCommit,
+        invitations: &[Invitation],
+        tree_bytes: u64,
+    ) -> Result<Vec<Joined>, ProtocolError> {
+        let (Some(bytes), Some(first)) = (&pending.welcome, invitations.first()) else {
+            return Ok(vec![]);
+        };
+        let MlsMessage::Welcome(welcome) = decode("an MLS message", bytes)? else {
+            return Err(JoinError::NotAWelcome.into());
+        };
+        // What all joiners do alike: open the group info, validate the tree, run the schedule.
+        let crypto = Crypto::new(&*self.provider);
+        let opened = OpenedWelcome::open(&crypto, &welcome, &first.package, &first.secrets)?;
+        opened.epoch_secrets(&crypto)?;
+        let public = &pending.after.public;
+        let validation = validation_ledger(public);
+        let common = crypto.ledger() + validation;
+        let signer = public.tree.leaf(pending.after.leaf).ok_or(JoinError::UnknownSigner)?;
+        let unpaid = Crypto::new(&*self.provider);
+        opened.group_info.verify(&unpaid, &signer.signature_key).map_err(JoinError::from)?;
+        // What is each joiner's own: its entry, and the part of the path it is told.
+        let steps = public.tree.filtered_direct_path(pending.after.leaf)?;
+        let info = welcome.encrypted_group_info.as_slice();
+        let open =
+            |((invitation, leaf), entry): ((&Invitation, &LeafIndex), &EncryptedGroupSecrets)| {
+                let crypto = Crypto::new(&*self.provider);
+                let told =
+                    entry.open(&crypto, &invitation.secrets.init, info).map_err(JoinError::from)?;
+                let node = steps.iter().position(|step| step.node.contains(*leaf));
+                let path = pending.path.as_ref();
+                let expected =
+                    node.and_then(|node| path?.secrets.get(node)).map(|secret| &secret.0);
+                if told.joiner_secret != pending.joiner.0 || told.path_secret.as_ref() != expected {
+                    return Err(ProtocolError::Check(
+                        "a Welcome tells a joiner other secrets".into(),
+                    ));
+                }
+                let nodes = expected.and(node).map_or(0, |node| steps.len() - node) as u64;
+                Ok(Joined {
+                    bytes: single_welcome_length(&welcome, entry) + tree_bytes,
+                    ledger: common + self.per_node * nodes,
+                })
+            };
+        let joiners = invitations.par_iter().zip(&pending.added).zip(&welcome.secrets);
+        joiners.with_min_len(PARALLEL_FROM / 2).map(open).collect()
+    }
+}
+
+/// What validating a tree from outside takes: every node hashed, every parent hash checked,
+/// every leaf's signature and the group info's verified.
+fn validation_ledger(public: &PublicGroup) -> Ledger {
+    let tree = &public.tree;
+    let nodes = 2 * u64::from(tree.width()) - 1;
+    let mut ledger = Ledger::default();
+    // One more hash continues the transcript.
+    ledger.charge(Op::Hash, nodes + count_parent_hash_checks(tree.root()) + 1);
+    ledger.charge(Op::Verify, u64::from(tree.members()) + 1);
+    ledger
+}
+
+/// The length of a Welcome message cut down to one entry: what the Delivery Service hands to
+/// one joiner.
+pub(super) fn single_welcome_length(welcome: &Welcome, entry: &EncryptedGroupSecrets) -> u64 {
+    let entry = entry.tls_serialized_len();
+    let header = if entry < 0x40 { 1 } else { 2 };
+    (4 + 2 + header + entry + welcome.encrypted_group_info.tls_serialized_len()) as u64
+}
+
+/// The ciphertexts that the resolutions of the copath demand, and those that new members make
+/// unnecessary.
+pub(super) fn predict(transition: &Transition) -> Result<(u64, u64), ProtocolError> {
+    let Some(path) = &transition.path else { return Ok((0, 0)) };
+    let steps = path.tree_before.filtered_direct_path(transition.committer)?;
+    let needed = |added: &[LeafIndex]| -> u64 {
+        steps.iter().map(|step| expected_ciphertexts(step, added) as u64).sum()
+    };
+    let predicted = needed(&transition.added);
+    Ok((predicted, needed(&[]) - predicted))
+}
+
+impl<S: Seeds> Protocol for SharedTreeKem<S> {
+    type Inner = SharedDraft;
+
+    fn name(&self) -> &'static str {
+        "treekem"
+    }
+
+    fn register(&mut self, client: ClientId, packages: u32) -> Result<Joined, ProtocolError> {
+        self.clients.register(&*self.provider, client, packages)
+    }
+
+    fn create(&mut self, creator: ClientId) -> Result<(), ProtocolError> {
+        let invitation = self.invite(creator)?;
+        let crypto = Crypto::new(&*self.provider);
+        let signer = self.clients.signer(&*self.provider, creator);
+        let mut rng = ChaCha20Rng::from_seed(self.clients.seeds().seed("group", 0, 0));
+        let Invitation { package, secrets, .. } = &invitation;
+        let member = Member::create(&crypto, signer, package, secrets, &mut rng)?;
+        self.roster = Roster::of(&member.public.tree).map_err(ApplyError::from)?;
+        let mut private = PrivateTree::new();
+        private.add(member.leaf, creator, secrets.encryption.clone())?;
+        let (number, totals) = (0, Totals::default());
+        let Member { public, leaf, secrets, .. } = member;
+        let epoch = Arc::new(Epoch { number, public, private, secrets, totals });
+        self.epochs.push(Arc::downgrade(&epoch));
+        self.recent.push_back((epoch.clone(), vec![]));
+        self.set_membership(creator, Membership { leaf, epoch, invited: None, departure: None });
+        Ok(())
+    }
+
+    fn commit(&mut self, order: Order) -> Result<Draft<SharedDraft>, ProtocolError> {
+        let membership = self.membership(order.by)?;
+        if membership.invited.is_some() {
+            return Err(ProtocolError::NotAMember(order.by));
+        }
+        let (epoch, leaf) = (membership.epoch.clone(), membership.leaf);
+        let number = self.clients.next_commit(order.by)?;
+        let seed = self.clients.seeds().seed("commit", order.by.0.into(), number.into());
+        let mut proposals = vec![];
+        for client in &order.removes {
+            let leaf = self.membership(*client)?.leaf;
+            epoch
+                .private
+                .member(leaf)
+                .filter(|member| member.client == *client)
+                .ok_or(ProtocolError::NotAMember(*client))?;
+            proposals.push(Proposal::Remove(leaf));
+        }
+        let invitations: Result<Vec<_>, _> =
+            order.adds.iter().map(|client| self.invite(*client)).collect();
+        let invitations = invitations?;
+        proposals.extend(invitations.iter().map(|i| Proposal::Add(i.package.clone())));
+        let member = self.member_at(&epoch, order.by, leaf)?;
+        let request =
+            CommitRequest { proposals, path: true, tree_in_welcome: false, now: order.now };
+        let provider = self.provider.clone();
+        let crypto = Crypto::new(&*provider);
+        let mut rng = ChaCha20Rng::from_seed(seed);
+        let pending = self.with_roster_of(epoch.number, |this| {
+            member.commit(&crypto, &this.roster, request, &mut rng)
+        })?;
+        Ok(Draft {
+            epoch: epoch.number,
+            leaf,
+            cost: pending.cost,
+            ledger: crypto.ledger(),
+            order,
+            inner: SharedDraft { pending, invitations },
+        })
+    }
+
+    fn accept(
+        &mut self,
+        draft: Draft<SharedDraft>,
+        audited: &[ClientId],
+    ) -> Result<Accepted, ProtocolError> {
+        let before = self.newest()?.clone();
+        if draft.epoch != before.number {
+            return Err(ProtocolError::Stale { made: draft.epoch, at: before.number });
+        }
+        let SharedDraft { pending, invitations } = draft.inner;
+        // The public half, once for all receivers.
+        let provider = self.provider.clone();
+        let crypto = Crypto::new(&*provider);
+        let transition = before.public.apply(&crypto, &self.roster, &pending.message)?;
+        let receiver = crypto.ledger();
+        let (predicted, excluded) = predict(&transition)?;
+        if predicted != draft.cost.ciphertexts {
+            return Err(ProtocolError::Check("ciphertexts are not those predicted".into()));
+        }
+        // The private half: every ciphertext once, then what all members compute alike.
+        transition.verify_membership(&crypto, &before.secrets)?;
+        let for_removed = crypto.ledger();
+        let unpaid = Crypto::new(&*provider);
+        let (commit_secret, opened) = match (&transition.path, &pending.path) {
+            (Some(path), Some(sent)) => self.open_path(&unpaid, &transition, path, sent)?,
+            _ => (crypto.zero(), 0),
+        };
+        let secrets = transition.next_secrets(&crypto, &before.secrets, &commit_secret)?;
+        let mut ledger = crypto.ledger();
+        if transition.path.is_some() {
+            ledger.charge(Op::KemDecapsulate, 1);
+            ledger.charge(Op::AeadOpen, 1);
+        }
+        let authenticator = &secrets.epoch_authenticator;
+        if *authenticator != pending.after.secrets.epoch_authenticator {
+            return Err(ProtocolError::Check("the sender is in another epoch".into()));
+        }
+        let audits = self.audit(audited, &pending.message, authenticator)?;
+        // Nothing has changed so far; from here on the new epoch stands.
+        let private = self.next_private(&transition, pending.path.as_ref(), &invitations)?;
+        self.roster.advance(&transition.roster_changes);
+        let removed = self.check_removed(&before, &transition.applied.removed)?;
+        let bytes = pending.message.len() as u64;
+        let totals =
+            Totals { bytes: before.totals.bytes + bytes, ledger: before.totals.ledger + ledger };
+        let number = before.number + 1;
+        let secrets = Arc::new(secrets);
+        let public = transition.after.clone();
+        let epoch = Arc::new(Epoch { number, public, private, secrets, totals });
+        for leaf in &transition.applied.removed {
+            let client = before.private.member(*leaf).map(|member| member.client);
+            let gone = client.and_then(|client| self.members.get_mut(client.0 as usize));
+            if let Some(Some(gone)) = gone {
+                let last = before.clone();
+                gone.departure = Some(Departure { last, bytes, ledger: for_removed });
+            }
+        }
+        let tree_bytes = encoded_tree_length(&epoch.public.tree) as u64;
+        let joined = self.welcome(&pending, &invitations, tree_bytes)?;
+        let checks = 3 + opened + removed + joined.len() as u32;
+        for ((invitation, leaf), joined) in
+            invitations.iter().zip(&transition.applied.added).zip(joined)
+        {
+            let (epoch, invited) = (epoch.clone(), Some(joined));
+            let membership = Membership { leaf: *leaf, epoch, invited, departure: None };
+            self.set_membership(invitation.client, membership);
+        }
+        if let Some(Some(sender)) = self.members.get_mut(draft.order.by.0 as usize) {
+            sender.epoch = epoch.clone();
+        }
+        self.log.push(pending.message.into());
+        self.epochs.push(Arc::downgrade(&epoch));
+        self.recent.push_back((epoch, transition.roster_changes));
+        Ok(Accepted {
+            epoch: number,
+            receiver,
+            audits,
+            checks,
+            predicted_ciphertexts: predicted,
+            excluded_ciphertexts: excluded,
+            tree_bytes,
+        })
+    }
+
+    fn join(&mut self, client: ClientId) -> Result<Joined, ProtocolError> {
+        let membership = self.members.get_mut(client.0 as usize).and_then(Option::as_mut);
+        let invited = membership.and_then(|membership| membership.invited.take());
+        invited.ok_or(ProtocolError::NotAMember(client))
+    }
+
+    fn advance(&mut self, client: ClientId, to: u64) -> Result<CaughtUp, ProtocolError> {
+        let mut joined = CaughtUp::default();
+        if self.membership(client).is_ok_and(|membership| membership.invited.is_some()) {
+            let Joined { bytes, ledger } = self.join(client)?;
+            joined = CaughtUp { bytes, ledger, ..joined };
+        }
+        let Ok(membership) = self.membership(client) else { return Ok(joined) };
+        let from = &membership.epoch;
+        if to <= from.number {
+            return Ok(joined);
+        }
+        let mut caught;
+        match &membership.departure {
+            Some(departure) if to > departure.last.number => {
+                caught = self.owed(from, &departure.last, membership.leaf)?;
+                caught.commits += 1;
+                caught.bytes += departure.bytes;
+                caught.ledger += departure.ledger;
+                caught.removed = true;
+                self.members[client.0 as usize] = None;
+            }
+            _ => {
+                let kept = self.epochs.get(to as usize).and_then(Weak::upgrade);
+                let to = kept.ok_or(ProtocolError::EpochGone(to))?;
+                caught = self.owed(from, &to, membership.leaf)?;
+                if let Some(Some(membership)) = self.members.get_mut(client.0 as usize) {
+                    membership.epoch = to;
+                }
+            }
+        }
+        caught.bytes += joined.bytes;
+        caught.ledger += joined.ledger;
+        Ok(caught)
+    }
+
+    fn release_before(&mut self, epoch: u64) {
+        while self.recent.len() > 1 && self.recent.front().is_some_and(|(e, _)| e.number < epoch) {
+            self.recent.pop_front();
+        }
+    }
+
+    fn epoch(&self) -> u64 {
+        self.newest().map_or(0, |epoch| epoch.number)
+    }
+
+    fn view(&self, client: ClientId) -> Option<u64> {
+        let membership = self.membership(client).ok()?;
+        membership.invited.is_none().then_some(membership.epoch.number)
+    }
+
+    fn leaf(&self, client: ClientId) -> Option<LeafIndex> {
+        let membership = self.membership(client).ok()?;
+        membership.departure.is_none().then_some(membership.leaf)
+    }
+
+    fn tree(&self) -> Aggregates {
+        self.newest().map_or(Aggregates::default(), |epoch| *epoch.public.tree.aggregates())
+    }
+
+    fn tree_hash(&self) -> Digest {
+        let crypto = Crypto::new(&*self.provider);
+        let empty = || tree_hash(&crypto, &Tree::new(Perfect));
+        self.newest().map_or_else(|_| empty(), |epoch| tree_hash(&crypto, &epoch.public.tree))
+    }
+
+    fn epoch_authenticator(&self, client: ClientId) -> Option<Secret> {
+        let membership = self.membership(client).ok()?;
+        Some(membership.epoch.secrets.epoch_authenticator.clone())
+    }
+
+    fn recount(&self) -> Result<(), ProtocolError> {
+        let newest = self.newest()?;
+        if !newest.public.tree.root().recount() {
+            let message = "a cached aggregate differs from a recount";
+            return Err(ProtocolError::Check(message.into()));
+        }
+        newest.private.matches(&newest.public.tree)
+    }
+}

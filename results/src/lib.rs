@@ -1,0 +1,53 @@
+//! What a run leaves behind: records, the folder that holds them, and plots made from that folder.
+//!
+//! The work of a run, in order:
+//!
+//! 1. The simulation reports each accepted commit, tree snapshot and catch-up to a [`Recorder`].
+//!    [`RunRecorder`] keeps them and the distributions, and chains all of it into a digest.
+//! 2. [`RunRecorder::finish`] gives [`Recorded`]; together with [`RunFacts`], what only the caller
+//!    knows, it becomes a [`Summary`].
+//! 3. [`RunFolder::write`] puts everything into one folder that appears whole or not at all.
+//! 4. [`plot_folder`] draws the plots from the folder's tables, today or in ten years.
+//!
+//! ```
+//! use arboretum_results::{CommitRow, Recorder, RunFacts, RunRecorder, Summary};
+//!
+//! let mut recorder = RunRecorder::new(&["kem_seal", "sign"]);
+//! recorder.commit(CommitRow {
+//!     epoch: 1,
+//!     creation: true,
+//!     members: 4,
+//!     width: 4,
+//!     expected_cost_sum: 12,
+//!     sender_ops: vec![3, 1],
+//!     ..CommitRow::default()
+//! });
+//! let recorded = recorder.finish();
+//! let summary = Summary::new(RunFacts::default(), &recorded);
+//! assert_eq!(summary.number("expected_update_cost.end"), Some(3.0));
+//! ```
+
+mod clients;
+mod digest;
+mod distribution;
+mod error;
+mod folder;
+mod plots;
+mod read;
+mod recorder;
+mod records;
+mod summary;
+mod table;
+
+pub use clients::{ClientHistogram, ClientRow};
+pub use distribution::{Distribution, FiveFigures};
+pub use error::ResultsError;
+pub use folder::{Machine, Provenance, RunFolder, WriteOptions};
+pub use plots::plot_folder;
+pub use read::{CommitTable, read_clients, read_commits, read_provenance, read_summary, read_tree};
+pub use recorder::{AwayBucket, Recorded, Recorder, RunRecorder};
+pub use records::{CatchUp, CommitRow, Event, TreeRow};
+pub use summary::{
+    Audits, CatchUpFigures, Commits, CostRange, Host, Invariants, Members, Operations,
+    RejectedWork, RunFacts, Summary, TreeFigures, UpdateCost, Welcomes,
+};

@@ -1,0 +1,78 @@
+//! The distribution of update cost, as the share of updates that cost at least so much. Both axes
+//! are logarithmic, so one update in a thousand is seen as well as the median.
+
+use super::axis::Axis;
+use super::bins::quantile;
+use super::canvas::{BLUE, Mark, ORANGE, Sketch, Stroke, VERMILLION};
+use super::frame::{self, BOTTOM, Entry, Key, Panel};
+use super::{Tables, axis, words};
+
+const COST: &str = "Update cost (ciphertexts)";
+const SHARE: &str = "Share of updates that cost this or more";
+
+pub(crate) fn draw(tables: &Tables) -> Sketch {
+    let paths = tables.commits.iter().filter(|row| row.has_path);
+    let mut costs: Vec<f64> = paths.map(|row| row.ciphertexts as f64).collect();
+    costs.sort_by(f64::total_cmp);
+    let Some(range) = axis::log_range(costs.iter().copied()) else {
+        let reason = "no commit carried a path with ciphertexts";
+        return frame::no_data(tables, "Distribution of update cost", reason, COST, SHARE);
+    };
+    let (median, p99) = (quantile(&costs, 0.5), quantile(&costs, 0.99));
+    let mut sketch = Sketch::default();
+    let top = frame::header(&mut sketch, tables, &title(&costs, median, p99));
+    let count = words::whole(costs.len() as u64);
+    let noun = if costs.len() == 1 { "path update" } else { "path updates" };
+    let curve = Entry::new(Key::Line(Stroke::Solid), BLUE, format!("{count} {noun}"));
+    let top = frame::legend(&mut sketch, top, &[curve]);
+    let smallest = 1.0 / costs.len() as f64;
+    let y = Axis::log(SHARE, (smallest.min(0.1) / 1.5, 1.0), words::percent);
+    let panel = Panel::new(&mut sketch, (top, BOTTOM), Axis::log(COST, range, words::short), y);
+    let curve = shares(&costs);
+    let start = (panel.x.from, curve[0].1);
+    let line: Vec<_> = std::iter::once(start).chain(stairs(&curve)).collect();
+    panel.line(&mut sketch, &line, 4.0, Stroke::Solid, BLUE);
+    if curve.len() <= 40 {
+        curve.iter().for_each(|&at| sketch.mark(panel.at(at), 6.0, Mark::Circle, BLUE));
+    }
+    let name = |what: &str, value: f64| format!("{what} {}", words::figure(value));
+    panel.marker(&mut sketch, median, &name("median", median), 0.0, ORANGE);
+    panel.marker(&mut sketch, p99, &name("99th percentile", p99), 1.0, VERMILLION);
+    sketch
+}
+
+/// Each distinct cost above 0 with the share of updates at or above it.
+fn shares(sorted: &[f64]) -> Vec<(f64, f64)> {
+    let mut curve = Vec::new();
+    let mut below = 0;
+    for same in sorted.chunk_by(|a, b| a == b) {
+        if same[0] > 0.0 {
+            curve.push((same[0], (sorted.len() - below) as f64 / sorted.len() as f64));
+        }
+        below += same.len();
+    }
+    curve
+}
+
+/// The curve as stairs: the share holds up to a cost and falls right after it.
+fn stairs(curve: &[(f64, f64)]) -> Vec<(f64, f64)> {
+    let next = curve.windows(2).map(|pair| (pair[0].0, pair[1].1));
+    let mut line = Vec::new();
+    for (index, after) in next.enumerate() {
+        line.extend([curve[index], after]);
+    }
+    line.extend(curve.last());
+    line
+}
+
+fn title(costs: &[f64], median: f64, p99: f64) -> String {
+    let most = words::figure(costs[costs.len() - 1]);
+    if costs[0] == costs[costs.len() - 1] {
+        return format!("Every update costs {most} ciphertexts");
+    }
+    let half = format!("Half of all updates cost at most {} ciphertexts", words::figure(median));
+    match costs.len() {
+        0..100 => format!("{half}, the dearest {most}"),
+        _ => format!("{half}, 1 in 100 at least {}, the dearest {most}", words::figure(p99)),
+    }
+}

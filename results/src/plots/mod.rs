@@ -1,0 +1,77 @@
+//! The plots of a run, made from its folder's tables alone, each as SVG and PNG.
+//!
+//! A plot is a pure function from [`Tables`] to a [`Sketch`], a list of shapes. The same sketch is
+//! rendered twice, so the two files show the same. Same tables, same bytes.
+
+mod axis;
+mod bins;
+mod canvas;
+mod catch_up;
+mod cloud;
+mod commit_size;
+mod cost_distribution;
+mod frame;
+mod render;
+mod tree_growth;
+mod update_cost;
+mod words;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::error::ResultsError;
+use crate::{ClientRow, CommitRow, Summary, TreeRow};
+use canvas::Sketch;
+
+/// What plots are made from.
+struct Tables {
+    commits: Vec<CommitRow>,
+    tree: Vec<TreeRow>,
+    clients: Vec<ClientRow>,
+    /// For titles: names, seed and group size.
+    summary: Summary,
+}
+
+impl Tables {
+    /// The end of the run, or of its last record if that is later, milliseconds.
+    fn end_ms(&self) -> f64 {
+        let commits = self.commits.iter().map(|row| row.time_ms);
+        let last = commits.chain(self.tree.iter().map(|row| row.time_ms)).max().unwrap_or(0);
+        (last as f64).max(self.summary.virtual_time_s * 1_000.0)
+    }
+}
+
+/// A plot is a pure function.
+type Draw = fn(&Tables) -> Sketch;
+
+/// Name of the file and the function that draws it.
+const PLOTS: [(&str, Draw); 5] = [
+    ("update_cost", update_cost::draw),
+    ("tree_growth", tree_growth::draw),
+    ("cost_distribution", cost_distribution::draw),
+    ("catch_up", catch_up::draw),
+    ("commit_size", commit_size::draw),
+];
+
+/// Redraws `plots/` of the run folder `dir` from its tables; gives the files written.
+pub fn plot_folder(dir: &Path) -> Result<Vec<PathBuf>, ResultsError> {
+    let tables = Tables {
+        commits: crate::read_commits(dir)?.rows,
+        tree: crate::read_tree(dir)?,
+        clients: crate::read_clients(dir)?,
+        summary: crate::read_summary(dir)?,
+    };
+    let plots = dir.join("plots");
+    fs::create_dir_all(&plots).map_err(ResultsError::write(&plots))?;
+    let mut files = Vec::new();
+    for (name, draw) in PLOTS {
+        let sketch = draw(&tables);
+        let svg = plots.join(format!("{name}.svg"));
+        let text = render::svg(&sketch).map_err(|error| error.at(&svg))?;
+        fs::write(&svg, text).map_err(ResultsError::write(&svg))?;
+        let png = plots.join(format!("{name}.png"));
+        render::png(&sketch, &png).map_err(|error| error.at(&png))?;
+        files.extend([svg, png]);
+    }
+    Ok(files)
+}

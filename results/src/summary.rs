@@ -1,0 +1,371 @@
+//! The summary of a run, `summary.json`: one number for each question asked of every run.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::distribution::FiveFigures;
+use crate::recorder::Recorded;
+
+/// The version of the layout below, the field `schema`.
+const SCHEMA: u32 = 1;
+
+/// `summary.json`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Summary {
+    /// Version of this layout.
+    pub schema: u32,
+    /// Name of the scenario.
+    pub scenario: String,
+    /// The root seed.
+    pub seed: u64,
+    /// The protocol that ran.
+    pub protocol: String,
+    /// The strategy, a preset or its choices.
+    pub strategy: String,
+    /// The cipher suite.
+    pub suite: String,
+    /// `full`, `shared` or `counted`.
+    pub fidelity: String,
+    /// Whether the run was stopped before its end.
+    pub interrupted: bool,
+    /// Simulated time, seconds.
+    pub virtual_time_s: f64,
+    /// Group size.
+    pub members: Members,
+    /// What happened to members.
+    pub operations: Operations,
+    /// The last epoch.
+    pub epochs: u64,
+    /// Commits by fate and by kind.
+    pub commits: Commits,
+    /// What lost commits had cost.
+    pub rejected_work: RejectedWork,
+    /// Members that left by their own wish.
+    pub leaves: u64,
+    /// Members evicted by a policy.
+    pub evictions: u64,
+    /// Welcomes.
+    pub welcomes: Welcomes,
+    /// Ciphertexts in all accepted commits.
+    pub ciphertexts: u64,
+    /// Cost of one member's path update.
+    pub update_cost: UpdateCost,
+    /// Expected update cost over the run, ciphertexts.
+    pub expected_update_cost: CostRange,
+    /// The tree at the end.
+    pub tree: TreeFigures,
+    /// What returning clients fetched and processed.
+    pub catch_up: CatchUpFigures,
+    /// Total of each operation over all clients.
+    pub ops: BTreeMap<String, u64>,
+    /// Audits of shared work.
+    pub audits: Audits,
+    /// Checks of the simulated world.
+    pub invariants: Invariants,
+    /// Clients that became `full` members in a `shared` run.
+    pub materialised: u64,
+    /// The machine's side; never part of a digest.
+    pub host: Host,
+    /// SHA-256 over the records, lower-case hexadecimal.
+    pub digest: String,
+}
+
+/// Group size.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Members {
+    /// At the first record.
+    pub start: u64,
+    /// At the last record.
+    pub end: u64,
+    /// The most at any record.
+    pub max: u64,
+    /// Clients that were members at some time.
+    pub ever: u64,
+}
+
+/// What happened to members.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Operations {
+    /// Members added.
+    pub adds: u64,
+    /// Members removed.
+    pub removes: u64,
+    /// Members that updated their keys.
+    pub updates: u64,
+}
+
+/// Commits by fate and by kind. A commit that adds and removes counts in both.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Commits {
+    /// Commits that made an epoch.
+    pub accepted: u64,
+    /// Commits that lost the race for one.
+    pub rejected: u64,
+    /// Accepted commits that add members, the creation among them.
+    pub adds: u64,
+    /// Accepted commits that remove members.
+    pub removes: u64,
+    /// Accepted commits that do neither.
+    pub updates: u64,
+}
+
+/// What lost commits had cost.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct RejectedWork {
+    /// Bytes of the lost commit messages.
+    pub bytes: u64,
+    /// Ciphertexts made for them.
+    pub ciphertexts: u64,
+}
+
+/// Welcomes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Welcomes {
+    /// Welcome messages sent.
+    pub sent: u64,
+    /// Their size in all, bytes.
+    pub bytes: u64,
+}
+
+/// Cost of one member's path update.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct UpdateCost {
+    /// Ciphertexts.
+    pub ciphertexts: FiveFigures,
+    /// Bytes of the path: leaf node, public keys, ciphertexts.
+    pub bytes: FiveFigures,
+}
+
+/// Expected update cost, ciphertexts; `null` without any record.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct CostRange {
+    /// At the first record.
+    pub start: Option<f64>,
+    /// At the last record.
+    pub end: Option<f64>,
+    /// The most at any record.
+    pub max: Option<f64>,
+}
+
+/// The tree at the end.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct TreeFigures {
+    /// Members.
+    pub members: u64,
+    /// Leaves, blank or not.
+    pub width: u64,
+    /// Edges from the root to the deepest leaf.
+    pub depth: u64,
+    /// Blank leaves.
+    pub blank_leaves: u64,
+    /// Blank parents.
+    pub blank_parents: u64,
+    /// Entries in unmerged lists.
+    pub unmerged: u64,
+}
+
+/// What returning clients fetched and processed, per catch-up.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct CatchUpFigures {
+    /// Bytes.
+    pub bytes: FiveFigures,
+    /// Commits.
+    pub commits: FiveFigures,
+}
+
+/// Audits of shared work.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Audits {
+    /// Clients that did everything from the wire.
+    pub performed: u64,
+    /// Of these, those that arrived elsewhere.
+    pub mismatched: u64,
+}
+
+/// Checks of the simulated world.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Invariants {
+    /// Checks made.
+    pub checked: u64,
+    /// Checks that failed.
+    pub violated: u64,
+}
+
+/// The machine's side of the run.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Host {
+    /// Time on the wall, seconds.
+    pub wall_s: f64,
+    /// Processor time, seconds.
+    pub cpu_s: f64,
+    /// Peak resident memory, MiB.
+    pub peak_rss_mib: f64,
+    /// Threads used.
+    pub threads: u32,
+}
+
+/// What the records do not say and the caller knows.
+#[derive(Debug, Clone, Default)]
+#[allow(missing_docs)] // The fields are those of `Summary`, under the same names.
+pub struct RunFacts {
+    pub scenario: String,
+    pub seed: u64,
+    pub protocol: String,
+    pub strategy: String,
+    pub suite: String,
+    pub fidelity: String,
+    pub interrupted: bool,
+    pub virtual_time_s: f64,
+    /// `members.ever`.
+    pub members_ever: u64,
+    pub operations: Operations,
+    /// `commits.rejected`.
+    pub commits_rejected: u64,
+    pub rejected_work: RejectedWork,
+    pub ops: BTreeMap<String, u64>,
+    pub audits: Audits,
+    pub invariants: Invariants,
+    pub materialised: u64,
+    pub host: Host,
+}
+
+impl Summary {
+    /// Brings together what was recorded and what the caller knows.
+    pub fn new(facts: RunFacts, recorded: &Recorded) -> Self {
+        let total = |value: fn(&crate::CommitRow) -> u64| recorded.commits.iter().map(value).sum();
+        let states = states(recorded);
+        Self {
+            schema: SCHEMA,
+            scenario: facts.scenario,
+            seed: facts.seed,
+            protocol: facts.protocol,
+            strategy: facts.strategy,
+            suite: facts.suite,
+            fidelity: facts.fidelity,
+            interrupted: facts.interrupted,
+            virtual_time_s: facts.virtual_time_s,
+            members: members(&states, facts.members_ever),
+            operations: facts.operations,
+            epochs: states.last().map_or(0, |state| state.epoch),
+            commits: commits(recorded, facts.commits_rejected),
+            rejected_work: facts.rejected_work,
+            leaves: total(|row| row.leaves.into()),
+            evictions: total(|row| row.evictions.into()),
+            welcomes: Welcomes {
+                sent: total(|row| u64::from(row.welcome_bytes > 0)),
+                bytes: total(|row| row.welcome_bytes),
+            },
+            ciphertexts: total(|row| row.ciphertexts),
+            update_cost: UpdateCost {
+                ciphertexts: recorded.update_ciphertexts.five_figures(),
+                bytes: recorded.update_bytes.five_figures(),
+            },
+            expected_update_cost: cost_range(&states),
+            tree: states.last().map_or_else(TreeFigures::default, |state| state.tree),
+            catch_up: CatchUpFigures {
+                bytes: recorded.catch_up_bytes.five_figures(),
+                commits: recorded.catch_up_commits.five_figures(),
+            },
+            ops: facts.ops,
+            audits: facts.audits,
+            invariants: facts.invariants,
+            materialised: facts.materialised,
+            host: facts.host,
+            digest: recorded.digest.clone(),
+        }
+    }
+
+    /// Every number, its keys joined by dots, in the order of the file. Texts, bools and `null`s
+    /// are left out; a seed above 2^53 loses its last digits.
+    pub fn flat(&self) -> Vec<(String, f64)> {
+        let mut numbers = Vec::new();
+        // A summary has text keys only, so it always has a JSON form.
+        let value = serde_json::to_value(self).expect("a summary is JSON");
+        flatten(&value, String::new(), &mut numbers);
+        numbers
+    }
+
+    /// The number under a dotted key, such as `update_cost.ciphertexts.p99`.
+    pub fn number(&self, dotted: &str) -> Option<f64> {
+        self.flat().into_iter().find(|(key, _)| key == dotted).map(|(_, number)| number)
+    }
+}
+
+/// The group as some record saw it.
+struct State {
+    time_ms: u64,
+    epoch: u64,
+    cost: f64,
+    tree: TreeFigures,
+}
+
+/// All states in order of time. Commits and snapshots are two sorted lists; at the same time and
+/// epoch the snapshot comes last, for it was taken after.
+fn states(recorded: &Recorded) -> Vec<State> {
+    macro_rules! state {
+        ($row:expr) => {
+            State {
+                time_ms: $row.time_ms,
+                epoch: $row.epoch,
+                cost: $row.expected_update_cost(),
+                tree: TreeFigures {
+                    members: $row.members,
+                    width: $row.width,
+                    depth: $row.depth,
+                    blank_leaves: $row.blank_leaves,
+                    blank_parents: $row.blank_parents,
+                    unmerged: $row.unmerged,
+                },
+            }
+        };
+    }
+    let commits = recorded.commits.iter().map(|row| state!(row));
+    let snapshots = recorded.tree.iter().map(|row| state!(row));
+    let mut states: Vec<State> = commits.chain(snapshots).collect();
+    states.sort_by_key(|state| (state.time_ms, state.epoch));
+    states
+}
+
+fn members(states: &[State], ever: u64) -> Members {
+    let sizes = || states.iter().map(|state| state.tree.members);
+    Members {
+        start: sizes().next().unwrap_or(0),
+        end: sizes().next_back().unwrap_or(0),
+        max: sizes().max().unwrap_or(0),
+        ever,
+    }
+}
+
+fn cost_range(states: &[State]) -> CostRange {
+    CostRange {
+        start: states.first().map(|state| state.cost),
+        end: states.last().map(|state| state.cost),
+        max: states.iter().map(|state| state.cost).reduce(f64::max),
+    }
+}
+
+fn commits(recorded: &Recorded, rejected: u64) -> Commits {
+    let mut commits =
+        Commits { accepted: recorded.commits.len() as u64, rejected, ..Commits::default() };
+    for row in &recorded.commits {
+        commits.adds += u64::from(row.adds > 0);
+        commits.removes += u64::from(row.removes > 0);
+        commits.updates += u64::from(row.kind() == "update");
+    }
+    commits
+}
+
+fn flatten(value: &Value, key: String, numbers: &mut Vec<(String, f64)>) {
+    match value {
+        Value::Number(number) => numbers.extend(number.as_f64().map(|number| (key, number))),
+        Value::Object(entries) => {
+            for (name, value) in entries {
+                let dot = if key.is_empty() { "" } else { "." };
+                flatten(value, format!("{key}{dot}{name}"), numbers);
+            }
+        }
+        _ => {}
+    }
+}
