@@ -43,7 +43,11 @@ impl TreeData for PrivateData {
 
 /// The private keys of one epoch.
 #[derive(Clone)]
-pub(super) struct PrivateTree(Tree<PrivateData>);
+pub(super) struct PrivateTree {
+    tree: Tree<PrivateData>,
+    /// What everybody owes who was there when roots were cut off that had charged them.
+    carried: u64,
+}
 
 fn edited(value: &mut Option<Arc<PrivateParent>>, change: impl FnOnce(&mut PrivateParent)) {
     let mut parent = value.as_deref().cloned().unwrap_or_default();
@@ -53,21 +57,29 @@ fn edited(value: &mut Option<Arc<PrivateParent>>, change: impl FnOnce(&mut Priva
 
 impl PrivateTree {
     pub(super) fn new() -> Self {
-        Self(Tree::new(Perfect))
+        Self { tree: Tree::new(Perfect), carried: 0 }
     }
 
     /// The member at a leaf.
     pub(super) fn member(&self, leaf: LeafIndex) -> Option<&PrivateLeaf> {
-        self.0.leaf(leaf).map(AsRef::as_ref)
+        self.tree.leaf(leaf).map(AsRef::as_ref)
     }
 
     /// A member leaves: its path is blanked.
     pub(super) fn remove(&mut self, leaf: LeafIndex) -> Result<(), OutsideTree> {
-        self.0.edit(leaf, &mut |_| None, &mut |_, value| edited(value, |p| p.key = None))
+        self.tree.edit(leaf, &mut |_| None, &mut |_, value| edited(value, |p| p.key = None))
     }
 
+    /// Cuts off roots with an empty right half; everybody left was charged on their left.
     pub(super) fn truncate(&mut self) {
-        self.0.truncate();
+        let mut at = self.tree.root();
+        while let [left, right] = at.children().collect::<Vec<_>>()[..]
+            && right.aggregates().members == 0
+        {
+            self.carried += at.parent().map_or(0, |parent| parent.derived[0]);
+            at = left;
+        }
+        self.tree.truncate();
     }
 
     /// A member comes. Keys above it stay: it is unmerged there, which the public tree says.
@@ -77,11 +89,11 @@ impl PrivateTree {
         client: ClientId,
         key: HpkeKeyPair,
     ) -> Result<(), OutsideTree> {
-        while leaf.0 >= self.0.width() {
-            self.0.extend();
+        while leaf.0 >= self.tree.width() {
+            self.tree.extend();
         }
         let member = Arc::new(PrivateLeaf { client, key });
-        self.0.edit(leaf, &mut |_| Some(member.clone()), &mut |_, _| {})
+        self.tree.edit(leaf, &mut |_| Some(member.clone()), &mut |_, _| {})
     }
 
     /// A path is keyed: `in_filter` says, from the lowest parent, which nodes have a key.
@@ -97,7 +109,7 @@ impl PrivateTree {
         let mut keys = path.key_pairs.iter();
         let mut in_filter = in_filter.iter();
         let mut above = path.key_pairs.len() as u64;
-        self.0.edit(leaf, &mut |_| Some(member.clone()), &mut |child, value| {
+        self.tree.edit(leaf, &mut |_| Some(member.clone()), &mut |child, value| {
             let key = in_filter.next().copied().unwrap_or(false).then(|| keys.next()).flatten();
             edited(value, |parent| {
                 parent.key = key.cloned();
@@ -112,9 +124,9 @@ impl PrivateTree {
 
     /// Node secrets that a member at this leaf would have derived, had it been there always.
     pub(super) fn derived(&self, leaf: LeafIndex) -> Result<u64, OutsideTree> {
-        let path = self.0.direct_path(leaf)?;
+        let path = self.tree.direct_path(leaf)?;
         let owed = path.iter().filter_map(|step| Some(step.node.parent()?.derived[step.child]));
-        Ok(owed.sum())
+        Ok(self.carried + owed.sum::<u64>())
     }
 
     /// The keys that the member at a leaf holds: its own, and those above it where the public
@@ -126,7 +138,7 @@ impl PrivateTree {
     ) -> Result<PrivateKeys, ProtocolError> {
         let own = self.member(leaf).ok_or_else(|| lost(leaf))?.key.clone();
         let mut keys = PrivateKeys::of_leaf(own);
-        let private = self.0.direct_path(leaf)?;
+        let private = self.tree.direct_path(leaf)?;
         for (public, private) in public.direct_path(leaf)?.iter().zip(&private) {
             let Some(parent) = public.node.parent() else { continue };
             if parent.unmerged_leaves.binary_search(&leaf).is_err() {
@@ -179,7 +191,7 @@ impl PrivateTree {
 
     /// The key of the parent over `width` leaves from `first`.
     fn parent_key(&self, first: LeafIndex, width: u32) -> Result<&HpkeKeyPair, ProtocolError> {
-        let mut at = self.0.root();
+        let mut at = self.tree.root();
         while at.aggregates().width > width {
             let below = at.children().find(|child| child.contains(first));
             at = below.ok_or_else(|| lost(first))?;
@@ -190,7 +202,7 @@ impl PrivateTree {
 
     /// Whether every keyed node of the public tree has the private half of its key here; O(n).
     pub(super) fn matches(&self, public: &RatchetTree) -> Result<(), ProtocolError> {
-        matches_below(public.root(), self.0.root())
+        matches_below(public.root(), self.tree.root())
     }
 }
 

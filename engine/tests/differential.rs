@@ -1,0 +1,198 @@
+//! `full` against `shared` against `counted`: random sequences of operations, driven through
+//! all three, must give the same trees, bytes, ledgers and epoch secrets after every commit.
+
+use std::sync::Arc;
+
+use arboretum_engine::crypto::{CountingProvider, Provider, RealProvider, Seed};
+use arboretum_engine::protocol::{
+    ClientId, FullTreeKem, Order, Protocol, Seeds, SharedTreeKem,
+};
+use rand_chacha::ChaCha20Rng;
+use rand_core::{Rng, SeedableRng};
+
+/// Seeds by address, for tests: ChaCha20 keyed by the test's seed and the domain's length and
+/// letters, its stream the entity, its position the counter.
+#[derive(Clone, Copy)]
+struct TestSeeds(u64);
+
+impl Seeds for TestSeeds {
+    fn seed(&self, domain: &'static str, entity: u64, counter: u64) -> Seed {
+        let mut key = [0; 32];
+        key[..8].copy_from_slice(&self.0.to_le_bytes());
+        for (at, letter) in domain.bytes().enumerate() {
+            key[8 + at % 24] ^= letter.rotate_left(at as u32 / 24);
+        }
+        let mut rng = ChaCha20Rng::from_seed(key);
+        rng.set_stream(entity);
+        rng.set_word_pos(u128::from(counter) * 8);
+        let mut seed = Seed::default();
+        rng.fill_bytes(&mut seed);
+        seed
+    }
+}
+
+/// Three fidelities side by side, and who is where.
+struct Trio {
+    full: FullTreeKem<TestSeeds>,
+    shared: SharedTreeKem<TestSeeds>,
+    counted: SharedTreeKem<TestSeeds>,
+    members: Vec<ClientId>,
+    next: u32,
+    rng: ChaCha20Rng,
+}
+
+fn below(rng: &mut ChaCha20Rng, n: usize) -> usize {
+    (rng.next_u64() % n as u64) as usize
+}
+
+impl Trio {
+    fn new(seed: u64) -> Self {
+        let seeds = TestSeeds(seed);
+        let real: Arc<dyn Provider> = Arc::new(RealProvider::new());
+        let mut trio = Self {
+            full: FullTreeKem::new(real.clone(), seeds),
+            shared: SharedTreeKem::new(real, seeds).unwrap(),
+            counted: SharedTreeKem::new(Arc::new(CountingProvider::new()), seeds).unwrap(),
+            members: vec![ClientId(0)],
+            next: 1,
+            rng: ChaCha20Rng::seed_from_u64(seed),
+        };
+        trio.register(ClientId(0));
+        trio.full.create(ClientId(0)).unwrap();
+        trio.shared.create(ClientId(0)).unwrap();
+        trio.counted.create(ClientId(0)).unwrap();
+        trio
+    }
+
+    fn register(&mut self, client: ClientId) {
+        let full = self.full.register(client, 2).unwrap();
+        assert_eq!(full, self.shared.register(client, 2).unwrap());
+        assert_eq!(full, self.counted.register(client, 2).unwrap());
+    }
+
+    /// Brings one client forward in all three and compares what that took.
+    fn advance(&mut self, client: ClientId, to: u64) {
+        let full = self.full.advance(client, to).unwrap();
+        let shared = self.shared.advance(client, to).unwrap();
+        let counted = self.counted.advance(client, to).unwrap();
+        assert_eq!(full, shared, "{client} to epoch {to}");
+        assert_eq!(full, counted, "{client} to epoch {to}, counted");
+        assert_eq!(self.full.view(client), self.shared.view(client));
+        if let Some(member) = self.full.member(client) {
+            let authenticator = Some(member.secrets.epoch_authenticator.clone());
+            assert_eq!(authenticator, self.shared.epoch_authenticator(client));
+            let (materialised, _) = self.shared.materialise(client).unwrap();
+            assert_eq!(materialised.keys, member.keys, "{client} materialised");
+            assert_eq!(materialised.leaf, member.leaf);
+            assert_eq!(materialised.public.context, member.public.context);
+        }
+    }
+
+    fn commit(&mut self, adds: usize, removes: usize) {
+        let by = self.members[below(&mut self.rng, self.members.len())];
+        let epoch = self.full.epoch();
+        self.advance(by, epoch);
+        let mut removed = vec![];
+        for _ in 0..removes {
+            let client = self.members[below(&mut self.rng, self.members.len())];
+            if client != by && !removed.contains(&client) {
+                removed.push(client);
+            }
+        }
+        let adds: Vec<_> = (self.next..self.next + adds as u32).map(ClientId).collect();
+        self.next += adds.len() as u32;
+        adds.iter().for_each(|client| self.register(*client));
+        let order = Order { by, adds: adds.clone(), removes: removed.clone(), now: 1 };
+        self.commit_order(order);
+        self.members.retain(|member| !removed.contains(member));
+        self.members.extend(adds);
+        // Whoever was removed learns of it, at once or never.
+        for client in removed {
+            if below(&mut self.rng, 2) == 0 {
+                self.advance(client, epoch + 1);
+                assert_eq!(self.shared.view(client), None);
+            }
+        }
+    }
+
+    fn commit_order(&mut self, order: Order) {
+        let full = self.full.commit(order.clone()).unwrap();
+        let shared = self.shared.commit(order.clone()).unwrap();
+        let counted = self.counted.commit(order.clone()).unwrap();
+        assert_eq!((full.cost, full.ledger, full.leaf), (shared.cost, shared.ledger, shared.leaf));
+        assert_eq!((full.cost, full.ledger), (counted.cost, counted.ledger));
+        let audited: Vec<_> =
+            self.members.iter().copied().filter(|m| *m != order.by).take(3).collect();
+        let full = self.full.accept(full, &[]).unwrap();
+        let shared = self.shared.accept(shared, &audited).unwrap();
+        let counted = self.counted.accept(counted, &audited).unwrap();
+        assert_eq!(full.receiver, shared.receiver);
+        assert_eq!(full.receiver, counted.receiver);
+        assert_eq!(full.tree_bytes, shared.tree_bytes);
+        assert_eq!(full.excluded_ciphertexts, shared.excluded_ciphertexts);
+        let epoch = full.epoch;
+        assert_eq!(self.full.commit_message(epoch), self.shared.commit_message(epoch));
+        let length = |message: Option<&[u8]>| message.map(<[u8]>::len);
+        assert_eq!(
+            length(self.full.commit_message(epoch)),
+            length(self.counted.commit_message(epoch))
+        );
+        assert_eq!(self.full.tree(), self.shared.tree());
+        assert_eq!(self.full.tree(), self.counted.tree());
+        assert_eq!(self.full.tree_hash(), self.shared.tree_hash());
+    }
+
+    /// Random operations, after each of which some clients come forward and some stay behind.
+    fn live(&mut self, commits: usize, largest: usize) {
+        for _ in 0..commits {
+            let room = largest.saturating_sub(self.members.len());
+            let (adds, removes) = match below(&mut self.rng, 6) {
+                0 | 1 => (1 + below(&mut self.rng, 4), 0),
+                2 => (0, 1 + below(&mut self.rng, 3)),
+                3 => (1, 1),
+                _ => (0, 0),
+            };
+            self.commit(adds.min(room), removes);
+            let epoch = self.full.epoch();
+            for client in self.members.clone() {
+                if below(&mut self.rng, 3) == 0 {
+                    let back = below(&mut self.rng, 3) as u64;
+                    self.advance(client, epoch.saturating_sub(back));
+                }
+            }
+        }
+        let epoch = self.full.epoch();
+        for client in self.members.clone() {
+            self.advance(client, epoch);
+        }
+        self.shared.recount().unwrap();
+        self.counted.recount().unwrap();
+    }
+}
+
+#[test]
+fn small_groups_over_many_seeds() {
+    for seed in 0..SEEDS {
+        let mut trio = Trio::new(seed);
+        trio.live(12, 4 + (seed as usize % 13));
+    }
+}
+
+#[test]
+fn groups_of_up_to_64() {
+    for seed in 0..20 {
+        let mut trio = Trio::new(1_000_000 + seed);
+        trio.commit(30, 0);
+        trio.live(60, 64);
+    }
+}
+
+#[test]
+fn a_group_of_a_thousand() {
+    let mut trio = Trio::new(7);
+    trio.commit(999, 0);
+    trio.live(6, 1_000);
+}
+
+/// Thousands where the build is optimised; as many as a quick look takes otherwise.
+const SEEDS: u64 = if cfg!(debug_assertions) { 2_000 } else { 10_000 };
