@@ -1,0 +1,349 @@
+//! The demand: the people of a run and their sessions. It depends on the seed and on the
+//! workload alone, never on protocol, strategy or policy.
+
+use std::sync::Arc;
+
+use crate::sample::{Distribution, bits, exponential, poisson, zipf_weights};
+use crate::scenario::{Rhythm, Scenario, SessionRules, Workload};
+use crate::stream::{RootSeed, Stream};
+use crate::time::Millis;
+use crate::trace::Trace;
+
+/// A client's plans. Times are of the run.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Person {
+    /// Whose client it is.
+    pub user: u32,
+    /// When it first turns up.
+    pub arrives: Millis,
+    /// When it leaves of its own will.
+    pub leaves: Option<Millis>,
+    /// When another member has it removed.
+    pub removed: Option<Millis>,
+    /// From when on it does not come back, without leaving.
+    pub silent_from: Option<Millis>,
+    /// How active it is; the mean is 1.
+    pub activity: f64,
+}
+
+/// One time that a client is online.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Session {
+    /// When it begins.
+    pub online: Millis,
+    /// When it ends.
+    pub offline: Millis,
+    messages: u32,
+    seed: u64,
+}
+
+impl Session {
+    /// Messages that the client sends.
+    pub fn messages(&self) -> u32 {
+        self.messages
+    }
+
+    /// When it sends them: spread evenly, at a random offset.
+    pub fn message_times(&self) -> impl Iterator<Item = Millis> + use<> {
+        let (first, length) = (self.online.0, (self.offline.0 - self.online.0).max(1));
+        let messages = u64::from(self.messages);
+        let offset = self.seed % length;
+        (0..messages).map(move |i| Millis(first + (offset + i * length / messages) % length))
+    }
+}
+
+/// Where sessions come from.
+#[derive(Clone, Debug)]
+enum Source {
+    Drawn(Option<SessionRules>, f64),
+    Logged(Arc<Trace>, Millis),
+}
+
+/// Everybody, and when they are online.
+#[derive(Clone, Debug)]
+pub struct Demand {
+    seed: RootSeed,
+    duration: Millis,
+    initial: usize,
+    people: Vec<Person>,
+    source: Source,
+}
+
+impl Demand {
+    /// Draws the people of a scenario, or takes them from a trace.
+    pub fn new(scenario: &Scenario, trace: Option<Trace>) -> Self {
+        let seed = RootSeed::from_u64(scenario.seed);
+        match trace {
+            Some(trace) => Self::logged(scenario, seed, trace),
+            None => Self::drawn(scenario, seed),
+        }
+    }
+
+    fn logged(scenario: &Scenario, seed: RootSeed, trace: Trace) -> Self {
+        let session = scenario.workload.trace_session.unwrap_or(Millis(30 * 60_000));
+        let person = |actor: usize| {
+            let times = trace.times(actor);
+            let last = times.last().copied().unwrap_or_default();
+            let mut person = Person {
+                user: actor as u32,
+                arrives: times.first().copied().unwrap_or_default(),
+                leaves: None,
+                removed: None,
+                silent_from: Some(Millis(last.0 + session.0)),
+                activity: times.len() as f64 * trace.actors() as f64 / trace.events() as f64,
+            };
+            person.removed = draw_removal(&seed, &scenario.workload, actor as u64, person.arrives);
+            person
+        };
+        let people: Vec<_> = (0..trace.actors()).map(person).collect();
+        let initial = (scenario.group.members as usize).min(people.len());
+        let duration = scenario.duration;
+        Self { seed, duration, initial, people, source: Source::Logged(Arc::new(trace), session) }
+    }
+
+    fn drawn(scenario: &Scenario, seed: RootSeed) -> Self {
+        let work = &scenario.workload;
+        let devices = work.devices as usize;
+        let initial = scenario.group.members as usize;
+        let mut arrivals = vec![Millis(0); initial.div_ceil(devices)];
+        arrivals.extend(draw_arrivals(&seed, work, scenario.duration));
+        let mut stream = seed.stream("activity", 0, 0);
+        let weights = zipf_weights(arrivals.len(), work.activity.zipf_exponent, &mut stream);
+        let mut people = Vec::with_capacity(arrivals.len() * devices);
+        for (user, (arrives, activity)) in arrivals.iter().zip(weights).enumerate() {
+            let person = draw_person(&seed, work, user as u32, *arrives, activity);
+            // A user's clients come and go together.
+            people.extend(std::iter::repeat_n(person, devices));
+            if *arrives == Millis(0) {
+                people.truncate(initial.max(user * devices + 1));
+            }
+        }
+        let messages = work.activity.messages_per_day;
+        let source = Source::Drawn(work.sessions, messages);
+        Self { seed, duration: scenario.duration, initial, people, source }
+    }
+
+    /// Everybody, in the order of arrival: a client's number is its place here.
+    pub fn people(&self) -> &[Person] {
+        &self.people
+    }
+
+    /// How many are there from the start.
+    pub fn initial(&self) -> usize {
+        self.initial
+    }
+
+    /// How much virtual time passes.
+    pub fn duration(&self) -> Millis {
+        self.duration
+    }
+
+    /// The sessions of a client, in order and apart from each other, drawn as they are asked
+    /// for.
+    pub fn sessions(&self, client: u32) -> Sessions<'_> {
+        let person = self.people[client as usize];
+        let ends = [Some(self.duration), person.leaves, person.silent_from];
+        let end = ends.into_iter().flatten().min().unwrap_or(self.duration);
+        let is_initial = (client as usize) < self.initial;
+        let stream = self.seed.stream("sessions", client.into(), 0);
+        let mut sessions =
+            Sessions { demand: self, client, stream, next: person.arrives, end, first: None };
+        sessions.begin(is_initial, person.activity);
+        sessions
+    }
+
+    /// How long a client that is there from the start had been unseen when the run begins.
+    pub fn unseen_before(&self, client: u32) -> Millis {
+        match self.sessions(client).first {
+            Some(First::Offline { unseen }) => unseen,
+            _ => Millis(0),
+        }
+    }
+
+    /// A digest of who is there and what they plan: FNV-1a over the people's numbers. Two runs
+    /// can be compared if it is equal.
+    pub fn digest(&self) -> u64 {
+        let mut hash = 0xcbf2_9ce4_8422_2325_u64;
+        let mut take = |value: u64| {
+            for byte in value.to_le_bytes() {
+                hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+            }
+        };
+        take(self.duration.0);
+        take(self.initial as u64);
+        for (client, person) in self.people.iter().enumerate() {
+            let plan = |moment: Option<Millis>| moment.map_or(u64::MAX, |moment| moment.0);
+            take(person.arrives.0);
+            take(plan(person.leaves));
+            take(plan(person.removed));
+            take(plan(person.silent_from));
+            take(self.sessions(client as u32).next().map_or(u64::MAX, |first| first.offline.0));
+        }
+        hash
+    }
+}
+
+/// Intensity at a time of day, relative to its mean.
+fn intensity(rhythm: Option<Rhythm>, at_s: f64) -> f64 {
+    let Some(rhythm) = rhythm else { return 1.0 };
+    let turn = (at_s - rhythm.peak.as_secs_f64()) / 86_400.0;
+    1.0 + rhythm.strength * libm::cos(turn * 2.0 * std::f64::consts::PI)
+}
+
+/// A Poisson process with a daily rhythm, by thinning one of its highest intensity.
+fn draw_arrivals(seed: &RootSeed, work: &Workload, duration: Millis) -> Vec<Millis> {
+    let Some(arrivals) = work.arrivals.filter(|arrivals| arrivals.per_day > 0.0) else {
+        return vec![];
+    };
+    let mut stream = seed.stream("arrivals", 0, 0);
+    let highest = 1.0 + arrivals.rhythm.map_or(0.0, |rhythm| rhythm.strength);
+    let gap_s = 86_400.0 / (arrivals.per_day * highest);
+    let mut at_s = 0.0;
+    let mut times = vec![];
+    loop {
+        at_s += gap_s * exponential(&mut stream);
+        let at = Millis::from_secs_f64(at_s);
+        if at >= duration {
+            return times;
+        }
+        if stream.uniform() * highest < intensity(arrivals.rhythm, at_s) {
+            times.push(at.max(Millis(1)));
+        }
+    }
+}
+
+fn draw_person(
+    seed: &RootSeed,
+    work: &Workload,
+    user: u32,
+    arrives: Millis,
+    activity: f64,
+) -> Person {
+    let after = |distribution: &Distribution, domain| {
+        let length = distribution.sample(&mut seed.stream(domain, user.into(), 0));
+        Millis(arrives.0 + length.0.max(1))
+    };
+    let mut person = Person {
+        user,
+        arrives,
+        leaves: work.lifetime.as_ref().map(|lifetime| after(lifetime, "lifetime")),
+        removed: draw_removal(seed, work, user.into(), arrives),
+        silent_from: None,
+        activity,
+    };
+    if let Some(silent) = &work.silent
+        && seed.stream("silent", user.into(), 0).uniform() < silent.fraction
+    {
+        person.silent_from = Some(after(&silent.after, "silent after"));
+    }
+    person
+}
+
+fn draw_removal(seed: &RootSeed, work: &Workload, user: u64, arrives: Millis) -> Option<Millis> {
+    let hazard = work.removals.filter(|removals| removals.per_member_per_day > 0.0)?;
+    let days = exponential(&mut seed.stream("removal", user, 0)) / hazard.per_member_per_day;
+    Some(Millis(arrives.0 + Millis::from_secs_f64(days * 86_400.0).0.max(1)))
+}
+
+/// How a client stands when the run begins.
+#[derive(Clone, Copy, Debug)]
+enum First {
+    /// Online since it arrived.
+    Online,
+    /// Offline, and for how long already.
+    Offline { unseen: Millis },
+}
+
+/// The sessions of one client.
+#[derive(Clone, Debug)]
+pub struct Sessions<'d> {
+    demand: &'d Demand,
+    client: u32,
+    stream: Stream,
+    /// When the next session begins; for a trace, how many events are used up.
+    next: Millis,
+    end: Millis,
+    first: Option<First>,
+}
+
+impl Sessions<'_> {
+    /// Somebody who arrives is online. Somebody who is there from the start is online in the
+    /// proportion of the mean times, and otherwise has spent a uniform share of a fresh
+    /// absence before the run began.
+    fn begin(&mut self, is_initial: bool, activity: f64) {
+        self.first = Some(First::Online);
+        let Source::Drawn(Some(rules), _) = &self.demand.source else { return };
+        if !is_initial {
+            return;
+        }
+        let (online, offline) = (rules.online.mean_s(), rules.offline.mean_s() / activity);
+        if self.stream.uniform() >= online / (online + offline) {
+            let absence = self.draw_absence(rules, activity);
+            let unseen = Millis((absence.0 as f64 * self.stream.uniform()) as u64);
+            self.next = Millis(absence.0 - unseen.0.min(absence.0));
+            self.first = Some(First::Offline { unseen });
+        }
+    }
+
+    fn draw_absence(&mut self, rules: &SessionRules, activity: f64) -> Millis {
+        let absence = rules.offline.sample(&mut self.stream);
+        Millis::from_secs_f64(absence.as_secs_f64() / activity).max(Millis(1))
+    }
+
+    fn drawn(&mut self, rules: Option<SessionRules>, messages_per_day: f64) -> Option<Session> {
+        if self.next >= self.end {
+            return None;
+        }
+        let activity = self.demand.people[self.client as usize].activity;
+        let online = self.next;
+        let Some(rules) = rules else {
+            // Always online: one session, its messages in proportion to its length.
+            let length = Millis(self.end.0 - online.0);
+            self.next = self.end;
+            let mean = messages_per_day * activity * length.as_secs_f64() / 86_400.0;
+            return Some(self.session(online, self.end, mean));
+        };
+        let length = rules.online.sample(&mut self.stream).max(Millis(1));
+        let offline = Millis(online.0 + length.0).min(self.end);
+        let cycle_s = rules.online.mean_s() + rules.offline.mean_s() / activity;
+        let mean = messages_per_day * activity * cycle_s / 86_400.0;
+        let session = self.session(online, offline, mean);
+        let absence = self.draw_absence(&rules, activity);
+        self.next = Millis(offline.0 + absence.0);
+        Some(session)
+    }
+
+    fn session(&mut self, online: Millis, offline: Millis, mean_messages: f64) -> Session {
+        let messages = poisson(mean_messages, &mut self.stream);
+        Session { online, offline, messages, seed: bits(&mut self.stream) }
+    }
+
+    /// The next run of events closer together than a session.
+    fn logged(&mut self, trace: &Trace, length: Millis) -> Option<Session> {
+        let times = trace.times(self.client as usize);
+        let from = times.partition_point(|time| *time < self.next);
+        let online = *times.get(from)?;
+        if online >= self.end {
+            return None;
+        }
+        let mut until = from + 1;
+        while until < times.len() && times[until].0 - times[until - 1].0 <= length.0 {
+            until += 1;
+        }
+        let offline = Millis(times[until - 1].0 + length.0).min(self.end).max(Millis(online.0 + 1));
+        self.next = Millis(times[until - 1].0 + 1);
+        let messages = (until - from) as u32;
+        Some(Session { online, offline, messages, seed: bits(&mut self.stream) })
+    }
+}
+
+impl Iterator for Sessions<'_> {
+    type Item = Session;
+
+    fn next(&mut self) -> Option<Session> {
+        match &self.demand.source {
+            Source::Drawn(rules, messages) => self.drawn(*rules, *messages),
+            Source::Logged(trace, length) => self.logged(&trace.clone(), *length),
+        }
+    }
+}

@@ -1,0 +1,33 @@
+//! Workloads: who is in a group, when they come, go and look at their screens, and what they
+//! want. Drawn from the seed before and apart from any protocol, so that two strategies meet
+//! the same people on the same days.
+//!
+//! | file | what it owns |
+//! |---|---|
+//! | `time` | virtual time in milliseconds, and its text form |
+//! | `stream` | addressed random streams |
+//! | `sample` | samplers with portable arithmetic |
+//! | `scenario` | the scenario file: schema, loading, validation |
+//! | `trace` | activity logs in the place of drawn activity |
+//! | `demand` | the people and their sessions |
+//! | `shipped` | the scenarios that come with the lab |
+
+mod demand;
+mod sample;
+mod scenario;
+mod shipped;
+mod stream;
+mod time;
+mod trace;
+
+pub use demand::{Demand, Person, Session, Sessions};
+pub use sample::{Distribution, Unit, zipf_weights};
+pub use scenario::{
+    Activity, Arrivals, Batching, Expectation, Fidelity, Group, MAX_MEMBERS, Measure, Network,
+    Policy, Removals, Rhythm, Scenario, ScenarioError, SessionRules, Silent, Start, Workload,
+    nearest,
+};
+pub use shipped::{Shipped, find_shipped, shipped};
+pub use stream::{RootSeed, Stream};
+pub use time::Millis;
+pub use trace::{Trace, TraceError};

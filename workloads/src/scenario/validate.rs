@@ -1,0 +1,151 @@
+//! What a scenario may say: limits, each with its name, and values that cannot be.
+
+use super::{Rhythm, Scenario};
+use crate::sample::Distribution;
+use crate::time::Millis;
+
+/// The most clients at the start: beyond it leaf indices and messages run out of room
+/// (an RFC 9420 vector holds 2^30 bytes, about three million key packages).
+pub const MAX_MEMBERS: u32 = 3_000_000;
+
+/// The most devices of a user.
+const MAX_DEVICES: u32 = 100;
+
+/// The longest virtual time: ten years.
+const MAX_DURATION: Millis = Millis(3_650 * 86_400_000);
+
+/// The most people who may be expected to come.
+const MAX_ARRIVALS: f64 = 10_000_000.0;
+
+/// The most snapshots of one run.
+const MAX_SNAPSHOTS: u64 = 1_000_000;
+
+/// The most messages a day of the mean person.
+const MAX_MESSAGES: f64 = 100_000.0;
+
+/// A key whose value cannot be.
+pub(super) struct Wrong {
+    pub(super) key: &'static str,
+    pub(super) what: String,
+}
+
+fn require(holds: bool, key: &'static str, what: impl Into<String>) -> Result<(), Wrong> {
+    if holds { Ok(()) } else { Err(Wrong { key, what: what.into() }) }
+}
+
+fn within(value: f64, least: f64, most: f64, key: &'static str) -> Result<(), Wrong> {
+    let holds = value.is_finite() && (least..=most).contains(&value);
+    require(holds, key, format!("{value} is not from {least} to {most}"))
+}
+
+fn possible(distribution: &Distribution, key: &'static str) -> Result<(), Wrong> {
+    match distribution.impossible() {
+        None => Ok(()),
+        Some((parameter, must)) => {
+            Err(Wrong { key, what: format!("`{parameter}` must be {must}") })
+        }
+    }
+}
+
+fn rhythm(rhythm: Option<Rhythm>, key: &'static str) -> Result<(), Wrong> {
+    let Some(rhythm) = rhythm else { return Ok(()) };
+    within(rhythm.strength, 0.0, 1.0, key)?;
+    require(rhythm.peak < Millis::DAY, key, "the peak is a time of day, below 24h")
+}
+
+impl Scenario {
+    pub(super) fn check(&self) -> Result<(), Wrong> {
+        let is_name = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+        let named =
+            !self.name.is_empty() && self.name.len() <= 64 && self.name.chars().all(is_name);
+        require(named, "name", "a name is 1 to 64 letters, digits and dashes")?;
+        require(!self.analysis.trim().is_empty(), "analysis", "say what the scenario shows")?;
+        require(self.duration > Millis(0), "duration", "a run takes more than 0s")?;
+        require(self.duration <= MAX_DURATION, "duration", "a run takes at most ten years")?;
+        let snapshots = self.duration.0 / self.measure.snapshot_every.0.max(1);
+        let few = self.measure.snapshot_every > Millis(0) && snapshots <= MAX_SNAPSHOTS;
+        require(few, "measure.snapshot_every", format!("at most {MAX_SNAPSHOTS} snapshots a run"))?;
+        self.check_group()?;
+        self.check_workload()?;
+        self.check_policy()?;
+        possible(&self.network.delay, "network.delay")?;
+        for (name, bound) in &self.expect {
+            let told = bound.min.is_some() || bound.max.is_some();
+            require(told, "expect", format!("`{name}` has neither `min` nor `max`"))?;
+        }
+        Ok(())
+    }
+
+    fn check_group(&self) -> Result<(), Wrong> {
+        let members = self.group.members;
+        let least = if self.workload.trace.is_some() { 1 } else { 2 };
+        require(
+            members >= least,
+            "group.members",
+            format!("{members} members are no group to measure: give at least {least}"),
+        )?;
+        require(
+            members <= MAX_MEMBERS,
+            "group.members",
+            format!(
+                "{members} is more than the {MAX_MEMBERS} that one creating commit can carry (2^30 bytes, RFC 9420 §2.1.2)"
+            ),
+        )
+    }
+
+    fn check_workload(&self) -> Result<(), Wrong> {
+        let work = &self.workload;
+        let devices = (1..=MAX_DEVICES).contains(&work.devices);
+        require(devices, "workload.devices", format!("a user has 1 to {MAX_DEVICES} devices"))?;
+        if work.trace.is_some() {
+            for (present, key) in [
+                (work.arrivals.is_some(), "workload.arrivals"),
+                (work.lifetime.is_some(), "workload.lifetime"),
+                (work.sessions.is_some(), "workload.sessions"),
+                (work.silent.is_some(), "workload.silent"),
+                (work.devices != 1, "workload.devices"),
+            ] {
+                require(!present, key, "a trace says this already: leave one of the two out")?;
+            }
+            let session = work.trace_session.unwrap_or(Millis(1));
+            require(session > Millis(0), "workload.trace_session", "a session takes more than 0s")?;
+        } else {
+            let key = "workload.trace_session";
+            require(work.trace_session.is_none(), key, "it goes with `workload.trace`")?;
+        }
+        if let Some(arrivals) = work.arrivals {
+            let days = self.duration.as_secs_f64() / 86_400.0;
+            within(arrivals.per_day, 0.0, MAX_ARRIVALS / days, "workload.arrivals.per_day")?;
+            rhythm(arrivals.rhythm, "workload.arrivals.rhythm")?;
+        }
+        if let Some(lifetime) = &work.lifetime {
+            possible(lifetime, "workload.lifetime")?;
+        }
+        if let Some(sessions) = &work.sessions {
+            possible(&sessions.online, "workload.sessions.online")?;
+            possible(&sessions.offline, "workload.sessions.offline")?;
+        }
+        within(work.activity.zipf_exponent, 0.0, 4.0, "workload.activity.zipf_exponent")?;
+        let messages = work.activity.messages_per_day;
+        within(messages, 0.0, MAX_MESSAGES, "workload.activity.messages_per_day")?;
+        if let Some(removals) = work.removals {
+            let key = "workload.removals.per_member_per_day";
+            within(removals.per_member_per_day, 0.0, 100.0, key)?;
+        }
+        if let Some(silent) = work.silent {
+            within(silent.fraction, 0.0, 1.0, "workload.silent.fraction")?;
+            possible(&silent.after, "workload.silent.after")?;
+        }
+        Ok(())
+    }
+
+    fn check_policy(&self) -> Result<(), Wrong> {
+        let policy = &self.policy;
+        let positive = |value: Option<Millis>| value != Some(Millis(0));
+        require(positive(policy.update_every), "policy.update_every", "a period is more than 0s")?;
+        require(positive(policy.evict_after), "policy.evict_after", "a limit is more than 0s")?;
+        let key = "policy.update_every_messages";
+        require(policy.update_every_messages != Some(0), key, "at least 1 message")?;
+        require(policy.key_packages > 0, "policy.key_packages", "a client that nobody can add")
+    }
+}

@@ -1,0 +1,34 @@
+//! The scenarios that come with the lab.
+
+use super::scenario::nearest;
+
+/// A scenario that comes with the lab.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shipped {
+    /// Its name.
+    pub name: &'static str,
+    /// Its text.
+    pub text: &'static str,
+}
+
+macro_rules! ship {
+    ($($name:literal),+ $(,)?) => {
+        const SHIPPED: &[Shipped] = &[$(Shipped {
+            name: $name,
+            text: include_str!(concat!("../scenarios/", $name, ".toml")),
+        }),+];
+    };
+}
+
+ship!("fifty-thousand", "smoke", "trace");
+
+/// All of them.
+pub fn shipped() -> &'static [Shipped] {
+    SHIPPED
+}
+
+/// The one of this name, or else the nearest name.
+pub fn find_shipped(name: &str) -> Result<Shipped, Option<&'static str>> {
+    let found = SHIPPED.iter().find(|shipped| shipped.name == name).copied();
+    found.ok_or_else(|| nearest(name, SHIPPED.iter().map(|shipped| shipped.name)))
+}
