@@ -287,6 +287,14 @@ impl Summary {
         numbers
     }
 
+    /// The dotted keys of all numbers that a summary can have, `ops` apart.
+    pub fn metric_names() -> Vec<String> {
+        let value = serde_json::to_value(Self::default()).expect("a summary is JSON");
+        let mut names = Vec::new();
+        leaves(&value, String::new(), &mut names);
+        names
+    }
+
     /// The number under a dotted key, such as `update_cost.ciphertexts.p99`.
     pub fn number(&self, dotted: &str) -> Option<f64> {
         self.flat().into_iter().find(|(key, _)| key == dotted).map(|(_, number)| number)
@@ -355,6 +363,19 @@ fn commits(recorded: &Recorded, rejected: u64) -> Commits {
         commits.updates += u64::from(row.kind() == "update");
     }
     commits
+}
+
+fn leaves(value: &Value, key: String, names: &mut Vec<String>) {
+    match value {
+        Value::Number(_) | Value::Null => names.push(key),
+        Value::Object(entries) => {
+            for (name, value) in entries {
+                let dot = if key.is_empty() { "" } else { "." };
+                leaves(value, format!("{key}{dot}{name}"), names);
+            }
+        }
+        _ => {}
+    }
 }
 
 fn flatten(value: &Value, key: String, numbers: &mut Vec<(String, f64)>) {

@@ -42,7 +42,8 @@ impl GroupContext {
             .find(|extension| extension.extension_type == ExtensionType::REQUIRED_CAPABILITIES)
             .map(|extension| decode("required capabilities", extension.extension_data.as_slice()))
             .transpose()?;
-        Ok(LeafRules { required: required.unwrap_or_default() })
+        let group_extensions = self.extensions.iter().map(|ext| ext.extension_type).collect();
+        Ok(LeafRules { required: required.unwrap_or_default(), group_extensions })
     }
 }
 

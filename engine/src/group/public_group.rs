@@ -159,6 +159,9 @@ impl PublicGroup {
             return Err(ApplyError::NotACommit);
         };
         let committer = self.check_frame(&message)?;
+        if !matches!(message.content.content, Content::Commit(_)) {
+            return Err(ApplyError::NotACommit);
+        }
         let content = encode(&message.content)?;
         let tbs = framed_content_tbs(WireFormat::PUBLIC_MESSAGE, &content, &self.context.encoded());
         let leaf = self.tree.leaf(committer).ok_or(ApplyError::UnknownSender)?;
@@ -299,6 +302,9 @@ impl PublicGroup {
         let merged = merge_path(crypto, tree, committer, keys)?;
         let leaf = leaf(merged.leaf_parent_hash)?;
         // None of the new keys may be in the tree yet, the replaced ones included.
+        if roster.has_encryption_key(&leaf.encryption_key) {
+            return Err(TreeError::DuplicateEncryptionKey.into());
+        }
         keys.iter().try_for_each(|key| roster.enter_parent(key))?;
         leave_path(tree, roster, committer).map_err(PathError::from)?;
         if let Some(old) = old {

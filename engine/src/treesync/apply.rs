@@ -7,7 +7,7 @@ use super::leaf_node::{LeafNode, ProtocolVersion};
 use super::proposal::Proposal;
 use super::ratchet_tree::RatchetTree;
 use super::roster::RosterDraft;
-use super::validate::{ExpectedSource, LeafRules, TreeError};
+use super::validate::{ExpectedSource, LeafRules, TreeError, check_distinct};
 use crate::codec::CodecError;
 use crate::crypto::{CipherSuite, Crypto, CryptoError, Labelled};
 use crate::tree::{LeafIndex, OutsideTree};
@@ -190,5 +190,6 @@ fn check_package(
     if package.init_key == package.leaf_node.encryption_key {
         return Err(ProposalError::InitKeyIsLeafKey);
     }
+    check_distinct(&package.extensions)?;
     Ok(rules.check(&package.leaf_node, ExpectedSource::KeyPackage(now))?)
 }

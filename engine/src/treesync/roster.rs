@@ -150,20 +150,28 @@ impl Credentials {
 
     fn leave(&mut self, leaf: &LeafKeys) {
         self.members -= 1;
-        *self.in_use.entry(leaf.credential).or_default() -= 1;
-        for kind in &leaf.supported {
-            *self.supported.entry(*kind).or_default() -= 1;
-        }
+        leave_one(&mut self.in_use, leaf.credential);
+        leaf.supported.iter().for_each(|kind| leave_one(&mut self.supported, *kind));
     }
 
     /// Every credential type in use must be supported by every member.
     fn check(&self) -> Result<(), TreeError> {
         let supported_by = |kind| self.supported.get(kind).copied().unwrap_or(0);
         self.in_use
-            .iter()
-            .filter(|(_, count)| **count > 0)
-            .find(|(kind, _)| supported_by(kind) < self.members)
-            .map_or(Ok(()), |(kind, _)| Err(TreeError::CredentialNotSupportedByAll(*kind)))
+            .keys()
+            .find(|kind| supported_by(kind) < self.members)
+            .map_or(Ok(()), |kind| Err(TreeError::CredentialNotSupportedByAll(*kind)))
+    }
+}
+
+/// Takes one off a count; what nobody has is not listed, so that equal members give equal
+/// rosters whatever came before.
+fn leave_one(counts: &mut BTreeMap<CredentialType, u32>, kind: CredentialType) {
+    if let Some(count) = counts.get_mut(&kind) {
+        *count -= 1;
+        if *count == 0 {
+            counts.remove(&kind);
+        }
     }
 }
 

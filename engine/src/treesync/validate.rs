@@ -1,7 +1,9 @@
 //! What makes a leaf or a whole tree from outside believable (RFC 9420 §7.3, §12.4.3.1).
 
+use std::collections::BTreeSet;
+
 use super::leaf_node::{
-    CredentialType, ExtensionType, LeafNode, LeafNodeSource, RequiredCapabilities,
+    CredentialType, Extension, ExtensionType, LeafNode, LeafNodeSource, RequiredCapabilities,
 };
 use super::parent_hash::verify_parent_hashes;
 use super::ratchet_tree::{RatchetData, RatchetTree};
@@ -28,6 +30,12 @@ pub enum TreeError {
     /// A leaf's extension is missing from its capabilities.
     #[error("a leaf's capabilities leave out its extension type {} (RFC 9420 §7.3)", .0.0)]
     OwnExtension(ExtensionType),
+    /// A list of extensions has two of one type.
+    #[error("extension type {} stands in one list twice (RFC 9420 §13.4)", .0.0)]
+    DuplicateExtension(ExtensionType),
+    /// A leaf does not support an extension of the group context.
+    #[error("a leaf does not support the group's extension type {} (RFC 9420 §13.4)", .0.0)]
+    GroupExtension(ExtensionType),
     /// A leaf lacks what the group requires.
     #[error("a leaf lacks a required capability (RFC 9420 §11.1)")]
     RequiredCapability,
@@ -87,6 +95,8 @@ pub enum ExpectedSource {
 pub struct LeafRules {
     /// The group's `required_capabilities`.
     pub required: RequiredCapabilities,
+    /// The types of the group context's extensions.
+    pub group_extensions: Vec<ExtensionType>,
 }
 
 impl LeafRules {
@@ -98,15 +108,30 @@ impl LeafRules {
             return Err(TreeError::OwnCredential(credential));
         }
         let supported = |kind| leaf.capabilities.supports_extension(kind);
-        let kinds = leaf.extensions.iter().map(|extension| extension.extension_type);
-        if let Some(kind) = kinds.into_iter().find(|kind| !supported(*kind)) {
+        let mut kinds = leaf.extensions.iter().map(|extension| extension.extension_type);
+        if let Some(kind) = kinds.find(|kind| !supported(*kind)) {
             return Err(TreeError::OwnExtension(kind));
+        }
+        check_distinct(&leaf.extensions)?;
+        let mut group = self.group_extensions.iter().copied();
+        if let Some(kind) = group.find(|kind| !supported(*kind)) {
+            return Err(TreeError::GroupExtension(kind));
         }
         if !leaf.capabilities.satisfy(&self.required) {
             return Err(TreeError::RequiredCapability);
         }
         Ok(())
     }
+}
+
+/// No list of extensions may have two of one type (RFC 9420 §13.4).
+pub(super) fn check_distinct(extensions: &[Extension]) -> Result<(), TreeError> {
+    let mut seen = BTreeSet::new();
+    extensions
+        .iter()
+        .map(|extension| extension.extension_type)
+        .find(|kind| !seen.insert(*kind))
+        .map_or(Ok(()), |kind| Err(TreeError::DuplicateExtension(kind)))
 }
 
 fn check_source(leaf: &LeafNode, expected: ExpectedSource) -> Result<(), TreeError> {

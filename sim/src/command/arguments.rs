@@ -1,0 +1,132 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use arboretum_workloads::Fidelity;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// A laboratory for group key agreement trees: real MLS (RFC 9420), tens of thousands of virtual
+/// clients, reproducible runs.
+#[derive(Debug, Parser)]
+#[command(name = "arboretum", version, propagate_version = true)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// One simulation.
+    Run(RunOptions),
+    /// What there is: scenarios, protocols, strategies, suites, metrics.
+    List {
+        /// scenarios, protocols, strategies, suites or metrics.
+        what: String,
+    },
+    /// The JSON Schema of scenario files.
+    Schema {
+        /// scenario.
+        what: String,
+    },
+    /// Redraw the plots of run folders from their tables.
+    Plot {
+        /// Run folders.
+        #[arg(required = true)]
+        paths: Vec<PathBuf>,
+    },
+    /// Run again from a run folder's provenance and compare digests.
+    Verify {
+        /// A run folder.
+        path: PathBuf,
+        #[command(flatten)]
+        options: QuietOptions,
+    },
+    /// Check the engine against the MLS working group's test-vector files in a folder.
+    Conformance {
+        /// A folder of JSON files.
+        dir: PathBuf,
+    },
+    /// Print a completion script for a shell.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page.
+    #[command(name = "man")]
+    Manual,
+}
+
+/// How much is done for real.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum FidelityChoice {
+    /// Every client does all its own work from the wire bytes.
+    Full,
+    /// Each distinct computation is done once, and charged to everybody who would do it.
+    Shared,
+    /// As shared, with counting in the place of cryptography.
+    Counted,
+}
+
+impl From<FidelityChoice> for Fidelity {
+    fn from(choice: FidelityChoice) -> Self {
+        match choice {
+            FidelityChoice::Full => Self::Full,
+            FidelityChoice::Shared => Self::Shared,
+            FidelityChoice::Counted => Self::Counted,
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct QuietOptions {
+    /// No progress.
+    #[arg(long)]
+    pub(crate) quiet: bool,
+    /// Threads for batches of key operations; all processors by default.
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1024))]
+    pub(crate) threads: Option<u32>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RunOptions {
+    /// A scenario file, or the name of a shipped one (`arboretum list scenarios`).
+    pub(crate) scenario: String,
+    /// The root seed.
+    #[arg(long)]
+    pub(crate) seed: Option<u64>,
+    /// Clients in the group from the start.
+    #[arg(long)]
+    pub(crate) members: Option<u32>,
+    /// How much is done for real.
+    #[arg(long, value_enum)]
+    pub(crate) fidelity: Option<FidelityChoice>,
+    /// The protocol.
+    #[arg(long)]
+    pub(crate) protocol: Option<String>,
+    /// The strategy.
+    #[arg(long)]
+    pub(crate) strategy: Option<String>,
+    /// Members audited for each commit.
+    #[arg(long, value_name = "K")]
+    pub(crate) audit: Option<u32>,
+    /// Override a key of the scenario; may be given more than once.
+    #[arg(long = "set", value_name = "KEY.PATH=VALUE")]
+    pub(crate) set: Vec<String>,
+    /// The folder to write; by default runs/SCENARIO-… with a number if that exists.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    /// Replace the folder if it is a run folder.
+    #[arg(long)]
+    pub(crate) force: bool,
+    /// Write events.csv.
+    #[arg(long)]
+    pub(crate) events: bool,
+    /// The summary on standard output, and nothing else there.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Stop before this event: what led to a failed check.
+    #[arg(long, value_name = "N")]
+    pub(crate) stop_before_event: Option<u64>,
+    #[command(flatten)]
+    pub(crate) common: QuietOptions,
+}

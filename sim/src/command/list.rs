@@ -1,0 +1,48 @@
+//! `arboretum list`: what there is.
+
+use std::process::ExitCode;
+
+use arboretum_results::Summary;
+use arboretum_workloads::{Scenario, nearest, shipped};
+
+use super::failure::Failure;
+use super::scenario::{PROTOCOLS, STRATEGIES, SUITES};
+
+const WHAT: &[&str] = &["scenarios", "protocols", "strategies", "suites", "metrics"];
+
+/// Prints a list.
+pub(crate) fn list(what: &str) -> Result<ExitCode, Failure> {
+    let rows: Vec<(String, String)> = match what {
+        "scenarios" => shipped().iter().map(|found| (found.name.into(), title(found.text))).collect(),
+        "protocols" => named(PROTOCOLS),
+        "strategies" => named(STRATEGIES),
+        "suites" => SUITES.iter().map(|(n, name)| (n.to_string(), (*name).into())).collect(),
+        "metrics" => metrics(),
+        "studies" => return Err(Failure::input("studies are not built in this version")),
+        other => {
+            let help = match nearest(other, WHAT.iter().copied()) {
+                Some(name) => format!("did you mean `{name}`?"),
+                None => format!("there is: {}", WHAT.join(", ")),
+            };
+            return Err(Failure::input_with_help(format!("there is no list of `{other}`"), help));
+        }
+    };
+    let width = rows.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+    for (name, text) in rows {
+        println!("{}", format!("{name:width$}  {text}").trim_end());
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn named(rows: &[(&str, &str)]) -> Vec<(String, String)> {
+    rows.iter().map(|(name, text)| ((*name).into(), (*text).into())).collect()
+}
+
+fn title(text: &str) -> String {
+    Scenario::parse("shipped", text, &[]).map(|scenario| scenario.title).unwrap_or_default()
+}
+
+/// The numbers of a summary, by the names that `expect` uses.
+fn metrics() -> Vec<(String, String)> {
+    Summary::metric_names().into_iter().map(|name| (name, String::new())).collect()
+}

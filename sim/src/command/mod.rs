@@ -1,0 +1,40 @@
+//! The `arboretum` command: arguments, files, terminals and clocks. Everything it computes is
+//! computed elsewhere.
+//!
+//! Exit codes: 0 done; 1 the run failed (an invariant, an audit, a digest, an expectation); 2
+//! the input or the command line is wrong; 130 interrupted, with everything finished kept.
+
+mod arguments;
+mod failure;
+mod host;
+mod list;
+mod plot;
+mod progress;
+mod run;
+mod scenario;
+mod schema;
+mod verify;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use arguments::{Arguments, Command};
+use failure::Failure;
+
+/// Parses the command line, does what it says, and gives the exit code.
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let done = match arguments.command {
+        Command::Run(options) => run::run(&options),
+        Command::List { what } => list::list(&what),
+        Command::Schema { what } => schema::schema(&what),
+        Command::Plot { paths } => plot::plot(&paths),
+        Command::Verify { path, options } => verify::verify(&path, &options),
+        Command::Conformance { .. } => unreachable!(),
+        Command::Completions { shell } => schema::completions(shell),
+        Command::Manual => schema::manual(),
+    };
+    done.unwrap_or_else(|failure| failure.report())
+}
+

@@ -1,0 +1,18 @@
+//! `arboretum plot`: the plots again, from the tables alone.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use super::failure::Failure;
+
+/// Redraws the plots of each folder.
+pub(crate) fn plot(paths: &[PathBuf]) -> Result<ExitCode, Failure> {
+    for path in paths {
+        let drawn = arboretum_results::plot_folder(path)
+            .map_err(|error| Failure::input(error.to_string()))?;
+        for file in drawn {
+            println!("{}", file.display());
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}

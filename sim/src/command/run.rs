@@ -1,0 +1,294 @@
+//! `arboretum run`: one simulation and its folder.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use arboretum_engine::crypto::{CountingProvider, Op, Provider, RealProvider};
+use arboretum_engine::protocol::{FullTreeKem, SharedTreeKem};
+use arboretum_results::{
+    Host, Provenance, Recorded, RunFacts, RunFolder, RunRecorder, Summary, WriteOptions,
+};
+use arboretum_workloads::{Demand, Fidelity, RootSeed, Scenario};
+
+use super::arguments::{QuietOptions, RunOptions};
+use super::failure::Failure;
+use super::host::{self, Clock};
+use super::progress::Meter;
+use super::scenario::{Chosen, choose};
+use crate::simulation::{self, Fault, Outcome, Settings, StreamSeeds};
+
+/// Names of the ledger's operations, in its order: columns of commits.csv.
+const OP_NAMES: [&str; Op::ALL.len()] = {
+    let mut names = [""; Op::ALL.len()];
+    let mut at = 0;
+    while at < names.len() {
+        names[at] = Op::ALL[at].name();
+        at += 1;
+    }
+    names
+};
+
+/// What a member takes in memory, in KiB, measured with `arboretum run fifty-thousand` and
+/// rounded up.
+const MEMBER_KIB: u64 = 12;
+
+/// Exit code after Ctrl-C.
+const INTERRUPTED: u8 = 130;
+
+/// A run that has come to its end.
+pub(crate) struct Finished {
+    pub(crate) summary: Summary,
+    pub(crate) recorded: Recorded,
+    outcome: Outcome,
+}
+
+/// Runs a scenario and writes its folder.
+pub(crate) fn run(options: &RunOptions) -> Result<ExitCode, Failure> {
+    let started = host::unix_time();
+    let chosen = choose(options)?;
+    check_memory(&chosen.scenario)?;
+    let target = target(options, &chosen.scenario);
+    RunFolder::check_target(&target, options.force)
+        .map_err(|error| Failure::input(error.to_string()))?;
+    let finished = simulate(&chosen, &options.common, options.events, options.stop_before_event)?;
+    let provenance = Provenance {
+        version: env!("CARGO_PKG_VERSION").into(),
+        git_commit: option_env!("ARBORETUM_GIT_COMMIT").map(Into::into),
+        seed: chosen.scenario.seed,
+        scenario_source: chosen.source.clone(),
+        command: std::env::args().collect(),
+        machine: host::machine(),
+        digest: finished.summary.digest.clone(),
+        started,
+    };
+    let folder = RunFolder {
+        scenario_toml: &chosen.scenario.to_toml(),
+        provenance: &provenance,
+        summary: &finished.summary,
+        recorded: &finished.recorded,
+        clients: &finished.outcome.clients,
+    };
+    let write = WriteOptions { replace: options.force, events: options.events, plots: true };
+    folder.write(&target, write).map_err(|error| Failure::input(error.to_string()))?;
+    tell(options, &finished, &target)?;
+    if finished.summary.interrupted && options.stop_before_event.is_none() {
+        eprintln!("arboretum: interrupted; what was finished is in {}", target.display());
+        return Ok(ExitCode::from(INTERRUPTED));
+    }
+    let changed = !options.set.is_empty() || options.members.is_some();
+    check_expectations(&chosen.scenario, &finished.summary, changed)
+}
+
+/// Plays a scenario at its fidelity.
+pub(crate) fn simulate(
+    chosen: &Chosen,
+    common: &QuietOptions,
+    events: bool,
+    stop_before_event: Option<u64>,
+) -> Result<Finished, Failure> {
+    let scenario = &chosen.scenario;
+    let threads = common.threads.map_or(0, |threads| threads as usize);
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+    let pool = pool.map_err(|error| Failure::run(error.to_string()))?;
+    let stop = Arc::new(AtomicBool::new(false));
+    let asked = stop.clone();
+    // Only one handler can be set in a process; a second run in it keeps the first.
+    let _ = ctrlc::set_handler(move || asked.store(true, Ordering::Relaxed));
+    let meter = Meter::new(scenario.duration, common.quiet);
+    let (clock, cpu_before) = (Clock::start(), host::cpu_s());
+    let mut recorder = RunRecorder::new(&OP_NAMES);
+    if events {
+        recorder = recorder.with_events();
+    }
+    let played = pool.install(|| {
+        let demand = Demand::new(scenario, chosen.trace.clone());
+        let mut progress = |progress| meter.show(progress);
+        let should_stop = || stop.load(Ordering::Relaxed);
+        let settings = Settings {
+            audit: scenario.group.audit,
+            stop_before_event,
+            should_stop: &should_stop,
+            progress: &mut progress,
+        };
+        play(scenario, &demand, &mut recorder, settings)
+    });
+    meter.finish();
+    let outcome = played.map_err(|fault| fault_found(chosen, &fault))?;
+    let recorded = recorder.finish();
+    let host = Host {
+        wall_s: clock.wall_s(),
+        cpu_s: host::cpu_s() - cpu_before,
+        peak_rss_mib: host::peak_rss_mib(),
+        threads: pool.current_num_threads() as u32,
+    };
+    let summary = Summary::new(facts(scenario, &outcome, host), &recorded);
+    Ok(Finished { summary, recorded, outcome })
+}
+
+fn play(
+    scenario: &Scenario,
+    demand: &Demand,
+    recorder: &mut RunRecorder,
+    settings: Settings<'_>,
+) -> Result<Outcome, Fault> {
+    let seeds = StreamSeeds(RootSeed::from_u64(scenario.seed));
+    let real: Arc<dyn Provider> = Arc::new(RealProvider::new());
+    match scenario.group.fidelity {
+        Fidelity::Full => {
+            let mut protocol = FullTreeKem::new(real, seeds);
+            simulation::run(scenario, demand, &mut protocol, recorder, settings)
+        }
+        Fidelity::Shared => shared(real, seeds, scenario, demand, recorder, settings),
+        Fidelity::Counted => {
+            let counting = Arc::new(CountingProvider::new());
+            shared(counting, seeds, scenario, demand, recorder, settings)
+        }
+    }
+}
+
+fn shared(
+    provider: Arc<dyn Provider>,
+    seeds: StreamSeeds,
+    scenario: &Scenario,
+    demand: &Demand,
+    recorder: &mut RunRecorder,
+    settings: Settings<'_>,
+) -> Result<Outcome, Fault> {
+    let protocol = SharedTreeKem::new(provider, seeds);
+    let mut protocol = protocol.map_err(|error| Fault::before_start(scenario.seed, &error))?;
+    simulation::run(scenario, demand, &mut protocol, recorder, settings)
+}
+
+fn facts(scenario: &Scenario, outcome: &Outcome, host: Host) -> RunFacts {
+    RunFacts {
+        scenario: scenario.name.clone(),
+        seed: scenario.seed,
+        protocol: scenario.group.protocol.clone(),
+        strategy: scenario.group.strategy.clone(),
+        suite: scenario.group.suite.to_string(),
+        fidelity: scenario.group.fidelity.name().into(),
+        interrupted: outcome.interrupted,
+        virtual_time_s: outcome.virtual_time.as_secs_f64(),
+        members_ever: outcome.members_ever,
+        operations: outcome.operations,
+        commits_rejected: outcome.rejected,
+        rejected_work: outcome.rejected_work,
+        ops: outcome.ops.iter().map(|(op, count)| (op.name().into(), count)).collect(),
+        audits: outcome.audits,
+        invariants: outcome.invariants,
+        materialised: outcome.audits.performed,
+        host,
+    }
+}
+
+fn fault_found(chosen: &Chosen, fault: &Fault) -> Failure {
+    let scenario = &chosen.scenario;
+    Failure::Run {
+        what: fault.to_string(),
+        help: Some(format!(
+            "replay up to it: arboretum run {} --seed {} --members {} --fidelity {} --audit {} --stop-before-event {}",
+            chosen.source,
+            scenario.seed,
+            scenario.group.members,
+            scenario.group.fidelity.name(),
+            scenario.group.audit,
+            fault.event
+        )),
+    }
+}
+
+/// Refuses a group that this machine has no memory for.
+fn check_memory(scenario: &Scenario) -> Result<(), Failure> {
+    let needed = u64::from(scenario.group.members) * MEMBER_KIB / 1024;
+    match host::available_mib() {
+        Some(available) if needed > available => Err(Failure::input_with_help(
+            format!(
+                "{} members need about {needed} MiB of memory, {available} MiB are free",
+                scenario.group.members
+            ),
+            "take fewer: --members N",
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// The folder to write: the one asked for, or the first free name under runs/.
+fn target(options: &RunOptions, scenario: &Scenario) -> PathBuf {
+    if let Some(out) = &options.out {
+        return out.clone();
+    }
+    let name = format!("{}-{}-{}", scenario.name, scenario.group.fidelity.name(), scenario.seed);
+    let numbered = |n: u32| match n {
+        1 => Path::new("runs").join(&name),
+        n => Path::new("runs").join(format!("{name}-{n}")),
+    };
+    let free = (1..).map(numbered).find(|path| options.force || !path.exists());
+    free.unwrap_or_else(|| numbered(1))
+}
+
+fn tell(options: &RunOptions, finished: &Finished, target: &Path) -> Result<(), Failure> {
+    let summary = &finished.summary;
+    if options.json {
+        let text = serde_json::to_string_pretty(summary);
+        println!("{}", text.map_err(|error| Failure::run(error.to_string()))?);
+        return Ok(());
+    }
+    if !options.common.quiet {
+        let cost = &summary.update_cost.ciphertexts;
+        println!(
+            "{}: {} of virtual time, {} members at the end, {} commits ({} rejected)",
+            summary.scenario,
+            finished.outcome.virtual_time,
+            summary.members.end,
+            summary.commits.accepted,
+            summary.commits.rejected
+        );
+        println!(
+            "update cost: median {} ciphertexts, 99 % {}, most {}",
+            cost.p50.unwrap_or(0),
+            cost.p99.unwrap_or(0),
+            cost.max.unwrap_or(0)
+        );
+        println!(
+            "{} audits, {} checks, all held; {:.1} s, {:.0} MiB",
+            summary.audits.performed,
+            summary.invariants.checked,
+            summary.host.wall_s,
+            summary.host.peak_rss_mib
+        );
+        println!("digest {}", summary.digest);
+        println!("{}", target.display());
+    }
+    Ok(())
+}
+
+/// A scenario is a test: its bounds must hold, unless the command line has changed it.
+fn check_expectations(
+    scenario: &Scenario,
+    summary: &Summary,
+    changed: bool,
+) -> Result<ExitCode, Failure> {
+    let mut broken = vec![];
+    for (name, bound) in &scenario.expect {
+        match summary.number(name) {
+            Some(value) if bound.holds(value) => {}
+            Some(value) => {
+                let least = bound.min.map(|min| format!(" at least {min}")).unwrap_or_default();
+                let most = bound.max.map(|max| format!(" at most {max}")).unwrap_or_default();
+                broken.push(format!("{name} is {value}, expected{least}{most}"));
+            }
+            None => broken.push(format!("{name} is not a number of the summary")),
+        }
+    }
+    if broken.is_empty() {
+        return Ok(ExitCode::SUCCESS);
+    }
+    let what = format!("expectations of {}: {}", scenario.name, broken.join("; "));
+    if changed {
+        eprintln!("arboretum: {what} (the command line has changed the scenario)");
+        return Ok(ExitCode::SUCCESS);
+    }
+    Err(Failure::run(what))
+}

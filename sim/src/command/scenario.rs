@@ -1,0 +1,102 @@
+//! Finding a scenario and putting the command line's choices into it.
+
+use std::path::Path;
+
+use arboretum_workloads::{Scenario, Trace, find_shipped, nearest, shipped};
+
+use super::arguments::RunOptions;
+use super::failure::Failure;
+
+/// Protocols that can be run.
+pub(crate) const PROTOCOLS: &[(&str, &str)] = &[("treekem", "TreeKEM as in RFC 9420")];
+
+/// Strategies that can be run.
+pub(crate) const STRATEGIES: &[(&str, &str)] = &[(
+    "rfc9420",
+    "leftmost blank leaf, removals blank, perfect tree truncated at the right",
+)];
+
+/// Cipher suites that can be run.
+pub(crate) const SUITES: &[(u16, &str)] =
+    &[(1, "MLS_128_DHKEMX25519_AES128GCM_SHA256_Ed25519")];
+
+/// A scenario and where it came from.
+#[derive(Debug)]
+pub(crate) struct Chosen {
+    pub(crate) scenario: Scenario,
+    pub(crate) source: String,
+    pub(crate) trace: Option<Trace>,
+}
+
+/// Loads the scenario of a command line.
+pub(crate) fn choose(options: &RunOptions) -> Result<Chosen, Failure> {
+    let mut overrides = options.set.clone();
+    let mut add = |key: &str, value: Option<String>| {
+        overrides.extend(value.map(|value| format!("{key}={value}")));
+    };
+    let text = |value: &Option<String>| value.as_ref().map(|value| format!("{value:?}"));
+    add("seed", options.seed.map(|seed| seed.to_string()));
+    add("group.members", options.members.map(|members| members.to_string()));
+    add("group.audit", options.audit.map(|audit| audit.to_string()));
+    add("group.protocol", text(&options.protocol));
+    add("group.strategy", text(&options.strategy));
+    let fidelity = options.fidelity.map(arboretum_workloads::Fidelity::from);
+    add("group.fidelity", fidelity.map(|fidelity| format!("{:?}", fidelity.name())));
+    let scenario = load(&options.scenario, &overrides)?;
+    check_names(&scenario)?;
+    let trace = scenario.workload.trace.as_deref().map(Trace::load).transpose();
+    let trace = trace.map_err(|error| Failure::input(error.to_string()))?;
+    if scenario.name == "trace" && trace.is_none() {
+        return Err(Failure::input_with_help(
+            "the scenario `trace` needs an activity log",
+            "give one: --set workload.trace=FILE, a CSV whose first line is time_s,actor",
+        ));
+    }
+    Ok(Chosen { scenario, source: options.scenario.clone(), trace })
+}
+
+fn load(given: &str, overrides: &[String]) -> Result<Scenario, Failure> {
+    let refused = |error| Failure::Scenario(Box::new(error));
+    let path = Path::new(given);
+    if path.is_file() {
+        return Scenario::load(path, overrides).map_err(refused);
+    }
+    match find_shipped(given) {
+        Ok(found) => Scenario::parse(found.name, found.text, overrides).map_err(refused),
+        Err(near) => {
+            let names: Vec<_> = shipped().iter().map(|shipped| shipped.name).collect();
+            let help = match near {
+                Some(name) => format!("did you mean `{name}`?"),
+                None => format!("shipped scenarios: {}", names.join(", ")),
+            };
+            let what = format!("`{given}` is neither a file nor a shipped scenario");
+            Err(Failure::input_with_help(what, help))
+        }
+    }
+}
+
+/// The names that only the engine knows.
+fn check_names(scenario: &Scenario) -> Result<(), Failure> {
+    let group = &scenario.group;
+    check_name("protocol", &group.protocol, PROTOCOLS)?;
+    check_name("strategy", &group.strategy, STRATEGIES)?;
+    if SUITES.iter().all(|(number, _)| *number != group.suite) {
+        return Err(Failure::input_with_help(
+            format!("group.suite: cipher suite {} is not built", group.suite),
+            "see `arboretum list suites`",
+        ));
+    }
+    Ok(())
+}
+
+fn check_name(kind: &str, given: &str, known: &[(&str, &str)]) -> Result<(), Failure> {
+    let names = || known.iter().map(|(name, _)| *name);
+    if names().any(|name| name == given) {
+        return Ok(());
+    }
+    let help = match nearest(given, names()) {
+        Some(name) => format!("did you mean `{name}`?"),
+        None => format!("there is: {}", names().collect::<Vec<_>>().join(", ")),
+    };
+    Err(Failure::input_with_help(format!("group.{kind}: no {kind} `{given}` is built"), help))
+}

@@ -1,0 +1,36 @@
+//! `arboretum schema`, `completions` and `man`: what editors and shells ask for.
+
+use std::io;
+use std::process::ExitCode;
+
+use arboretum_workloads::Scenario;
+use clap::CommandFactory;
+
+use super::arguments::Arguments;
+use super::failure::Failure;
+
+/// Prints a JSON Schema.
+pub(crate) fn schema(what: &str) -> Result<ExitCode, Failure> {
+    if what != "scenario" {
+        return Err(Failure::input_with_help(
+            format!("there is no schema of `{what}`"),
+            "there is: scenario",
+        ));
+    }
+    let schema = serde_json::to_string_pretty(&Scenario::json_schema());
+    println!("{}", schema.map_err(|error| Failure::run(error.to_string()))?);
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Prints a completion script.
+pub(crate) fn completions(shell: clap_complete::Shell) -> Result<ExitCode, Failure> {
+    clap_complete::generate(shell, &mut Arguments::command(), "arboretum", &mut io::stdout());
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Prints the manual page.
+pub(crate) fn manual() -> Result<ExitCode, Failure> {
+    let page = clap_mangen::Man::new(Arguments::command());
+    page.render(&mut io::stdout()).map_err(|error| Failure::run(error.to_string()))?;
+    Ok(ExitCode::SUCCESS)
+}

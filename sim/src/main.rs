@@ -1,0 +1,5 @@
+//! The `arboretum` command.
+
+fn main() -> std::process::ExitCode {
+    arboretum_sim::command::main()
+}

@@ -1,0 +1,149 @@
+//! The Delivery Service: one ordered log for the group, mailboxes as cursors into it, and the
+//! requests that wait for somebody to commit them. It holds messages and metadata and no key.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use arboretum_engine::protocol::ClientId;
+use arboretum_workloads::Millis;
+
+/// Why somebody is to be removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reason {
+    /// It wants to leave.
+    Leave,
+    /// Another member wants it out.
+    ByMember,
+    /// The server has not seen it for too long.
+    Evict,
+}
+
+/// Requests that wait, or that a committer has taken.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Requests {
+    /// Clients that ask to be added, in the order of asking.
+    pub(super) adds: Vec<ClientId>,
+    /// Clients to be removed.
+    pub(super) removes: Vec<(ClientId, Reason)>,
+}
+
+impl Requests {
+    pub(super) fn is_empty(&self) -> bool {
+        self.adds.is_empty() && self.removes.is_empty()
+    }
+}
+
+/// The Delivery Service of one group.
+#[derive(Debug, Default)]
+pub(super) struct DeliveryService {
+    /// When each epoch's commit was accepted: the log, of which only the times matter here.
+    /// Epochs up to `first` are older than any delay.
+    accepted_at: VecDeque<Millis>,
+    first: u64,
+    waiting: Requests,
+    /// Key packages left in the directory.
+    directory: BTreeMap<ClientId, u32>,
+    /// Adds that took a last-resort package.
+    pub(super) last_resort: u64,
+}
+
+impl DeliveryService {
+    /// The log begins at an epoch that everybody in the group has.
+    pub(super) fn begin(&mut self, epoch: u64) {
+        self.first = epoch;
+        self.accepted_at = VecDeque::from([Millis(0)]);
+    }
+
+    /// Takes a commit into the log.
+    pub(super) fn accept(&mut self, now: Millis) {
+        self.accepted_at.push_back(now);
+    }
+
+    /// The newest epoch that a client with this delay has received at `now`: a mailbox is a
+    /// cursor into the log.
+    pub(super) fn received(&self, now: Millis, delay: Millis) -> u64 {
+        let sent_by = now.0.checked_sub(delay.0);
+        let received = sent_by
+            .map_or(0, |by| self.accepted_at.partition_point(|accepted| accepted.0 <= by));
+        self.first + received.saturating_sub(1) as u64
+    }
+
+    /// Forgets when epochs were accepted that are older than any delay, and says which epoch
+    /// is the first still remembered.
+    pub(super) fn forget_before(&mut self, now: Millis, longest_delay: Millis) -> u64 {
+        let old = now.0.saturating_sub(longest_delay.0);
+        while self.accepted_at.len() > 1 && self.accepted_at[1].0 < old {
+            self.accepted_at.pop_front();
+            self.first += 1;
+        }
+        self.first
+    }
+
+    /// A client publishes key packages.
+    pub(super) fn publish(&mut self, client: ClientId, packages: u32) {
+        *self.directory.entry(client).or_default() += packages;
+    }
+
+    /// A committer takes a client's package; the last one is never used up.
+    pub(super) fn take_package(&mut self, client: ClientId) {
+        match self.directory.get_mut(&client) {
+            Some(left) if *left > 1 => *left -= 1,
+            _ => self.last_resort += 1,
+        }
+    }
+
+    /// A client asks to be added.
+    pub(super) fn ask_add(&mut self, client: ClientId) {
+        self.waiting.adds.push(client);
+    }
+
+    /// Somebody asks that a client be removed; asking twice changes nothing.
+    pub(super) fn ask_remove(&mut self, client: ClientId, reason: Reason) {
+        if !self.waiting.removes.iter().any(|(waiting, _)| *waiting == client) {
+            self.waiting.removes.push((client, reason));
+        }
+    }
+
+    /// What waits is handed out.
+    pub(super) fn take_requests(&mut self) -> Requests {
+        std::mem::take(&mut self.waiting)
+    }
+
+    /// What could not be committed waits again, before what came since.
+    pub(super) fn put_back(&mut self, mut requests: Requests) {
+        requests.adds.append(&mut self.waiting.adds);
+        requests.removes.append(&mut self.waiting.removes);
+        self.waiting = requests;
+    }
+
+    /// Whether anything waits.
+    pub(super) fn has_requests(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mailbox_is_a_cursor_into_the_log() {
+        let mut service = DeliveryService::default();
+        service.begin(5);
+        service.accept(Millis(100));
+        service.accept(Millis(200));
+        assert_eq!(service.received(Millis(100), Millis(0)), 6);
+        assert_eq!(service.received(Millis(149), Millis(50)), 5);
+        assert_eq!(service.received(Millis(250), Millis(50)), 7);
+        assert_eq!(service.received(Millis(10), Millis(50)), 5);
+        assert_eq!(service.forget_before(Millis(1_000), Millis(50)), 7);
+        assert_eq!(service.received(Millis(1_000), Millis(50)), 7);
+    }
+
+    #[test]
+    fn the_last_package_is_never_used_up() {
+        let mut service = DeliveryService::default();
+        service.publish(ClientId(1), 2);
+        (0..3).for_each(|_| service.take_package(ClientId(1)));
+        assert_eq!(service.last_resort, 2);
+    }
+}

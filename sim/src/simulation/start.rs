@@ -1,0 +1,106 @@
+//! How the group comes to be: all at once, one by one, or warm (RFC 9420 §11).
+
+use arboretum_engine::protocol::{ClientId, Order, Protocol, ProtocolError};
+use arboretum_results::Recorder;
+use arboretum_workloads::{Millis, Start};
+
+use super::clients::Standing;
+use super::policy::{UNIX_ZERO, first_renewal};
+use super::world::World;
+
+impl<P: Protocol> World<'_, '_, P> {
+    /// Registers everybody who is there from the start, makes the group, and brings all of
+    /// them into it: they are in the group from the first moment, online or not.
+    pub(super) fn start(&mut self, recorder: &mut dyn Recorder) -> Result<(), ProtocolError> {
+        let initial: Vec<_> = (0..self.demand.initial() as u32).map(ClientId).collect();
+        for client in &initial {
+            self.register(*client)?;
+        }
+        let Some((&creator, others)) = initial.split_first() else { return Ok(()) };
+        self.protocol.create(creator)?;
+        self.enter(creator);
+        match self.scenario.group.start {
+            Start::OneByOne => {
+                for client in others {
+                    self.create_commit(creator, std::slice::from_ref(client), recorder)?;
+                }
+            }
+            Start::AtOnce | Start::Warm => self.create_commit(creator, others, recorder)?,
+        }
+        if self.scenario.group.start == Start::Warm {
+            self.warm(&initial)?;
+        }
+        let epoch = self.protocol.epoch();
+        for client in &initial {
+            self.bring_forward(*client, epoch)?;
+        }
+        self.delivery.begin(epoch);
+        self.protocol.release_before(epoch);
+        self.facts.members_start = u64::from(self.protocol.tree().members);
+        Ok(())
+    }
+
+    /// A commit of the creator that makes the group; others are in once it is accepted.
+    fn create_commit(
+        &mut self,
+        creator: ClientId,
+        adds: &[ClientId],
+        recorder: &mut dyn Recorder,
+    ) -> Result<(), ProtocolError> {
+        let order = Order { by: creator, adds: adds.to_vec(), removes: vec![], now: UNIX_ZERO };
+        let draft = self.protocol.commit(order)?;
+        adds.iter().for_each(|client| self.delivery.take_package(*client));
+        self.put_into_effect(draft, true, recorder)?;
+        adds.iter().for_each(|client| self.enter(*client));
+        Ok(())
+    }
+
+    /// Every member commits once, so that every parent is keyed. These commits are the making
+    /// of the group and stand in no table.
+    fn warm(&mut self, initial: &[ClientId]) -> Result<(), ProtocolError> {
+        for client in initial {
+            let epoch = self.protocol.epoch();
+            self.protocol.advance(*client, epoch)?;
+            let order = Order { by: *client, adds: vec![], removes: vec![], now: UNIX_ZERO };
+            let draft = self.protocol.commit(order)?;
+            self.protocol.accept(draft, &[])?;
+            self.protocol.release_before(epoch);
+            if self.is_stopped() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// A client is in the group now.
+    pub(super) fn enter(&mut self, client: ClientId) {
+        let now = self.now;
+        let renewal = first_renewal(&self.scenario.policy, &self.root_seed, client, now);
+        let entry = self.clients.get_mut(client);
+        entry.standing = Standing::Member;
+        entry.renew_at = renewal;
+        entry.messages = 0;
+        if let Some(at) = renewal {
+            self.schedule(at, super::events::Event::Renew(client));
+        }
+        self.clients.settle(client);
+    }
+
+    /// Gives a client its identity and publishes its key packages.
+    pub(super) fn register(&mut self, client: ClientId) -> Result<(), ProtocolError> {
+        if !self.authentication.register(client) {
+            return Err(ProtocolError::Check(format!("{client} registers twice")));
+        }
+        let packages = self.scenario.policy.key_packages;
+        let published = self.protocol.register(client, packages)?;
+        self.delivery.publish(client, packages);
+        let tally = &mut self.clients.get_mut(client).tally;
+        tally.ledger += published.ledger;
+        tally.bytes_sent += published.bytes;
+        let mut stream = self.root_seed.stream("delay", client.0.into(), 0);
+        let network = &self.scenario.network;
+        let delay = network.delay.sample(&mut stream).min(network.max_delay);
+        self.clients.get_mut(client).delay = delay.max(Millis(1));
+        Ok(())
+    }
+}
