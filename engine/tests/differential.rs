@@ -57,6 +57,8 @@ impl Trio {
             next: 1,
             rng: ChaCha20Rng::seed_from_u64(seed),
         };
+        trio.shared.keep_log();
+        trio.counted.keep_log();
         trio.register(ClientId(0));
         trio.full.create(ClientId(0)).unwrap();
         trio.shared.create(ClientId(0)).unwrap();

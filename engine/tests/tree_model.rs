@@ -241,8 +241,8 @@ fn path_below(subtree: Subtree<'_, Numbered>, leaf: u32) -> Vec<Subtree<'_, Numb
     path
 }
 
-/// Cases for each property: a thousand and more, fewer where each is long.
-const CASES: u32 = 2_000;
+/// Cases for each property.
+const CASES: u32 = 4_000;
 
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(CASES) })]

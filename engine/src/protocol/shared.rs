@@ -95,7 +95,8 @@ pub struct SharedTreeKem<S> {
     roster: Roster,
     recent: VecDeque<(Arc<Epoch>, Vec<RosterChange>)>,
     epochs: Vec<Weak<Epoch>>,
-    log: Vec<Arc<[u8]>>,
+    /// Every commit as it was sent, if somebody is going to ask for them.
+    log: Option<Vec<Vec<u8>>>,
     /// What deriving one node of a path takes.
     per_node: Ledger,
 }
@@ -115,7 +116,7 @@ impl<S: Seeds> SharedTreeKem<S> {
             roster: Roster::default(),
             recent: VecDeque::new(),
             epochs: vec![],
-            log: vec![],
+            log: None,
             per_node,
         })
     }
@@ -137,9 +138,14 @@ impl<S: Seeds> SharedTreeKem<S> {
         self.members[at] = Some(membership);
     }
 
-    /// The commit that led to `epoch`, as it was sent.
+    /// Keeps every commit from now on, so that materialised clients can go on from the wire.
+    pub fn keep_log(&mut self) {
+        self.log.get_or_insert_default();
+    }
+
+    /// The commit that led to `epoch`, as it was sent, if the log is kept from the start.
     pub fn commit_message(&self, epoch: u64) -> Option<&[u8]> {
-        Some(self.log.get(usize::try_from(epoch).ok()?.checked_sub(1)?)?)
+        Some(self.log.as_ref()?.get(usize::try_from(epoch).ok()?.checked_sub(1)?)?)
     }
 
     /// Makes a client, lagging or not, a member of its own with exactly the secrets it would
@@ -534,7 +540,9 @@ impl<S: Seeds> Protocol for SharedTreeKem<S> {
         if let Some(Some(sender)) = self.members.get_mut(draft.order.by.0 as usize) {
             sender.epoch = epoch.clone();
         }
-        self.log.push(pending.message.into());
+        if let Some(log) = &mut self.log {
+            log.push(pending.message);
+        }
         self.epochs.push(Arc::downgrade(&epoch));
         self.recent.push_back((epoch, transition.roster_changes));
         Ok(Accepted {
