@@ -4,9 +4,7 @@
 use std::sync::Arc;
 
 use arboretum_engine::crypto::{CountingProvider, Provider, RealProvider, Seed};
-use arboretum_engine::protocol::{
-    ClientId, FullTreeKem, Order, Protocol, Seeds, SharedTreeKem,
-};
+use arboretum_engine::protocol::{ClientId, FullTreeKem, Order, Protocol, Seeds, SharedTreeKem};
 use rand_chacha::ChaCha20Rng;
 use rand_core::{Rng, SeedableRng};
 

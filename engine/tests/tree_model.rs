@@ -130,8 +130,11 @@ impl Pair {
     fn check_node(&self, subtree: Subtree<'_, Numbered>, node: usize) {
         let array = &self.array;
         let below = ArrayTree::subtree(node);
-        let members: Vec<u32> =
-            array.members().into_iter().filter(|leaf| below.contains(&(2 * *leaf as usize))).collect();
+        let members: Vec<u32> = array
+            .members()
+            .into_iter()
+            .filter(|leaf| below.contains(&(2 * *leaf as usize)))
+            .collect();
         let parents: Vec<&Option<ArrayNode>> =
             array.nodes[below.clone()].iter().skip(1).step_by(2).collect();
         let keyed: Vec<&Keyed> = parents
@@ -179,8 +182,12 @@ impl Pair {
     fn check_paths(&self, leaf: u32) {
         let Self { link, array, .. } = self;
         // What no place has opened yet is not on the path: nothing is below it.
-        let direct: Vec<usize> =
-            link.direct_path(LeafIndex(leaf)).unwrap().iter().map(|step| index(step.node)).collect();
+        let direct: Vec<usize> = link
+            .direct_path(LeafIndex(leaf))
+            .unwrap()
+            .iter()
+            .map(|step| index(step.node))
+            .collect();
         let expected = array.direct_path(leaf);
         assert!(expected.ends_with(&direct));
         if array.nodes[2 * leaf as usize].is_some() {

@@ -11,6 +11,15 @@ pub struct Shipped {
     pub text: &'static str,
 }
 
+impl Shipped {
+    /// Its title. Read by itself, since a scenario for traces is whole only with a trace.
+    pub fn title(&self) -> String {
+        let table: Option<toml::Table> = self.text.parse().ok();
+        let title = table.as_ref().and_then(|table| table.get("title")?.as_str());
+        title.unwrap_or_default().to_owned()
+    }
+}
+
 macro_rules! ship {
     ($($name:literal),+ $(,)?) => {
         const SHIPPED: &[Shipped] = &[$(Shipped {

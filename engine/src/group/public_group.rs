@@ -327,9 +327,9 @@ impl PublicGroup {
 }
 
 fn by_value(proposals: &[ProposalOrRef]) -> Result<Vec<&Proposal>, ApplyError> {
-    let value = |listed| match listed {
-        &ProposalOrRef::Proposal(ref proposal) => Ok(proposal),
+    let values = proposals.iter().map(|listed| match listed {
+        ProposalOrRef::Proposal(proposal) => Ok(proposal),
         ProposalOrRef::Reference(_) => Err(ApplyError::ByReference),
-    };
-    proposals.iter().map(value).collect()
+    });
+    values.collect()
 }

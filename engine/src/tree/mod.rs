@@ -62,10 +62,16 @@ impl<D: TreeData, S: Shape> std::fmt::Debug for Tree<D, S> {
     }
 }
 
+/// Gives the new leaf for the old one.
+pub type LeafEdit<'e, L> = dyn FnMut(Option<Arc<L>>) -> Option<Arc<L>> + 'e;
+
+/// Rewrites a parent; it is told which child the path comes through.
+pub type ParentEdit<'e, P> = dyn FnMut(usize, &mut Option<Arc<P>>) + 'e;
+
 /// The change of one path: what to do at the leaf, and at each parent from the leaf upwards.
 struct PathEdit<'e, D: TreeData> {
-    leaf: &'e mut dyn FnMut(Option<Arc<D::Leaf>>) -> Option<Arc<D::Leaf>>,
-    parent: &'e mut dyn FnMut(usize, &mut Option<Arc<D::Parent>>),
+    leaf: &'e mut LeafEdit<'e, D::Leaf>,
+    parent: &'e mut ParentEdit<'e, D::Parent>,
 }
 
 impl<D: TreeData, S: Shape> Tree<D, S> {
@@ -175,12 +181,12 @@ impl<D: TreeData, S: Shape> Tree<D, S> {
     }
 
     /// The walk under all of these: rewrites a leaf, then the parents above it from the lowest
-    /// to the root. `parent` is told which child the path comes through.
-    pub fn edit(
+    /// to the root.
+    pub fn edit<'e>(
         &mut self,
         index: LeafIndex,
-        leaf: &mut dyn FnMut(Option<Arc<D::Leaf>>) -> Option<Arc<D::Leaf>>,
-        parent: &mut dyn FnMut(usize, &mut Option<Arc<D::Parent>>),
+        leaf: &'e mut LeafEdit<'e, D::Leaf>,
+        parent: &'e mut ParentEdit<'e, D::Parent>,
     ) -> Result<(), OutsideTree> {
         self.inside(index)?;
         let mut edit = PathEdit { leaf, parent };

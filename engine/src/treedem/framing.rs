@@ -160,6 +160,7 @@ impl DeserializeBytes for PublicMessage {
 
 /// `MLSMessage`, of the wire formats that this engine speaks.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(clippy::large_enum_variant, reason = "messages are handled one at a time")]
 pub enum MlsMessage {
     /// A public message.
     Public(PublicMessage),

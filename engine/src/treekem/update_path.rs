@@ -10,7 +10,7 @@ use super::private_keys::PrivateKeys;
 use crate::crypto::{
     Crypto, CryptoError, Digest, HpkeCiphertext, HpkeKeyPair, HpkePublicKey, Sealed, Secret, Seed,
 };
-use crate::tree::{LeafIndex, OutsideTree, PathStep, Resolved};
+use crate::tree::{LeafIndex, OutsideTree, PathStep, Resolved, Subtree};
 use crate::treesync::{LeafNode, ParentNode, RatchetData, RatchetTree, parent_hash, subtree_hash};
 
 const LABEL: &str = "UpdatePathNode";
@@ -92,21 +92,21 @@ impl PathSecret {
     }
 }
 
-/// The keys entries of a node's copath that its path secret is encrypted to, new leaves left
+/// The entries of a node's copath that its path secret is encrypted to, new leaves left
 /// out, in sending order.
 pub fn recipients<'t>(
     step: &PathStep<'t, RatchetData>,
     added: &[LeafIndex],
 ) -> Vec<Resolved<'t, RatchetData>> {
     let is_new = |entry: &Resolved<'_, RatchetData>| matches!(entry, Resolved::Leaf(leaf, _) if added.binary_search(leaf).is_ok());
-    let entries = step.copath.iter().flat_map(|child| child.resolution());
+    let entries = step.copath.iter().flat_map(Subtree::resolution);
     entries.filter(|entry| !is_new(entry)).collect()
 }
 
 /// How many ciphertexts a node must carry: O(log n), from the aggregates. A new leaf always
 /// stands in a resolution by itself, so it is enough to subtract those below.
 pub fn expected_ciphertexts(step: &PathStep<'_, RatchetData>, added: &[LeafIndex]) -> usize {
-    let count = |child: &crate::tree::Subtree<'_, RatchetData>| {
+    let count = |child: &Subtree<'_, RatchetData>| {
         child.aggregates().resolution as usize - added_before(child, added, None)
     };
     step.copath.iter().map(count).sum()
@@ -114,7 +114,7 @@ pub fn expected_ciphertexts(step: &PathStep<'_, RatchetData>, added: &[LeafIndex
 
 /// The new leaves below a copath child, up to a leaf if one is given.
 fn added_before(
-    child: &crate::tree::Subtree<'_, RatchetData>,
+    child: &Subtree<'_, RatchetData>,
     added: &[LeafIndex],
     end: Option<LeafIndex>,
 ) -> usize {

@@ -72,6 +72,7 @@ pub struct ReInit {
 /// `ProposalOrRef`.
 #[derive(Clone, Debug, PartialEq, Eq, TlsSize, TlsSerialize, TlsDeserializeBytes)]
 #[repr(u8)]
+#[allow(clippy::large_enum_variant, reason = "a long list of proposals is a list of Adds")]
 pub enum ProposalOrRef {
     /// The proposal itself.
     #[tls_codec(discriminant = 1)]

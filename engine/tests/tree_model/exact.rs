@@ -29,9 +29,8 @@ fn cost(tree: &LinkTree, leaf: LeafIndex) -> u64 {
 fn commit(tree: &mut LinkTree, leaf: LeafIndex) {
     let before = tree.clone();
     let path = before.direct_path(leaf).unwrap();
-    let keyed = |filtered_out: bool| {
-        (!filtered_out).then(|| Arc::new(Keyed { key: 0, unmerged: vec![] }))
-    };
+    let keyed =
+        |filtered_out: bool| (!filtered_out).then(|| Arc::new(Keyed { key: 0, unmerged: vec![] }));
     let path = path.iter().map(|step| keyed(step.is_filtered_out())).collect();
     tree.set_path(leaf, Arc::new(0), path).unwrap();
 }
@@ -93,9 +92,7 @@ fn untouched(n: u32, k: u32, r: u32) -> f64 {
 /// Σ_{j<d} (n/2^j)·[C(n−2^j, r) − C(n−2^(j+1), r)] / C(n, r).
 fn expected_resolution(depth: u32, r: u32) -> f64 {
     let n = 1 << depth;
-    let level = |j: u32| {
-        f64::from(n >> j) * (untouched(n, 1 << j, r) - untouched(n, 2 << j, r))
-    };
+    let level = |j: u32| f64::from(n >> j) * (untouched(n, 1 << j, r) - untouched(n, 2 << j, r));
     (0..depth).map(level).sum()
 }
 
@@ -115,7 +112,8 @@ fn removals_at_random_from_a_warm_tree() {
     let full = warm(depth);
     for removed in [1, 2, 5, 16, 40, 64, 100, 127] {
         let mut rng = ChaCha20Rng::seed_from_u64(u64::from(removed));
-        let sizes: Vec<f64> = (0..TRIALS).map(|_| resolution_after(&full, removed, &mut rng)).collect();
+        let sizes: Vec<f64> =
+            (0..TRIALS).map(|_| resolution_after(&full, removed, &mut rng)).collect();
         let mean = sizes.iter().sum::<f64>() / f64::from(TRIALS);
         let squares: f64 = sizes.iter().map(|size| (size - mean).powi(2)).sum();
         let error = (squares / f64::from(TRIALS * (TRIALS - 1))).sqrt();

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use arboretum_results::Summary;
-use arboretum_workloads::{Scenario, nearest, shipped};
+use arboretum_workloads::{nearest, shipped};
 
 use super::failure::Failure;
 use super::scenario::{PROTOCOLS, STRATEGIES, SUITES};
@@ -13,7 +13,7 @@ const WHAT: &[&str] = &["scenarios", "protocols", "strategies", "suites", "metri
 /// Prints a list.
 pub(crate) fn list(what: &str) -> Result<ExitCode, Failure> {
     let rows: Vec<(String, String)> = match what {
-        "scenarios" => shipped().iter().map(|found| (found.name.into(), title(found.text))).collect(),
+        "scenarios" => shipped().iter().map(|found| (found.name.into(), found.title())).collect(),
         "protocols" => named(PROTOCOLS),
         "strategies" => named(STRATEGIES),
         "suites" => SUITES.iter().map(|(n, name)| (n.to_string(), (*name).into())).collect(),
@@ -36,10 +36,6 @@ pub(crate) fn list(what: &str) -> Result<ExitCode, Failure> {
 
 fn named(rows: &[(&str, &str)]) -> Vec<(String, String)> {
     rows.iter().map(|(name, text)| ((*name).into(), (*text).into())).collect()
-}
-
-fn title(text: &str) -> String {
-    Scenario::parse("shipped", text, &[]).map(|scenario| scenario.title).unwrap_or_default()
 }
 
 /// The numbers of a summary, by the names that `expect` uses.

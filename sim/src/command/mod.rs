@@ -35,6 +35,5 @@ pub fn main() -> ExitCode {
         Command::Completions { shell } => schema::completions(shell),
         Command::Manual => schema::manual(),
     };
-    done.unwrap_or_else(|failure| failure.report())
+    done.unwrap_or_else(Failure::report)
 }
-

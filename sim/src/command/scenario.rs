@@ -11,14 +11,11 @@ use super::failure::Failure;
 pub(crate) const PROTOCOLS: &[(&str, &str)] = &[("treekem", "TreeKEM as in RFC 9420")];
 
 /// Strategies that can be run.
-pub(crate) const STRATEGIES: &[(&str, &str)] = &[(
-    "rfc9420",
-    "leftmost blank leaf, removals blank, perfect tree truncated at the right",
-)];
+pub(crate) const STRATEGIES: &[(&str, &str)] =
+    &[("rfc9420", "leftmost blank leaf, removals blank, perfect tree truncated at the right")];
 
 /// Cipher suites that can be run.
-pub(crate) const SUITES: &[(u16, &str)] =
-    &[(1, "MLS_128_DHKEMX25519_AES128GCM_SHA256_Ed25519")];
+pub(crate) const SUITES: &[(u16, &str)] = &[(1, "MLS_128_DHKEMX25519_AES128GCM_SHA256_Ed25519")];
 
 /// A scenario and where it came from.
 #[derive(Debug)]
@@ -46,12 +43,6 @@ pub(crate) fn choose(options: &RunOptions) -> Result<Chosen, Failure> {
     check_names(&scenario)?;
     let trace = scenario.workload.trace.as_deref().map(Trace::load).transpose();
     let trace = trace.map_err(|error| Failure::input(error.to_string()))?;
-    if scenario.name == "trace" && trace.is_none() {
-        return Err(Failure::input_with_help(
-            "the scenario `trace` needs an activity log",
-            "give one: --set workload.trace=FILE, a CSV whose first line is time_s,actor",
-        ));
-    }
     Ok(Chosen { scenario, source: options.scenario.clone(), trace })
 }
 

@@ -62,8 +62,8 @@ impl DeliveryService {
     /// cursor into the log.
     pub(super) fn received(&self, now: Millis, delay: Millis) -> u64 {
         let sent_by = now.0.checked_sub(delay.0);
-        let received = sent_by
-            .map_or(0, |by| self.accepted_at.partition_point(|accepted| accepted.0 <= by));
+        let received =
+            sent_by.map_or(0, |by| self.accepted_at.partition_point(|accepted| accepted.0 <= by));
         self.first + received.saturating_sub(1) as u64
     }
 

@@ -7,16 +7,22 @@
 //! | `delivery` | the Delivery Service: one ordered log, requests waiting for a committer |
 //! | `authentication` | the Authentication Service: identity to signature key |
 //! | `policy` | when a client renews its key, who commits, when the server evicts |
-//! | `world` | the events put into effect |
+//! | `world` | everything there is in a run, and the clock |
+//! | `people` | people come and go, views move |
+//! | `commits` | commits are made, raced and accepted |
+//! | `records` | what is written down |
 //! | `start` | how the group comes to be |
 //! | `fault` | a broken check, with the command that replays up to it |
 
 mod authentication;
 mod clients;
+mod commits;
 mod delivery;
 mod events;
 mod fault;
+mod people;
 mod policy;
+mod records;
 mod seeds;
 mod start;
 mod world;

@@ -8,6 +8,10 @@ use super::clients::Standing;
 use super::policy::{UNIX_ZERO, first_renewal};
 use super::world::World;
 
+/// The most clients that one creating commit adds: a message has at most 2^30 bytes (RFC 9420
+/// §2.1.2), and an Add about 280.
+const MAX_ADDS: usize = 1_000_000;
+
 impl<P: Protocol> World<'_, '_, P> {
     /// Registers everybody who is there from the start, makes the group, and brings all of
     /// them into it: they are in the group from the first moment, online or not.
@@ -25,7 +29,11 @@ impl<P: Protocol> World<'_, '_, P> {
                     self.create_commit(creator, std::slice::from_ref(client), recorder)?;
                 }
             }
-            Start::AtOnce | Start::Warm => self.create_commit(creator, others, recorder)?,
+            Start::AtOnce | Start::Warm => {
+                for part in others.chunks(MAX_ADDS) {
+                    self.create_commit(creator, part, recorder)?;
+                }
+            }
         }
         if self.scenario.group.start == Start::Warm {
             self.warm(&initial)?;
@@ -56,9 +64,14 @@ impl<P: Protocol> World<'_, '_, P> {
     }
 
     /// Every member commits once, so that every parent is keyed. These commits are the making
-    /// of the group and stand in no table.
+    /// of the group and stand in no table. They go in bit-reversed order, far from each other
+    /// first: from left to right the last half would pay for its whole cold side each time,
+    /// n²/2 ciphertexts in place of n·ln n.
     fn warm(&mut self, initial: &[ClientId]) -> Result<(), ProtocolError> {
-        for client in initial {
+        let bits = initial.len().next_power_of_two().trailing_zeros();
+        let reversed = (0..1_u32 << bits).map(|n| n.reverse_bits().checked_shr(32 - bits));
+        let order = reversed.filter_map(|n| initial.get(n.unwrap_or(0) as usize));
+        for client in order {
             let epoch = self.protocol.epoch();
             self.protocol.advance(*client, epoch)?;
             let order = Order { by: *client, adds: vec![], removes: vec![], now: UNIX_ZERO };

@@ -4,9 +4,8 @@ use super::{Rhythm, Scenario};
 use crate::sample::Distribution;
 use crate::time::Millis;
 
-/// The most clients at the start: beyond it leaf indices and messages run out of room
-/// (an RFC 9420 vector holds 2^30 bytes, about three million key packages).
-pub const MAX_MEMBERS: u32 = 3_000_000;
+/// The most clients at the start. Memory sets the limit on any machine of today long before.
+pub const MAX_MEMBERS: u32 = 1 << 24;
 
 /// The most devices of a user.
 const MAX_DEVICES: u32 = 100;
@@ -65,8 +64,8 @@ impl Scenario {
         let snapshots = self.duration.0 / self.measure.snapshot_every.0.max(1);
         let few = self.measure.snapshot_every > Millis(0) && snapshots <= MAX_SNAPSHOTS;
         require(few, "measure.snapshot_every", format!("at most {MAX_SNAPSHOTS} snapshots a run"))?;
-        self.check_group()?;
         self.check_workload()?;
+        self.check_group()?;
         self.check_policy()?;
         possible(&self.network.delay, "network.delay")?;
         for (name, bound) in &self.expect {
@@ -111,7 +110,11 @@ impl Scenario {
             require(session > Millis(0), "workload.trace_session", "a session takes more than 0s")?;
         } else {
             let key = "workload.trace_session";
-            require(work.trace_session.is_none(), key, "it goes with `workload.trace`")?;
+            require(
+                work.trace_session.is_none(),
+                key,
+                "it goes with `workload.trace`: give one, --set workload.trace=FILE",
+            )?;
         }
         if let Some(arrivals) = work.arrivals {
             let days = self.duration.as_secs_f64() / 86_400.0;

@@ -1,0 +1,185 @@
+//! Commits: who makes them, in which view, and what the Delivery Service does with them. The
+//! first of each epoch is taken; whoever comes too late processes it and tries again.
+
+use arboretum_engine::protocol::{ClientId, Order, Protocol, ProtocolError};
+use arboretum_results::Recorder;
+
+use super::clients::{Purpose, Standing};
+use super::delivery::{Reason, Requests};
+use super::events::Event;
+use super::policy::{UNIX_ZERO, batch_period, draw_committer};
+use super::world::World;
+
+impl<P: Protocol> World<'_, '_, P> {
+    pub(super) fn hand_out_if_immediate(&mut self) -> Result<(), ProtocolError> {
+        match batch_period(&self.scenario.policy) {
+            None if self.delivery.has_requests() => self.hand_out(),
+            _ if self.batch_waiting => self.hand_out(),
+            _ => Ok(()),
+        }
+    }
+
+    pub(super) fn batch_is_due(&mut self) -> Result<(), ProtocolError> {
+        if let Some(period) = batch_period(&self.scenario.policy) {
+            let next = self.later(period);
+            self.schedule(next, Event::Batch);
+        }
+        self.hand_out()
+    }
+
+    /// Hands the waiting requests to a member that is online; if there is none, they wait for
+    /// the next to come online.
+    pub(super) fn hand_out(&mut self) -> Result<(), ProtocolError> {
+        self.batch_waiting = false;
+        if !self.delivery.has_requests() {
+            return Ok(());
+        }
+        let requests = self.delivery.take_requests();
+        self.facts.batches += 1;
+        let committer =
+            draw_committer(&self.root_seed, &self.clients, self.facts.batches, |client| {
+                self.clients.get(client).purpose.is_none()
+                    && self.protocol.view(client).is_some()
+                    && !requests.removes.iter().any(|(removed, _)| *removed == client)
+            });
+        let Some(committer) = committer else {
+            self.delivery.put_back(requests);
+            self.batch_waiting = true;
+            return Ok(());
+        };
+        let at = self.later(self.clients.get(committer).delay);
+        self.clients.get_mut(committer).purpose = Some(Purpose::Requests(requests));
+        self.schedule(at, Event::Commit(committer));
+        Ok(())
+    }
+
+    /// A client means to commit, unless it is at it already.
+    pub(super) fn intend(
+        &mut self,
+        client: ClientId,
+        purpose: Purpose,
+    ) -> Result<(), ProtocolError> {
+        if self.clients.get(client).purpose.is_some() {
+            return Ok(());
+        }
+        self.clients.get_mut(client).purpose = Some(purpose);
+        self.commit(client)
+    }
+
+    /// Makes the commit that a client means to make, in its own view, and sends it.
+    pub(super) fn commit(&mut self, client: ClientId) -> Result<(), ProtocolError> {
+        let entry = self.clients.get(client);
+        let (delay, online) = (entry.delay, entry.online);
+        let received = self.delivery.received(self.now, delay);
+        self.bring_forward(client, received)?;
+        let may = online && self.protocol.view(client).is_some();
+        let Some(purpose) = self.clients.get_mut(client).purpose.take() else { return Ok(()) };
+        let Some(order) = self.order(client, &purpose).filter(|_| may) else {
+            if let Purpose::Requests(requests) = purpose {
+                self.delivery.put_back(requests);
+                self.batch_waiting = true;
+            }
+            return Ok(());
+        };
+        let draft = self.protocol.commit(order)?;
+        let entry = self.clients.get_mut(client);
+        entry.purpose = Some(purpose);
+        entry.tally.ledger += draft.ledger;
+        entry.tally.bytes_sent += draft.cost.bytes + draft.cost.bytes_welcome;
+        self.drafts.push((client, draft));
+        self.schedule(self.later(delay), Event::Deliver(client));
+        Ok(())
+    }
+
+    /// What a client would commit now: requests that others have settled meanwhile fall away.
+    pub(super) fn order(&self, by: ClientId, purpose: &Purpose) -> Option<Order> {
+        let now = UNIX_ZERO + self.now.0 / 1_000;
+        let (mut adds, mut removes) = (vec![], vec![]);
+        if let Purpose::Requests(requests) = purpose {
+            let standing = |client: &ClientId| self.clients.get(*client).standing;
+            adds.extend(requests.adds.iter().filter(|c| standing(c) == Standing::Asked));
+            let members = requests.removes.iter().map(|(client, _)| client);
+            removes.extend(members.filter(|c| standing(c) == Standing::Member && **c != by));
+            if adds.is_empty() && removes.is_empty() {
+                return None;
+            }
+        }
+        Some(Order { by, adds, removes, now })
+    }
+
+    /// A commit reaches the Delivery Service, which takes the first of each epoch.
+    pub(super) fn deliver(
+        &mut self,
+        client: ClientId,
+        recorder: &mut dyn Recorder,
+    ) -> Result<(), ProtocolError> {
+        let Some(at) = self.drafts.iter().position(|(sender, _)| *sender == client) else {
+            return Ok(());
+        };
+        let (_, draft) = self.drafts.swap_remove(at);
+        if draft.epoch != self.protocol.epoch() {
+            self.facts.rejected += 1;
+            self.facts.rejected_here += 1;
+            self.facts.rejected_work.bytes += draft.cost.bytes;
+            self.facts.rejected_work.ciphertexts += draft.cost.ciphertexts;
+            self.note(recorder, "rejected", client);
+            self.schedule(self.later(self.clients.get(client).delay), Event::Retry(client));
+            return Ok(());
+        }
+        let purpose = self.clients.get_mut(client).purpose.take();
+        let requests = match purpose {
+            Some(Purpose::Requests(requests)) => requests,
+            _ => Requests::default(),
+        };
+        self.count_requests(&draft.order, &requests);
+        let order = draft.order.clone();
+        order.adds.iter().for_each(|added| self.delivery.take_package(*added));
+        self.put_into_effect(draft, false, recorder)?;
+        self.delivery.accept(self.now);
+        let first = self.delivery.forget_before(self.now, self.scenario.network.max_delay);
+        self.protocol.release_before(first);
+        self.settle_members(&order, recorder);
+        self.renewed(client);
+        Ok(())
+    }
+
+    pub(super) fn count_requests(&mut self, order: &Order, requests: &Requests) {
+        let is_for = |reason| {
+            let done = |(client, why): &&(ClientId, Reason)| {
+                *why == reason && order.removes.contains(client)
+            };
+            requests.removes.iter().filter(done).count() as u32
+        };
+        self.facts.leaves = is_for(Reason::Leave);
+        self.facts.evictions = is_for(Reason::Evict);
+    }
+
+    /// Members come and go with an accepted commit; those online hear of it.
+    pub(super) fn settle_members(&mut self, order: &Order, recorder: &mut dyn Recorder) {
+        for removed in &order.removes {
+            let entry = self.clients.get_mut(*removed);
+            entry.standing = Standing::Outside;
+            entry.renew_at = None;
+            self.clients.settle(*removed);
+            self.note(recorder, "removed", *removed);
+            self.schedule(self.later(self.clients.get(*removed).delay), Event::Fetch(*removed));
+        }
+        for added in &order.adds {
+            self.enter(*added);
+            self.note(recorder, "added", *added);
+            self.schedule(self.later(self.clients.get(*added).delay), Event::Fetch(*added));
+        }
+    }
+
+    /// A client's keys are new: the next renewal is a period away.
+    pub(super) fn renewed(&mut self, client: ClientId) {
+        let due = self.scenario.policy.update_every.map(|period| self.later(period));
+        let entry = self.clients.get_mut(client);
+        entry.messages = 0;
+        entry.renew_at = due;
+        entry.tally.commits_sent += 1;
+        if let Some(due) = due {
+            self.schedule(due, Event::Renew(client));
+        }
+    }
+}

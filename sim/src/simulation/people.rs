@@ -1,0 +1,192 @@
+//! People come and go: arrivals, presence, absences, and what the server and other members do
+//! about them. Each client's view moves here, and pays for what it has missed.
+
+use arboretum_engine::protocol::{CaughtUp, ClientId, Protocol, ProtocolError};
+use arboretum_results::{CatchUp, Recorder};
+use arboretum_workloads::Millis;
+
+use super::clients::{Purpose, Standing};
+use super::delivery::Reason;
+use super::events::Event;
+use super::policy::{renews_after_message, renews_on_return};
+use super::world::World;
+
+impl<P: Protocol> World<'_, '_, P> {
+    pub(super) fn arrive(
+        &mut self,
+        client: ClientId,
+        recorder: &mut dyn Recorder,
+    ) -> Result<(), ProtocolError> {
+        self.register(client)?;
+        self.note(recorder, "register", client);
+        self.ask_add(client)
+    }
+
+    pub(super) fn ask_add(&mut self, client: ClientId) -> Result<(), ProtocolError> {
+        if !self.authentication.vouches_for(client) {
+            return Err(ProtocolError::Check(format!("{client} has no credential")));
+        }
+        self.clients.get_mut(client).standing = Standing::Asked;
+        self.delivery.ask_add(client);
+        self.hand_out_if_immediate()
+    }
+
+    pub(super) fn come_online(
+        &mut self,
+        client: ClientId,
+        recorder: &mut dyn Recorder,
+    ) -> Result<(), ProtocolError> {
+        self.clients.get_mut(client).online = true;
+        self.clients.settle(client);
+        self.note(recorder, "online", client);
+        let away = Millis(self.now.0 - self.clients.get(client).last_seen.0);
+        if self.protocol.view(client).is_some() {
+            let caught = self.bring_forward(client, self.protocol.epoch())?;
+            recorder.catch_up(CatchUp {
+                time_ms: self.now.0,
+                client: client.0,
+                away_ms: away.0,
+                commits: caught.commits,
+                bytes: caught.bytes,
+                removed: caught.removed,
+            });
+            if caught.removed {
+                return self.find_oneself_removed(client);
+            }
+        } else if self.clients.get(client).standing == Standing::Member {
+            self.bring_forward(client, self.protocol.epoch())?;
+        }
+        if self.clients.get(client).standing == Standing::Member
+            && renews_on_return(&self.scenario.policy, self.clients.get(client), self.now)
+        {
+            self.intend(client, Purpose::Renew)?;
+        }
+        // Requests may have been waiting for somebody to come online.
+        self.hand_out_if_immediate()
+    }
+
+    /// Somebody who was evicted and comes back asks to be added again.
+    pub(super) fn find_oneself_removed(&mut self, client: ClientId) -> Result<(), ProtocolError> {
+        let entry = self.clients.get(client);
+        if entry.wants_in && entry.standing == Standing::Outside {
+            return self.ask_add(client);
+        }
+        Ok(())
+    }
+
+    pub(super) fn go_offline(
+        &mut self,
+        client: ClientId,
+        recorder: &mut dyn Recorder,
+    ) -> Result<(), ProtocolError> {
+        let received = self.delivery.received(self.now, self.clients.get(client).delay);
+        self.bring_forward(client, received)?;
+        self.clients.get_mut(client).online = false;
+        self.clients.settle(client);
+        self.note(recorder, "offline", client);
+        self.begin_absence(client);
+        self.next_session(client);
+        Ok(())
+    }
+
+    pub(super) fn begin_absence(&mut self, client: ClientId) {
+        let now = self.now;
+        let entry = self.clients.get_mut(client);
+        entry.last_seen = now;
+        entry.absences += 1;
+        let absence = entry.absences;
+        if let Some(limit) = self.scenario.policy.evict_after {
+            self.schedule(self.later(limit), Event::Evict(client, absence));
+        }
+    }
+
+    /// The server has seen everybody who is there from the start some time before. Who had been
+    /// unseen for longer than it allows counts as seen at a random moment within that time.
+    pub(super) fn begin_first_absence(&mut self, client: ClientId) {
+        self.clients.get_mut(client).absences += 1;
+        let Some(limit) = self.scenario.policy.evict_after else { return };
+        let unseen = self.demand.unseen_before(client.0);
+        let left = if unseen < limit {
+            limit.0 - unseen.0
+        } else {
+            self.root_seed.stream("first absence", client.0.into(), 0).below(limit.0) + 1
+        };
+        self.schedule(Millis(left), Event::Evict(client, 1));
+    }
+
+    pub(super) fn leave(&mut self, client: ClientId) -> Result<(), ProtocolError> {
+        self.clients.get_mut(client).wants_in = false;
+        self.ask_remove(client, Reason::Leave)
+    }
+
+    pub(super) fn evict(&mut self, client: ClientId, absence: u32) -> Result<(), ProtocolError> {
+        let entry = self.clients.get(client);
+        if entry.online || entry.absences != absence {
+            return Ok(());
+        }
+        self.ask_remove(client, Reason::Evict)
+    }
+
+    pub(super) fn ask_remove(
+        &mut self,
+        client: ClientId,
+        reason: Reason,
+    ) -> Result<(), ProtocolError> {
+        if reason == Reason::ByMember {
+            self.clients.get_mut(client).wants_in = false;
+        }
+        if self.clients.get(client).standing == Standing::Member {
+            self.delivery.ask_remove(client, reason);
+            return self.hand_out_if_immediate();
+        }
+        Ok(())
+    }
+
+    pub(super) fn message(&mut self, client: ClientId) -> Result<(), ProtocolError> {
+        let entry = self.clients.get_mut(client);
+        if entry.standing == Standing::Member && entry.online {
+            entry.messages += 1;
+            if renews_after_message(&self.scenario.policy, self.clients.get(client)) {
+                return self.intend(client, Purpose::Renew);
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn renew(&mut self, client: ClientId) -> Result<(), ProtocolError> {
+        let entry = self.clients.get(client);
+        let is_due = entry.renew_at.is_some_and(|due| due <= self.now);
+        // Whoever is offline renews when it comes back.
+        if is_due && entry.online && entry.standing == Standing::Member {
+            return self.intend(client, Purpose::Renew);
+        }
+        Ok(())
+    }
+
+    /// A client processes what it has missed, and pays for it.
+    pub(super) fn bring_forward(
+        &mut self,
+        client: ClientId,
+        to: u64,
+    ) -> Result<CaughtUp, ProtocolError> {
+        let caught = self.protocol.advance(client, to)?;
+        let tally = &mut self.clients.get_mut(client).tally;
+        tally.ledger += caught.ledger;
+        tally.bytes_received += caught.bytes;
+        tally.commits_processed += caught.commits;
+        Ok(caught)
+    }
+
+    /// News reaches a client that is online: a Welcome, or its own removal.
+    pub(super) fn fetch(&mut self, client: ClientId) -> Result<(), ProtocolError> {
+        let entry = self.clients.get(client);
+        if !entry.online {
+            return Ok(());
+        }
+        let received = self.delivery.received(self.now, entry.delay);
+        if self.bring_forward(client, received)?.removed {
+            return self.find_oneself_removed(client);
+        }
+        Ok(())
+    }
+}

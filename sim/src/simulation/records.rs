@@ -1,0 +1,166 @@
+//! What is written down: a row for each accepted commit, a snapshot of the tree now and then,
+//! and what a run came to.
+
+use std::collections::BTreeSet;
+
+use arboretum_engine::crypto::{Ledger, Op};
+use arboretum_engine::protocol::{ClientId, Draft, Order, Protocol, ProtocolError};
+use arboretum_results::{ClientHistogram, CommitRow, Recorder, TreeRow};
+
+use super::clients::Standing;
+use super::world::{Outcome, World};
+
+impl<P: Protocol> World<'_, '_, P> {
+    /// The protocol takes a commit; its row is written.
+    pub(super) fn put_into_effect(
+        &mut self,
+        draft: Draft<P::Inner>,
+        creation: bool,
+        recorder: &mut dyn Recorder,
+    ) -> Result<(), ProtocolError> {
+        let audited = if creation { vec![] } else { self.draw_audited(&draft.order) };
+        let (order, leaf, cost, ledger) =
+            (draft.order.clone(), draft.leaf, draft.cost, draft.ledger);
+        let accepted = match self.protocol.accept(draft, &audited) {
+            Err(error @ ProtocolError::Audit { .. }) => {
+                self.facts.audits.mismatched += 1;
+                return Err(error);
+            }
+            other => other?,
+        };
+        if creation {
+            self.clients.get_mut(order.by).tally.ledger += ledger;
+        }
+        self.facts.audits.performed += u64::from(accepted.audits);
+        self.facts.invariants.checked += u64::from(accepted.checks);
+        self.facts.ever.extend(std::iter::once(order.by).chain(order.adds.iter().copied()));
+        let operations = &mut self.facts.operations;
+        if !creation {
+            operations.adds += order.adds.len() as u64;
+            operations.removes += order.removes.len() as u64;
+            operations.updates += 1;
+        }
+        let tree = self.protocol.tree();
+        let online = self.clients.online().len() as u64;
+        let counts = |ledger: Ledger| Op::ALL.iter().map(|op| ledger.count(*op)).collect();
+        recorder.commit(CommitRow {
+            epoch: accepted.epoch,
+            time_ms: self.now.0,
+            committer: order.by.0,
+            committer_leaf: leaf.0,
+            creation,
+            has_path: !creation && cost.public_keys > 0,
+            adds: order.adds.len() as u32,
+            removes: order.removes.len() as u32,
+            updates: u32::from(order.adds.is_empty() && order.removes.is_empty()),
+            leaves: std::mem::take(&mut self.facts.leaves),
+            evictions: std::mem::take(&mut self.facts.evictions),
+            rejected_before: std::mem::take(&mut self.facts.rejected_here),
+            ciphertexts: cost.ciphertexts,
+            public_keys: cost.public_keys,
+            bytes: cost.bytes,
+            bytes_proposals: cost.bytes_proposals,
+            bytes_path_keys: cost.bytes_path_keys,
+            bytes_path_ciphertexts: cost.bytes_path_ciphertexts,
+            bytes_leaf_node: cost.bytes_leaf_node,
+            bytes_framing: cost.bytes_framing,
+            welcome_bytes: cost.bytes_welcome,
+            welcome_recipients: order.adds.len() as u32,
+            new_leaves_excluded: accepted.excluded_ciphertexts,
+            members: tree.members.into(),
+            width: tree.width.into(),
+            depth: tree.height.into(),
+            blank_leaves: (tree.width - tree.members).into(),
+            blank_parents: tree.blank_parents.into(),
+            unmerged: tree.unmerged,
+            expected_cost_sum: tree.path_cost,
+            online,
+            sender_ops: counts(ledger),
+            receiver_ops: counts(accepted.receiver),
+        });
+        Ok(())
+    }
+
+    /// Members of the old epoch, drawn for an audit: neither the sender nor anybody removed.
+    pub(super) fn draw_audited(&self, order: &Order) -> Vec<ClientId> {
+        let count = self.clients.iter().len() as u64;
+        let mut stream = self.root_seed.stream("audit", self.protocol.epoch(), 0);
+        let mut audited = vec![];
+        // Drawing a few times too often is enough to find members among all who ever were.
+        for _ in 0..self.settings.audit * 8 {
+            if audited.len() as u32 == self.settings.audit {
+                break;
+            }
+            let client = ClientId(stream.below(count) as u32);
+            let is_member = self.clients.get(client).standing == Standing::Member;
+            let is_new = client != order.by && !audited.contains(&client);
+            if is_member && is_new && !order.removes.contains(&client) {
+                audited.push(client);
+            }
+        }
+        audited
+    }
+
+    pub(super) fn snapshot(&mut self, recorder: &mut dyn Recorder) -> Result<(), ProtocolError> {
+        self.protocol.recount()?;
+        self.facts.invariants.checked += 1;
+        let tree = self.protocol.tree();
+        let people = (0..self.demand.people().len() as u32).map(ClientId);
+        let lagging: BTreeSet<u64> = people
+            .filter(|client| !self.clients.get(*client).online)
+            .filter_map(|client| self.protocol.view(client))
+            .collect();
+        recorder.tree(TreeRow {
+            time_ms: self.now.0,
+            epoch: self.protocol.epoch(),
+            members: tree.members.into(),
+            width: tree.width.into(),
+            depth: tree.height.into(),
+            blank_leaves: (tree.width - tree.members).into(),
+            blank_parents: tree.blank_parents.into(),
+            keyed_parents: tree.keyed_parents.into(),
+            unmerged: tree.unmerged,
+            expected_cost_sum: tree.path_cost,
+            online: self.clients.online().len() as u64,
+            lagging_epochs: lagging.len() as u64,
+        });
+        self.tell_progress();
+        Ok(())
+    }
+
+    pub(super) fn outcome(&self, interrupted: bool) -> Outcome {
+        let mut ops = Ledger::default();
+        self.clients.iter().for_each(|client| ops += client.tally.ledger);
+        let histogram = |metric: &str, unit: &str, value: &dyn Fn(usize) -> u64| ClientHistogram {
+            metric: metric.into(),
+            unit: unit.into(),
+            values: (0..self.authentication.registered()).map(value).collect(),
+        };
+        let tally = |at: usize| self.clients.get(ClientId(at as u32)).tally;
+        Outcome {
+            interrupted,
+            virtual_time: self.now,
+            members_ever: self.facts.ever.len() as u64,
+            operations: self.facts.operations,
+            rejected: self.facts.rejected,
+            rejected_work: self.facts.rejected_work,
+            ops,
+            audits: self.facts.audits,
+            invariants: self.facts.invariants,
+            last_resort: self.delivery.last_resort,
+            clients: vec![
+                histogram("bytes_received", "bytes", &|at| tally(at).bytes_received),
+                histogram("bytes_sent", "bytes", &|at| tally(at).bytes_sent),
+                histogram("commits_processed", "commits", &|at| tally(at).commits_processed),
+                histogram("commits_sent", "commits", &|at| tally(at).commits_sent),
+                histogram("kem_decapsulations", "operations", &|at| {
+                    tally(at).ledger.count(Op::KemDecapsulate)
+                }),
+                histogram("signatures_verified", "operations", &|at| {
+                    tally(at).ledger.count(Op::Verify)
+                }),
+            ],
+            events: self.events,
+        }
+    }
+}
