@@ -69,12 +69,13 @@ fn live(
 
 #[test]
 fn hundreds_of_groups() {
-    for seed in 0..200 {
+    for seed in 0..500 {
         live(&REAL, seed, 10, |group, round| {
             check_all(group, round);
             let removed = group.gone.len() - round.plan.removes.len();
-            for gone in &group.gone[removed..] {
-                check_locked_out(&group.crypto(), gone, round);
+            let joined = round.pending.added.iter().map(|leaf| &group.live[leaf]);
+            for outsider in group.gone[removed..].iter().chain(joined) {
+                check_locked_out(&group.crypto(), outsider, round);
             }
         });
     }
@@ -84,7 +85,7 @@ fn hundreds_of_groups() {
 /// can be tried: everybody ever removed, against every later commit.
 #[test]
 fn the_removed_stay_out() {
-    for seed in 0..250 {
+    for seed in 0..400 {
         live(&COUNTING, seed, 25, |group, round| {
             check_all(group, round);
             let mut gone = std::mem::take(&mut group.gone);

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::distribution::FiveFigures;
 use crate::recorder::Recorded;
+use crate::records::CommitRow;
 
 /// The version of the layout below, the field `schema`.
 const SCHEMA: u32 = 1;
@@ -309,8 +310,9 @@ struct State {
     tree: TreeFigures,
 }
 
-/// All states in order of time. Commits and snapshots are two sorted lists; at the same time and
-/// epoch the snapshot comes last, for it was taken after.
+/// All states in order of time, from the group as it was made: its making is no part of the run,
+/// and the first snapshot shows what it came to. Commits and snapshots are two sorted lists; at
+/// the same time and epoch the snapshot comes last, for it was taken after.
 fn states(recorded: &Recorded) -> Vec<State> {
     macro_rules! state {
         ($row:expr) => {
@@ -329,7 +331,8 @@ fn states(recorded: &Recorded) -> Vec<State> {
             }
         };
     }
-    let commits = recorded.commits.iter().map(|row| state!(row));
+    let made = |row: &&CommitRow| !row.creation || recorded.tree.is_empty();
+    let commits = recorded.commits.iter().filter(made).map(|row| state!(row));
     let snapshots = recorded.tree.iter().map(|row| state!(row));
     let mut states: Vec<State> = commits.chain(snapshots).collect();
     states.sort_by_key(|state| (state.time_ms, state.epoch));

@@ -124,11 +124,11 @@ fn check_recipients(group: &Group<'_>, round: &Round) {
     }
 }
 
-/// No key that a removed member ever held opens any ciphertext of this commit, or of its
-/// Welcome.
-pub(crate) fn check_locked_out(crypto: &Crypto<'_>, gone: &Live, round: &Round) {
+/// No key that a removed member ever held, or that a joiner has been given, opens any
+/// ciphertext of this commit's path.
+pub(crate) fn check_locked_out(crypto: &Crypto<'_>, outsider: &Live, round: &Round) {
     let Some(path) = &round.transition.path else { return };
-    for pair in &gone.held {
+    for pair in &outsider.held {
         for (node, sent) in path.update_path.nodes.iter().enumerate() {
             for position in 0..sent.encrypted_path_secret.len() {
                 let context = &path.provisional_context;

@@ -1,0 +1,143 @@
+//! `arboretum run` on the real binary: golden digest, fidelities, threads, folders.
+
+mod common;
+
+use std::fs;
+
+use common::{arboretum, check_contract, digest, run_into, shared, summary};
+
+/// The digest of `arboretum run smoke`, on any machine and any number of threads. It changes
+/// when the records of a run change; say why in the commit that changes it.
+const SMOKE: &str = "073c2997eb8fe5b86ea55dc06dfe29655326c1c6d7840729736922a2aae129f1";
+
+#[test]
+fn smoke_has_its_golden_digest_at_every_fidelity_and_thread_count() {
+    let root = tempfile::tempdir().unwrap();
+    let one = run_into(root.path(), "one", &["smoke", "--threads", "1"]);
+    let two = run_into(root.path(), "two", &["smoke", "--threads", "2", "--events"]);
+    let counted = run_into(root.path(), "counted", &["smoke", "--fidelity", "counted"]);
+    assert_eq!(digest(&one), SMOKE);
+    assert_eq!(digest(&two), SMOKE);
+    assert_eq!(digest(&counted), SMOKE);
+    for table in ["commits.csv", "tree.csv", "clients.csv"] {
+        let read = |folder: &std::path::Path| fs::read(folder.join(table)).unwrap();
+        assert_eq!(read(&one), read(&counted), "{table}");
+    }
+    check_contract(&one);
+    assert!(two.join("events.csv").exists() && !one.join("events.csv").exists());
+    let summary = summary(&one);
+    assert_eq!(summary["audits"]["mismatched"], 0);
+    assert!(summary["audits"]["performed"].as_u64().unwrap() > 1_000);
+}
+
+#[test]
+fn full_and_shared_give_the_same_records() {
+    let root = tempfile::tempdir().unwrap();
+    let small = ["smoke", "--members", "40", "--set", "duration=1d"];
+    let run = |name, fidelity| {
+        run_into(root.path(), name, &[&small[..], &["--fidelity", fidelity]].concat())
+    };
+    let (full, shared) = (run("full", "full"), run("shared", "shared"));
+    assert_eq!(digest(&full), digest(&shared));
+    assert_eq!(summary(&full)["ops"], summary(&shared)["ops"]);
+    assert_eq!(
+        fs::read(full.join("clients.csv")).unwrap(),
+        fs::read(shared.join("clients.csv")).unwrap()
+    );
+}
+
+#[test]
+fn other_seeds_and_starts_run_too() {
+    let root = tempfile::tempdir().unwrap();
+    let quick = ["--members", "30", "--set", "duration=6h", "--fidelity", "counted"];
+    let run = |name, more: &[&str]| {
+        run_into(root.path(), name, &[&["smoke"], &quick[..], more].concat())
+    };
+    let seed = run("seed", &["--seed", "2"]);
+    let warm = run("warm", &["--set", "group.start=warm"]);
+    let one_by_one = run("one-by-one", &["--set", "group.start=one-by-one"]);
+    let immediate = run("immediate", &["--set", "policy.batching=immediate"]);
+    let devices = run("devices", &["--set", "workload.devices=3"]);
+    let mut digests = [seed, warm.clone(), one_by_one, immediate, devices].map(|f| digest(&f));
+    digests.sort();
+    assert!(digests.windows(2).all(|pair| pair[0] != pair[1]));
+    // Where every member has committed, an update costs about log2 n.
+    let expected = summary(&warm)["expected_update_cost"]["start"].as_f64().unwrap();
+    assert!(expected < 6.0, "{expected}");
+}
+
+#[test]
+fn a_run_can_be_verified_and_a_changed_one_is_noticed() {
+    let root = tempfile::tempdir().unwrap();
+    let run = run_into(root.path(), "run", &["smoke", "--set", "duration=6h"]);
+    arboretum().arg("verify").arg(&run).arg("--quiet").assert().success();
+    let provenance = run.join("provenance.json");
+    let text = fs::read_to_string(&provenance).unwrap();
+    fs::write(&provenance, text.replace(&digest(&run), &"0".repeat(64))).unwrap();
+    let refused = arboretum().arg("verify").arg(&run).arg("--quiet").assert().code(1);
+    let stderr = String::from_utf8_lossy(&refused.get_output().stderr).into_owned();
+    assert!(stderr.contains("recorded digest 0000"), "{stderr}");
+}
+
+#[test]
+fn json_is_alone_on_standard_output() {
+    let root = tempfile::tempdir().unwrap();
+    let arguments = ["run", "smoke", "--set", "duration=3h", "--json", "--out"];
+    let mut command = arboretum();
+    let output = command.args(arguments).arg(root.path().join("run")).output().unwrap();
+    assert!(output.status.success());
+    let summary: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(summary["schema"], 1);
+}
+
+#[test]
+fn plots_can_be_drawn_again() {
+    let root = tempfile::tempdir().unwrap();
+    let run = run_into(root.path(), "run", &["smoke", "--set", "duration=6h"]);
+    let plot = run.join("plots/update_cost.svg");
+    let before = fs::read(&plot).unwrap();
+    fs::remove_dir_all(run.join("plots")).unwrap();
+    arboretum().arg("plot").arg(&run).assert().success();
+    assert_eq!(fs::read(&plot).unwrap(), before);
+}
+
+#[test]
+fn every_actor_of_a_trace_becomes_a_member() {
+    let root = tempfile::tempdir().unwrap();
+    let trace = root.path().join("trace.csv");
+    let mut text = String::from("time_s,actor\n");
+    for event in 0..400 {
+        text += &format!("{},person-{}\n", event * 600, (event * event) % 37);
+    }
+    fs::write(&trace, &text).unwrap();
+    let actors = (0..400).map(|e| (e * e) % 37).collect::<std::collections::BTreeSet<_>>().len();
+    let set = format!("workload.trace={}", trace.display());
+    let run = run_into(root.path(), "run", &["trace", "--set", &set, "--set", "duration=5d"]);
+    assert_eq!(summary(&run)["members"]["ever"], actors as u64);
+}
+
+#[test]
+fn the_student_network_runs() {
+    let Some(trace) = shared("traces/college-msg.csv") else { return };
+    let root = tempfile::tempdir().unwrap();
+    let set = format!("workload.trace={}", trace.display());
+    let run = run_into(root.path(), "run", &["trace", "--set", &set, "--fidelity", "counted"]);
+    let text = fs::read_to_string(&trace).unwrap();
+    let actors = text.lines().skip(1).filter_map(|line| line.split(',').nth(1));
+    let actors = actors.collect::<std::collections::BTreeSet<_>>().len();
+    assert_eq!(summary(&run)["members"]["ever"], actors as u64);
+    check_contract(&run);
+}
+
+#[test]
+fn lists_and_schemas_are_printed() {
+    for what in ["scenarios", "protocols", "strategies", "suites", "metrics"] {
+        let printed = arboretum().args(["list", what]).output().unwrap();
+        assert!(printed.status.success() && !printed.stdout.is_empty(), "{what}");
+    }
+    let schema = arboretum().args(["schema", "scenario"]).output().unwrap();
+    let schema: serde_json::Value = serde_json::from_slice(&schema.stdout).unwrap();
+    assert!(schema["properties"]["group"].is_object());
+    arboretum().args(["completions", "bash"]).assert().success();
+    arboretum().arg("man").assert().success();
+}
