@@ -50,9 +50,8 @@ fn full_and_shared_give_the_same_records() {
 fn other_seeds_and_starts_run_too() {
     let root = tempfile::tempdir().unwrap();
     let quick = ["--members", "30", "--set", "duration=6h", "--fidelity", "counted"];
-    let run = |name, more: &[&str]| {
-        run_into(root.path(), name, &[&["smoke"], &quick[..], more].concat())
-    };
+    let run =
+        |name, more: &[&str]| run_into(root.path(), name, &[&["smoke"], &quick[..], more].concat());
     let seed = run("seed", &["--seed", "2"]);
     let warm = run("warm", &["--set", "group.start=warm"]);
     let one_by_one = run("one-by-one", &["--set", "group.start=one-by-one"]);

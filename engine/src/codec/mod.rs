@@ -54,3 +54,12 @@ pub fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, CodecError> {
         .tls_serialize_detached()
         .map_err(|reason| CodecError::Malformed { what: "an encodable value", reason })
 }
+
+/// Reads the header of a variable-size vector (RFC 9420 §2.1.2): the length of its content.
+pub fn vector_length(header: &[u8]) -> Result<u64, CodecError> {
+    let length: tls_codec::TlsVarInt = decode("a vector header", header)?;
+    if length.value() > MAX_ENCODED as u64 {
+        return Err(CodecError::TooLong { length: length.value() as usize });
+    }
+    Ok(length.value())
+}

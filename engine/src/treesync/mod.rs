@@ -27,5 +27,5 @@ pub use ratchet_tree::{
     encoded_tree_length,
 };
 pub use roster::{LeafKeys, Roster, RosterChange, RosterDraft};
-pub use tree_hash::{subtree_hash, tree_hash};
+pub use tree_hash::{blank_subtree_hash, subtree_hash, tree_hash};
 pub use validate::{ExpectedSource, LeafRules, TreeError, validate_tree};

@@ -33,7 +33,9 @@ pub fn tree_hash(crypto: &Crypto<'_>, tree: &RatchetTree) -> Digest {
 /// The tree hash of a subtree. Only nodes changed since the last call are hashed.
 pub fn subtree_hash(crypto: &Crypto<'_>, subtree: Subtree<'_, RatchetData>) -> Digest {
     *subtree.cache().hash.get_or_init(|| match subtree.place() {
-        Place::Blank => blank_hash(crypto, subtree.first_leaf(), subtree.aggregates().width),
+        Place::Blank => {
+            blank_subtree_hash(crypto, subtree.first_leaf(), subtree.aggregates().width)
+        }
         Place::Leaf(leaf) => TreeHashInput::Leaf(subtree.first_leaf(), Some(leaf)).hash(crypto),
         Place::Parent(parent) => {
             let [left, right] = child_hashes(subtree, |child| subtree_hash(crypto, child));
@@ -43,12 +45,12 @@ pub fn subtree_hash(crypto: &Crypto<'_>, subtree: Subtree<'_, RatchetData>) -> D
 }
 
 /// The hash of an all-blank subtree, which depends on where it stands.
-fn blank_hash(crypto: &Crypto<'_>, first: LeafIndex, width: u32) -> Digest {
+pub fn blank_subtree_hash(crypto: &Crypto<'_>, first: LeafIndex, width: u32) -> Digest {
     if width == 1 {
         return TreeHashInput::Leaf(first, None).hash(crypto);
     }
-    let left = blank_hash(crypto, first, width / 2);
-    let right = blank_hash(crypto, LeafIndex(first.0 + width / 2), width / 2);
+    let left = blank_subtree_hash(crypto, first, width / 2);
+    let right = blank_subtree_hash(crypto, LeafIndex(first.0 + width / 2), width / 2);
     TreeHashInput::Parent(None, left, right).hash(crypto)
 }
 

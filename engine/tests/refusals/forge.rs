@@ -98,7 +98,8 @@ fn sign(signer: &Live, message: &mut PublicMessage) {
 pub(crate) fn tag(signer: &Live, message: &mut PublicMessage) {
     if message.membership_tag.is_some() {
         let tag = message.confirmation_tag.as_ref();
-        let tbm = authenticated_content_tbm(&tbs(signer, message), &message.signature, tag).unwrap();
+        let tbm =
+            authenticated_content_tbm(&tbs(signer, message), &message.signature, tag).unwrap();
         message.membership_tag = Some(crypto().mac(&signer.member.secrets.membership_key, &tbm));
     }
 }
@@ -136,10 +137,7 @@ fn sign_leaf(signer: &Live, leaf: &mut LeafNode) {
 }
 
 /// A client's package with its leaf changed, both signed again.
-pub(crate) fn package_with_leaf(
-    client: &Client,
-    change: impl FnOnce(&mut LeafNode),
-) -> KeyPackage {
+pub(crate) fn package_with_leaf(client: &Client, change: impl FnOnce(&mut LeafNode)) -> KeyPackage {
     package_with(client, |package| {
         change(&mut package.leaf_node);
         let key = &client.signer.private;

@@ -7,9 +7,7 @@ use arboretum_engine::treesync::{
     Credential, CredentialType, Extension, ExtensionType, LeafNodeSource, TreeError,
 };
 
-use crate::forge::{
-    RECEIVER, SENDER, forged, honest, path_of, refusal, six, with_leaf, with_path,
-};
+use crate::forge::{RECEIVER, SENDER, forged, honest, path_of, refusal, six, with_leaf, with_path};
 
 /// The refusal of an honest commit after a change of its path that only the frame is signed
 /// over.

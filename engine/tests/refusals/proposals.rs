@@ -31,7 +31,10 @@ fn both(group: &mut Group<'_>, proposals: Vec<Proposal>) -> ApplyError {
     };
     let message = honest(group);
     let message = forged(&group.live[&SENDER], &message, |message| {
-        commit_of(message).proposals = proposals.into_iter().map(ProposalOrRef::Proposal).collect();
+        let commit = commit_of(message);
+        // The path fits the tree without these proposals; where it may, it is left out.
+        commit.path.take_if(|_| !proposals.iter().any(Proposal::requires_path));
+        commit.proposals = proposals.into_iter().map(ProposalOrRef::Proposal).collect();
     });
     let at_receiver = refusal(group, &message);
     assert_eq!(at_sender, at_receiver);

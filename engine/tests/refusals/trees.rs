@@ -12,14 +12,12 @@ use arboretum_engine::treesync::{
 };
 
 use crate::common::{Group, Plan};
-use crate::forge::{crypto, six};
+use crate::forge::{BLANK, crypto, six};
 
-/// Six members in a warm tree, and a seventh that is unmerged everywhere.
-fn seven() -> Group<'static> {
-    let mut group = six();
-    // The seventh meets a keyed parent below the root.
-    group.commit(Plan { adds: 1, ..Plan::default() });
-    group.commit(Plan { by: LeafIndex(4), ..Plan::default() });
+/// Eight members, of whom leaf 6 was added after the two keyed parents above it had been keyed,
+/// last of all by leaf 5.
+fn eight() -> Group<'static> {
+    let mut group = Group::of(&crate::forge::REAL, 1, 8, &[0, 2, 4]);
     group.commit(Plan { by: LeafIndex(1), removes: vec![LeafIndex(6)], ..Plan::default() });
     group.commit(Plan { by: LeafIndex(5), ..Plan::default() });
     group.commit(Plan { adds: 1, ..Plan::default() });
@@ -44,7 +42,7 @@ fn edited(
     mut at_leaf: impl FnMut(&mut LeafNode),
     mut at_parent: impl FnMut(usize, &mut ParentNode),
 ) -> Result<(), TreeError> {
-    let group = seven();
+    let group = eight();
     let mut tree = tree_of(&group);
     let mut height = 0;
     tree.edit(
@@ -70,7 +68,7 @@ fn edited(
 }
 
 fn sign(leaf: &mut LeafNode, index: u32) {
-    let group = seven();
+    let group = eight();
     let member = &group.member(index).member;
     let group_id = member.public.context.group_id.as_slice();
     leaf.sign(&crypto(), &member.signer.private, group_id, LeafIndex(index)).unwrap();
@@ -79,7 +77,7 @@ fn sign(leaf: &mut LeafNode, index: u32) {
 #[test]
 fn an_honest_tree_is_believed() {
     assert_eq!(edited(0, |_| (), |_, _| ()), Ok(()));
-    let tree = tree_of(&seven());
+    let tree = tree_of(&eight());
     let unmerged: Vec<usize> = tree
         .direct_path(LeafIndex(6))
         .unwrap()
@@ -96,11 +94,15 @@ fn not_vouched_for(first: u32, width: u32) -> Result<(), TreeError> {
 #[test]
 fn a_parent_with_another_key() {
     for (height, first, width) in [(0, 4, 2), (1, 4, 4), (2, 0, 8)] {
-        let refused = edited(4, |_| (), |at, parent| {
-            if at == height {
-                parent.encryption_key = vec![9; 32].into();
-            }
-        });
+        let refused = edited(
+            4,
+            |_| (),
+            |at, parent| {
+                if at == height {
+                    parent.encryption_key = vec![9; 32].into();
+                }
+            },
+        );
         assert_eq!(refused, not_vouched_for(first, width));
     }
 }
@@ -110,11 +112,15 @@ fn a_parent_with_another_parent_hash() {
     // Each is vouched for by what is below it, and vouches for what is above: the root is
     // looked at first.
     for (height, first, width) in [(0, 4, 4), (1, 0, 8), (2, 0, 8)] {
-        let refused = edited(5, |_| (), |at, parent| {
-            if at == height {
-                parent.parent_hash = Digest::from([1; 32]);
-            }
-        });
+        let refused = edited(
+            5,
+            |_| (),
+            |at, parent| {
+                if at == height {
+                    parent.parent_hash = Digest::from([1; 32]);
+                }
+            },
+        );
         assert_eq!(refused, not_vouched_for(first, width));
     }
 }
@@ -145,29 +151,25 @@ fn a_leaf_that_does_not_vouch() {
 #[test]
 fn a_leaf_that_came_without_being_listed() {
     let refused = edited(6, |_| (), |_, parent| parent.unmerged_leaves.clear());
-    assert_eq!(refused, not_vouched_for(0, 8));
+    assert_eq!(refused, not_vouched_for(4, 4));
 }
 
-/// A parent over nobody.
+/// A key over two leaves neither of which has committed.
 #[test]
-fn a_parent_that_nobody_is_below() {
-    let group = seven();
+fn a_parent_that_nobody_has_keyed() {
+    let group = Group::of(&crate::forge::REAL, 1, 4, &[]);
     let mut tree = tree_of(&group);
+    let leaf = tree.leaf(LeafIndex(0)).unwrap().clone();
+    tree.replace(LeafIndex(0), leaf).unwrap();
     let stray = ParentNode {
         encryption_key: vec![9; 32].into(),
         parent_hash: Digest::EMPTY,
         unmerged_leaves: vec![],
     };
-    let mut path = [Some(Arc::new(stray))].into_iter();
-    tree.edit(LeafIndex(6), &mut |leaf| leaf, &mut |_, value| {
-        if let Some(stray) = path.next() {
-            *value = stray;
-        }
-    })
-    .unwrap();
-    // It is in the resolution of what is above it, where it should not be.
-    let refused = verdict(&group, &tree, &LeafRules::default());
-    assert!(matches!(refused, Err(TreeError::Unmerged(_) | TreeError::ParentHash { .. })));
+    let mut path = [Some(Arc::new(stray)), None].into_iter();
+    tree.edit(LeafIndex(2), &mut |leaf| leaf, &mut |_, value| *value = path.next().flatten())
+        .unwrap();
+    assert_eq!(verdict(&group, &tree, &LeafRules::default()), not_vouched_for(2, 2));
 }
 
 fn unmerged(reason: &'static str) -> Result<(), TreeError> {
@@ -186,32 +188,47 @@ fn an_unmerged_list_out_of_order() {
 #[test]
 fn an_unmerged_leaf_that_is_not_there() {
     let reason = "an entry is not a member below the parent";
-    for leaf in [7, 8, u32::MAX] {
-        let blank = edited(6, |_| (), |_, parent| parent.unmerged_leaves.push(LeafIndex(leaf)));
-        assert_eq!(blank, unmerged(reason));
+    for leaf in [8, u32::MAX] {
+        let outside = edited(6, |_| (), |_, parent| parent.unmerged_leaves.push(LeafIndex(leaf)));
+        assert_eq!(outside, unmerged(reason));
     }
-    let elsewhere = edited(6, |_| (), |height, parent| {
-        if height == 1 {
-            parent.unmerged_leaves.insert(0, LeafIndex(0));
-        }
-    });
+    let group = six();
+    let mut tree = tree_of(&group);
+    tree.edit(LeafIndex(0), &mut |leaf| leaf, &mut |_, value| {
+        *value = value.as_ref().map(|parent| Arc::new(parent.with_unmerged(BLANK)));
+    })
+    .unwrap();
+    assert_eq!(verdict(&group, &tree, &LeafRules::default()), unmerged(reason));
+    let elsewhere = edited(
+        6,
+        |_| (),
+        |height, parent| {
+            if height == 1 {
+                parent.unmerged_leaves.insert(0, LeafIndex(0));
+            }
+        },
+    );
     assert_eq!(elsewhere, unmerged(reason));
 }
 
 #[test]
 fn an_unmerged_leaf_that_a_parent_between_leaves_out() {
-    let refused = edited(6, |_| (), |height, parent| {
-        if height == 1 {
-            parent.unmerged_leaves.clear();
-        }
-    });
+    let refused = edited(
+        6,
+        |_| (),
+        |height, parent| {
+            if height == 1 {
+                parent.unmerged_leaves.clear();
+            }
+        },
+    );
     assert_eq!(refused, unmerged("a keyed parent between leaves an entry out"));
 }
 
 #[test]
 fn a_key_twice() {
     let error = Err(TreeError::DuplicateEncryptionKey);
-    let key = seven().member(1).member.keys.leaf().public.clone();
+    let key = eight().member(1).member.keys.leaf().public.clone();
     let in_leaf = edited(
         3,
         |leaf| {
@@ -223,7 +240,7 @@ fn a_key_twice() {
     assert_eq!(in_leaf, error);
     let in_parent = edited(3, |_| (), |_, parent| parent.encryption_key = key.clone());
     assert_eq!(in_parent, error);
-    let signer = seven().member(1).member.signer.clone();
+    let signer = eight().member(1).member.signer.clone();
     let refused = edited(3, |leaf| leaf.signature_key = signer.public.clone(), |_, _| ());
     assert_eq!(refused, Err(TreeError::DuplicateSignatureKey));
 }
@@ -267,7 +284,9 @@ fn leaves_that_break_a_rule() {
     let unlisted = |leaf: &mut LeafNode| leaf.capabilities.credentials.clear();
     let refused = lone(unlisted, &rules);
     let (all, own) = (TreeError::CredentialNotSupportedByAll, TreeError::OwnCredential);
-    assert!(refused == Err(all(CredentialType::BASIC)) || refused == Err(own(CredentialType::BASIC)));
+    assert!(
+        refused == Err(all(CredentialType::BASIC)) || refused == Err(own(CredentialType::BASIC))
+    );
     let required = RequiredCapabilities { extension_types: vec![kind], ..Default::default() };
     let rules = LeafRules { required, group_extensions: vec![] };
     assert_eq!(lone(|_| (), &rules), Err(TreeError::RequiredCapability));
@@ -296,7 +315,7 @@ fn a_leaf_that_nobody_signed_or_that_was_moved() {
 
 #[test]
 fn nodes_in_the_wrong_places() {
-    let tree = tree_of(&seven());
+    let tree = tree_of(&eight());
     let leaf = NodeValue::Leaf(tree.leaf(LeafIndex(0)).unwrap().clone());
     let parent = NodeValue::Parent(tree.root().parent().unwrap().clone());
     let built = |nodes: &[Option<NodeValue<_, _>>]| RatchetTree::from_nodes(nodes).map(|_| ());

@@ -5,6 +5,7 @@
 //! the input or the command line is wrong; 130 interrupted, with everything finished kept.
 
 mod arguments;
+mod conformance;
 mod failure;
 mod host;
 mod list;
@@ -31,9 +32,15 @@ pub fn main() -> ExitCode {
         Command::Schema { what } => schema::schema(&what),
         Command::Plot { paths } => plot::plot(&paths),
         Command::Verify { path, options } => verify::verify(&path, &options),
-        Command::Conformance { .. } => unreachable!(),
+        Command::Conformance { dir } => run_conformance(&dir),
         Command::Completions { shell } => schema::completions(shell),
         Command::Manual => schema::manual(),
     };
     done.unwrap_or_else(Failure::report)
+}
+
+fn run_conformance(dir: &std::path::Path) -> Result<ExitCode, Failure> {
+    let report = conformance::run(dir).map_err(|error| Failure::input(error.to_string()))?;
+    print!("{report}");
+    Ok(if report.failed() { ExitCode::from(1) } else { ExitCode::SUCCESS })
 }

@@ -1,0 +1,155 @@
+//! `arboretum conformance`: the engine against the MLS working group's test-vector files (format:
+//! `test-vectors.md` of `mlswg/mls-implementations`).
+
+mod case;
+mod crypto_basics;
+mod report;
+mod schedule;
+mod tree_math;
+mod treekem;
+mod trees;
+mod welcome;
+
+use std::fs;
+use std::path::Path;
+
+use arboretum_engine::crypto::{Crypto, Provider, RealProvider};
+use serde_json::Value;
+
+use case::Case;
+pub(crate) use report::Report;
+use report::{FileReport, Need, Verdict};
+
+/// The largest vector file, in bytes.
+const MAX_FILE: u64 = 1 << 30;
+
+/// A folder or file that cannot be read as vectors.
+#[derive(Debug, thiserror::Error)]
+#[error("{place}: {what}")]
+pub(crate) struct ConformanceError {
+    place: String,
+    what: String,
+}
+
+type Check = fn(&Crypto<'_>, &Case<'_>) -> Result<(), String>;
+
+/// What is done with the cases of a kind.
+enum Layer {
+    /// They are checked.
+    Built(Check),
+    /// They need this, which the engine does not have.
+    Missing(&'static str),
+}
+
+/// A kind of file: its name, a key that only its cases have, and what is done with them.
+struct Kind {
+    name: &'static str,
+    key: &'static str,
+    layer: Layer,
+}
+
+const KINDS: [Kind; 14] = [
+    Kind { name: "tree-math", key: "n_leaves", layer: Layer::Built(tree_math::check) },
+    Kind { name: "crypto-basics", key: "ref_hash", layer: Layer::Built(crypto_basics::check) },
+    Kind {
+        name: "deserialization",
+        key: "vlbytes_header",
+        layer: Layer::Built(case::check_header),
+    },
+    Kind { name: "tree-operations", key: "proposal_sender", layer: Layer::Built(trees::operation) },
+    Kind { name: "tree-validation", key: "resolutions", layer: Layer::Built(trees::validation) },
+    Kind { name: "treekem", key: "update_paths", layer: Layer::Built(treekem::check) },
+    Kind {
+        name: "key-schedule",
+        key: "initial_init_secret",
+        layer: Layer::Built(schedule::epochs),
+    },
+    Kind {
+        name: "transcript-hashes",
+        key: "interim_transcript_hash_before",
+        layer: Layer::Built(schedule::transcript),
+    },
+    Kind { name: "welcome", key: "signer_pub", layer: Layer::Built(welcome::check) },
+    Kind { name: "secret-tree", key: "sender_data", layer: Layer::Missing("the secret tree") },
+    Kind {
+        name: "message-protection",
+        key: "application_priv",
+        layer: Layer::Missing("message protection"),
+    },
+    Kind { name: "psk_secret", key: "psk_secret", layer: Layer::Missing("pre-shared keys") },
+    Kind { name: "messages", key: "mls_welcome", layer: Layer::Missing("all message types") },
+    Kind {
+        name: "passive-client",
+        key: "initial_epoch_authenticator",
+        layer: Layer::Missing("proposals by reference, private messages and pre-shared keys"),
+    },
+];
+
+/// Checks every JSON file of a folder.
+pub(crate) fn run(dir: &Path) -> Result<Report, ConformanceError> {
+    let refuse = |what: String| ConformanceError { place: dir.display().to_string(), what };
+    let entries = fs::read_dir(dir).map_err(|error| refuse(error.to_string()))?;
+    let mut paths = vec![];
+    for entry in entries {
+        let path = entry.map_err(|error| refuse(error.to_string()))?.path();
+        if path.extension().is_some_and(|extension| extension == "json") {
+            paths.push(path);
+        }
+    }
+    if paths.is_empty() {
+        return Err(refuse("no .json file in this folder".into()));
+    }
+    paths.sort();
+    let files: Result<Vec<_>, _> = paths.iter().map(|path| check_file(path)).collect();
+    Ok(Report { files: files? })
+}
+
+fn check_file(path: &Path) -> Result<FileReport, ConformanceError> {
+    let refuse = |what: String| ConformanceError { place: path.display().to_string(), what };
+    let length = fs::metadata(path).map_err(|error| refuse(error.to_string()))?.len();
+    if length > MAX_FILE {
+        return Err(refuse(format!("{length} bytes; a vector file has at most {MAX_FILE}")));
+    }
+    let bytes = fs::read(path).map_err(|error| refuse(error.to_string()))?;
+    let cases: Vec<Value> = serde_json::from_slice(&bytes)
+        .map_err(|error| refuse(format!("not a JSON array of cases: {error}")))?;
+    let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned());
+    let name = stem.unwrap_or_default();
+    let kind = kind_of(&name, &cases).ok_or_else(|| {
+        refuse("neither its name nor the keys of its cases are of a known kind".into())
+    })?;
+    let mut report = FileReport::new(name, kind.name);
+    for (number, value) in cases.iter().enumerate() {
+        report.take(number, check_case(kind, &Case::new(value)));
+    }
+    Ok(report)
+}
+
+/// The kind of a file: by its name, or else by the keys of its cases.
+fn kind_of(name: &str, cases: &[Value]) -> Option<&'static Kind> {
+    let named = KINDS.iter().filter(|kind| {
+        name == kind.name || name.strip_prefix(kind.name).is_some_and(|rest| rest.starts_with('-'))
+    });
+    let longest = named.max_by_key(|kind| kind.name.len());
+    longest.or_else(|| {
+        let first = cases.first()?;
+        KINDS.iter().find(|kind| first.get(kind.key).is_some())
+    })
+}
+
+fn check_case(kind: &Kind, case: &Case<'_>) -> Verdict {
+    let check = match kind.layer {
+        Layer::Built(check) => check,
+        Layer::Missing(layer) => return Verdict::Needs(Need::Layer(layer)),
+    };
+    let provider = RealProvider::new();
+    if let Some(suite) = case.optional_number("cipher_suite")
+        && suite != u64::from(provider.cipher_suite().0)
+    {
+        return Verdict::Needs(Need::Suite(suite));
+    }
+    match check(&Crypto::new(&provider), case) {
+        Ok(()) => Verdict::Passed,
+        Err(what) => Verdict::Failed(what),
+    }
+}

@@ -1,0 +1,101 @@
+//! What checking vector files came to.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// What a case came to.
+pub(super) enum Verdict {
+    Passed,
+    Failed(String),
+    /// It needs something that is not built.
+    Needs(Need),
+}
+
+/// Something that is not built.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Need {
+    /// A cipher suite.
+    Suite(u64),
+    /// A part of the protocol.
+    Layer(&'static str),
+}
+
+/// A file's cases.
+#[derive(Debug)]
+pub(crate) struct FileReport {
+    name: String,
+    kind: &'static str,
+    passed: usize,
+    failed: Vec<(usize, String)>,
+    needs: BTreeMap<Need, usize>,
+}
+
+impl FileReport {
+    pub(super) fn new(name: String, kind: &'static str) -> Self {
+        Self { name, kind, passed: 0, failed: vec![], needs: BTreeMap::new() }
+    }
+
+    pub(super) fn take(&mut self, number: usize, verdict: Verdict) {
+        match verdict {
+            Verdict::Passed => self.passed += 1,
+            Verdict::Failed(what) => self.failed.push((number, what)),
+            Verdict::Needs(what) => *self.needs.entry(what).or_default() += 1,
+        }
+    }
+}
+
+impl FileReport {
+    /// What the cases that were not checked need, in one phrase.
+    fn why(&self) -> String {
+        let suites: Vec<_> = self
+            .needs
+            .keys()
+            .filter_map(|need| match need {
+                Need::Suite(suite) => Some(suite.to_string()),
+                Need::Layer(_) => None,
+            })
+            .collect();
+        let layers = self.needs.keys().filter_map(|need| match need {
+            Need::Layer(layer) => Some((*layer).to_owned()),
+            Need::Suite(_) => None,
+        });
+        let suites = (!suites.is_empty()).then(|| format!("cipher suites {}", suites.join(" ")));
+        let all: Vec<_> = suites.into_iter().chain(layers).collect();
+        if all.is_empty() { String::new() } else { format!("  {}", all.join(", ")) }
+    }
+}
+
+/// All files of a folder.
+#[derive(Debug)]
+pub(crate) struct Report {
+    pub(super) files: Vec<FileReport>,
+}
+
+impl Report {
+    /// Whether any case failed.
+    pub(crate) fn failed(&self) -> bool {
+        self.files.iter().any(|file| !file.failed.is_empty())
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let width = self.files.iter().map(|file| file.name.len()).max().unwrap_or(0).max(4);
+        writeln!(f, "{:width$}  passed  failed  not built", "file")?;
+        let (mut passed, mut failed, mut needed) = (0, 0, 0);
+        for file in &self.files {
+            let needs: usize = file.needs.values().sum();
+            let why = file.why();
+            let (ok, bad) = (file.passed, file.failed.len());
+            writeln!(f, "{:width$}  {ok:>6}  {bad:>6}  {needs:>9}{why}", file.name)?;
+            (passed, failed, needed) = (passed + ok, failed + bad, needed + needs);
+        }
+        writeln!(f, "{:width$}  {passed:>6}  {failed:>6}  {needed:>9}", "all")?;
+        for file in &self.files {
+            for (number, what) in &file.failed {
+                writeln!(f, "{} ({}), case {number}: {what}", file.name, file.kind)?;
+            }
+        }
+        Ok(())
+    }
+}

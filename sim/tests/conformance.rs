@@ -1,0 +1,92 @@
+//! `arboretum conformance` on the real binary.
+
+mod common;
+
+use std::fs;
+use std::path::PathBuf;
+
+use common::{arboretum, shared};
+
+/// A tree of two leaves, as tree-math describes it.
+const TREE_MATH: &str = r#"[{"n_leaves":2,"n_nodes":3,"root":1,"left":[null,0,null],
+    "right":[null,2,null],"parent":[1,null,1],"sibling":[2,null,0]}]"#;
+
+fn vectors() -> Option<PathBuf> {
+    match std::env::var_os("ARBORETUM_VECTORS") {
+        Some(folder) => Some(folder.into()),
+        None => shared("vectors"),
+    }
+}
+
+#[test]
+fn the_working_groups_vectors_pass() {
+    let Some(folder) = vectors() else { return };
+    let output = arboretum().arg("conformance").arg(folder).output().unwrap();
+    let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{printed}");
+    for file in ["crypto-basics", "tree-validation", "treekem", "key-schedule", "welcome"] {
+        let line = printed.lines().find(|line| line.starts_with(file)).unwrap();
+        let passed: usize = line.split_whitespace().nth(1).unwrap().parse().unwrap();
+        assert!(passed > 0, "{line}");
+    }
+}
+
+/// Every byte string that is checked is really checked: a case with one digit changed fails.
+#[test]
+fn a_changed_digit_is_noticed() {
+    let Some(folder) = vectors() else { return };
+    let root = tempfile::tempdir().unwrap();
+    for (file, key) in [
+        ("key-schedule", "\"joiner_secret\": \""),
+        ("transcript-hashes", "\"interim_transcript_hash_after\": \""),
+        ("tree-operations", "\"tree_hash_after\": \""),
+        ("tree-validation", "\"tree_hashes\": [\n      \""),
+        ("treekem", "\"commit_secret\": \""),
+        ("welcome", "\"signer_pub\": \""),
+    ] {
+        let Ok(text) = fs::read_to_string(folder.join(file).with_extension("json")) else {
+            continue;
+        };
+        let compact: Vec<serde_json::Value> = serde_json::from_str(&text).unwrap();
+        let first = compact.iter().find(|case| case["cipher_suite"] == 1).unwrap();
+        let text = serde_json::to_string_pretty(&vec![first]).unwrap();
+        let at = text.find(key).unwrap_or_else(|| panic!("{file}: no {key}")) + key.len();
+        let flipped = if text.as_bytes()[at] == b'0' { "1" } else { "0" };
+        let changed = format!("{}{flipped}{}", &text[..at], &text[at + 1..]);
+        let copy = root.path().join(file);
+        fs::create_dir(&copy).unwrap();
+        // Under another name, so that its kind is told by the keys of its cases.
+        fs::write(copy.join("some-vectors.json"), changed).unwrap();
+        arboretum().arg("conformance").arg(&copy).assert().code(1);
+    }
+}
+
+#[test]
+fn kinds_are_known_by_name_or_by_keys_and_failures_say_what() {
+    let root = tempfile::tempdir().unwrap();
+    fs::write(root.path().join("x.json"), TREE_MATH).unwrap();
+    fs::write(root.path().join("notes.txt"), "not a vector").unwrap();
+    arboretum().arg("conformance").arg(root.path()).assert().success();
+    let wrong = TREE_MATH.replace("\"root\":1", "\"root\":0");
+    fs::write(root.path().join("tree-math.json"), wrong).unwrap();
+    let output = arboretum().arg("conformance").arg(root.path()).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(printed.contains("tree-math (tree-math), case 0: root 1, expected 0"), "{printed}");
+    let missing = TREE_MATH.replace("\"root\"", "\"toor\"");
+    fs::write(root.path().join("tree-math.json"), missing).unwrap();
+    let output = arboretum().arg("conformance").arg(root.path()).output().unwrap();
+    assert!(String::from_utf8_lossy(&output.stdout).contains("field `root` is missing"));
+}
+
+#[test]
+fn what_is_no_folder_of_vectors_is_refused() {
+    arboretum().args(["conformance", "/no/such/folder"]).assert().code(2);
+    for text in ["", "{}", "[1", "[{\"unheard_of\":1}]"] {
+        let root = tempfile::tempdir().unwrap();
+        fs::write(root.path().join("x.json"), text).unwrap();
+        arboretum().arg("conformance").arg(root.path()).assert().code(2);
+    }
+    let empty = tempfile::tempdir().unwrap();
+    arboretum().arg("conformance").arg(empty.path()).assert().code(2);
+}
