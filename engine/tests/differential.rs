@@ -3,7 +3,8 @@
 
 use std::sync::Arc;
 
-use arboretum_engine::crypto::{CountingProvider, Provider, RealProvider, Seed};
+use arboretum_engine::crypto::{CountingProvider, Crypto, Provider, RealProvider, Seed};
+use arboretum_engine::group::Followed;
 use arboretum_engine::protocol::{ClientId, FullTreeKem, Order, Protocol, Seeds, SharedTreeKem};
 use rand_chacha::ChaCha20Rng;
 use rand_core::{Rng, SeedableRng};
@@ -142,6 +143,27 @@ impl Trio {
         assert_eq!(self.full.tree_hash(), self.shared.tree_hash());
     }
 
+    /// A client of `shared`, made a member of its own wherever it lags, goes on from the wire
+    /// and arrives where everybody is.
+    fn go_on_from_the_wire(&self, client: ClientId) {
+        if self.shared.view(client).is_none() || self.shared.leaf(client).is_none() {
+            return;
+        }
+        let crypto = Crypto::new(&RealProvider);
+        let (mut member, mut roster) = self.shared.materialise(client).unwrap();
+        for epoch in member.epoch() + 1..=self.shared.epoch() {
+            let message = self.shared.commit_message(epoch).unwrap();
+            let transition = member.public.apply(&crypto, &roster, message).unwrap();
+            assert_eq!(member.follow(&crypto, &transition).unwrap(), Followed::Advanced);
+            roster.advance(&transition.roster_changes);
+        }
+        let newest = self.members.iter().find(|m| self.shared.view(**m) == Some(member.epoch()));
+        if let Some(newest) = newest {
+            let authenticator = self.shared.epoch_authenticator(*newest);
+            assert_eq!(Some(member.secrets.epoch_authenticator.clone()), authenticator);
+        }
+    }
+
     /// Random operations, after each of which some clients come forward and some stay behind.
     fn live(&mut self, commits: usize, largest: usize) {
         for _ in 0..commits {
@@ -161,6 +183,8 @@ impl Trio {
                 }
             }
         }
+        let lagging = below(&mut self.rng, self.members.len());
+        self.go_on_from_the_wire(self.members[lagging]);
         let epoch = self.full.epoch();
         for client in self.members.clone() {
             self.advance(client, epoch);

@@ -32,7 +32,7 @@ const OP_NAMES: [&str; Op::ALL.len()] = {
 
 /// What a member takes in memory, in KiB, measured with `arboretum run fifty-thousand` and
 /// rounded up.
-const MEMBER_KIB: u64 = 12;
+const MEMBER_KIB: u64 = 8;
 
 /// Exit code after Ctrl-C.
 const INTERRUPTED: u8 = 130;

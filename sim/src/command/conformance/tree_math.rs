@@ -17,13 +17,13 @@ pub(super) fn check(_: &Crypto<'_>, case: &Case<'_>) -> Result<(), String> {
     };
     same("n_nodes", nodes)?;
     same("root", NodeIndex::root(width).0)?;
-    let relations: [(&str, &dyn Fn(NodeIndex) -> Option<NodeIndex>); 4] = [
-        ("left", &|node| node.left()),
-        ("right", &|node| node.right()),
-        ("parent", &|node| node.parent(width)),
-        ("sibling", &|node| node.sibling(width)),
-    ];
-    for (name, relation) in relations {
+    for name in ["left", "right", "parent", "sibling"] {
+        let relation = |node: NodeIndex| match name {
+            "left" => node.left(),
+            "right" => node.right(),
+            "parent" => node.parent(width),
+            _ => node.sibling(width),
+        };
         let expected = case.list(name)?;
         if expected.len() != nodes as usize {
             return Err(format!("`{name}` has {} entries for {nodes} nodes", expected.len()));
