@@ -16,7 +16,7 @@ use std::sync::Arc;
 pub use index::{LeafIndex, NodeIndex};
 pub use node::{Aggregates, Node};
 pub use shape::{Perfect, Shape, Widths};
-pub use subtree::{Located, PathStep, Place, Resolved, Subtree};
+pub use subtree::{ChildIter, Located, PathStep, Place, Resolved, Subtree};
 
 use node::Kind;
 

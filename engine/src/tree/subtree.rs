@@ -75,6 +75,31 @@ impl<D: TreeData> PathStep<'_, D> {
     }
 }
 
+/// The children of a node with their positions.
+pub struct ChildIter<'t, D: TreeData> {
+    nodes: std::slice::Iter<'t, Arc<Node<D>>>,
+    first: u32,
+    end: u32,
+}
+
+impl<'t, D: TreeData> Iterator for ChildIter<'t, D> {
+    type Item = Subtree<'t, D>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let child = Subtree::new(self.nodes.next()?, self.first);
+        self.first += child.aggregates().width;
+        Some(child)
+    }
+}
+
+impl<D: TreeData> DoubleEndedIterator for ChildIter<'_, D> {
+    fn next_back(&mut self) -> Option<Self::Item> {
+        let node = self.nodes.next_back()?;
+        self.end -= node.aggregates().width;
+        Some(Subtree::new(node, self.end))
+    }
+}
+
 impl<'t, D: TreeData> Subtree<'t, D> {
     pub(super) fn new(node: &'t Node<D>, first: u32) -> Self {
         Self { node, first }
@@ -123,19 +148,9 @@ impl<'t, D: TreeData> Subtree<'t, D> {
     }
 
     /// The children, from the left; none for a leaf or an all-blank subtree.
-    pub fn children(&self) -> impl DoubleEndedIterator<Item = Self> + use<'t, D> {
-        let mut next = self.first;
-        let placed: SmallVec<[Self; 2]> = self
-            .node
-            .children()
-            .iter()
-            .map(|child| {
-                let first = next;
-                next += child.aggregates().width;
-                Self::new(child, first)
-            })
-            .collect();
-        placed.into_iter()
+    pub fn children(&self) -> ChildIter<'t, D> {
+        let end = self.first + self.aggregates().width;
+        ChildIter { nodes: self.node.children().iter(), first: self.first, end }
     }
 
     /// The child that a leaf lies below.

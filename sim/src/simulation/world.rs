@@ -86,6 +86,7 @@ pub(super) struct Facts {
     pub(super) leaves: u32,
     pub(super) evictions: u32,
     pub(super) batches: u64,
+    pub(super) snapshots: u64,
 }
 
 /// Everything there is in a run.
