@@ -142,7 +142,6 @@ fn bytes_left_over() {
 }
 
 #[test]
-#[cfg_attr(debug_assertions, ignore = "tls_codec itself asserts that no vector is cut short")]
 fn bytes_missing() {
     let mut group = six();
     let message = honest(&mut group);
@@ -157,7 +156,6 @@ fn bytes_missing() {
 
 /// No bit of a commit may be turned over on the way: each is noticed, in public or in private.
 #[test]
-#[cfg_attr(debug_assertions, ignore = "tls_codec itself asserts that no vector is cut short")]
 fn every_flipped_bit() {
     let mut group = Group::of(&crate::forge::REAL, 1, 4, &[0, 2]);
     let plan = Plan { by: SENDER, removes: vec![LeafIndex(1)], ..Plan::default() };

@@ -86,9 +86,7 @@ impl Scenario {
         require(
             members <= MAX_MEMBERS,
             "group.members",
-            format!(
-                "{members} is more than the {MAX_MEMBERS} that one creating commit can carry (2^30 bytes, RFC 9420 §2.1.2)"
-            ),
+            format!("{members} is more than the largest group, {MAX_MEMBERS}"),
         )
     }
 
