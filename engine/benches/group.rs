@@ -33,6 +33,10 @@ use client::{Client, seed};
 const REAL: RealProvider = RealProvider::new();
 const GROUP_ID: &[u8] = &[7; 32];
 
+/// Names of random streams beyond those of the clients.
+const COMMIT: u32 = 1 << 29;
+const PATH: u32 = 1 << 30;
+
 fn crypto() -> Crypto<'static> {
     Crypto::new(&REAL)
 }
@@ -113,7 +117,7 @@ impl Warm {
     }
 
     fn commit(&self, adds: &[Client]) -> PendingCommit {
-        self.committer.commit(&crypto(), &self.roster, request(adds), &mut rng(1)).unwrap()
+        self.committer.commit(&crypto(), &self.roster, request(adds), &mut rng(COMMIT)).unwrap()
     }
 }
 
@@ -137,7 +141,7 @@ fn set_path(
 /// The same with keys whose private halves are known.
 fn draw_path(tree: &mut RatchetTree, client: &Client, leaf: u32) -> NewPath {
     let length = tree.filtered_direct_path(LeafIndex(leaf)).unwrap().len();
-    let path = NewPath::generate(&crypto(), length, &seed(&mut rng(leaf))).unwrap();
+    let path = NewPath::generate(&crypto(), length, &seed(&mut rng(PATH + leaf))).unwrap();
     set_path(tree, client, leaf, path.leaf.public.clone(), &path.public_keys());
     path
 }
@@ -189,7 +193,7 @@ fn warm(c: &mut Criterion) {
         });
         group.bench_function(BenchmarkId::new("commit", n), |b| {
             b.iter(|| {
-                let mut rng = rng(1);
+                let mut rng = rng(COMMIT);
                 committer.commit(&crypto(), roster, request(black_box(&[])), &mut rng).unwrap()
             });
         });
@@ -218,7 +222,7 @@ fn create(c: &mut Criterion) {
             b.iter_batched(
                 || request(others),
                 |request| {
-                    let (crypto, mut rng) = (crypto(), rng(1));
+                    let (crypto, mut rng) = (crypto(), rng(COMMIT));
                     let Client { signer, package, secrets } = creator;
                     let member =
                         Member::create(&crypto, signer.clone(), package, secrets, &mut rng)

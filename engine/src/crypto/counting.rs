@@ -7,7 +7,7 @@
 //! signature is accepted or refused as the real one would be, short of an attack. Outputs are
 //! the same on every machine; 128 bits of state keep accidental collisions out of reach.
 
-use super::provider::{CipherSuite, CryptoError, Provider, Seed, SignedItem};
+use super::provider::{CipherSuite, CryptoError, HpkeInfo, Provider, Seed, SignedItem};
 use super::suite1::{
     AEAD_KEY, AEAD_NONCE, AEAD_TAG, DIGEST, KEY, MAX_EXPAND, SIGNATURE, signed_parts, sized, what,
 };
@@ -51,6 +51,7 @@ enum Use {
     AeadSeal,
     SignaturePublic,
     Sign,
+    HpkeInfo,
 }
 
 /// Multiplies to 128 bits and folds the halves together: every bit of the result depends on
@@ -180,8 +181,8 @@ fn derive_private(ikm: &[u8]) -> [u8; KEY] {
 }
 
 /// What an HPKE message to `to` is sealed under.
-fn hpke_mixer(to: &[u8; KEY], kem_output: &[u8], info: &[u8]) -> Mixer {
-    Mixer::new(Use::HpkeSeal).absorb(to).absorb(kem_output).absorb(info)
+fn hpke_mixer(to: &[u8; KEY], kem_output: &[u8], info: &HpkeInfo) -> Mixer {
+    Mixer::new(Use::HpkeSeal).absorb(to).absorb(kem_output).absorb(info.0.as_slice())
 }
 
 /// What an AEAD message is sealed under.
@@ -268,10 +269,14 @@ impl Provider for CountingProvider {
         Ok(HpkeKeyPair { private: private.into(), public: public.as_slice().into() })
     }
 
+    fn hpke_info(&self, info: &[u8]) -> HpkeInfo {
+        HpkeInfo(Mixer::new(Use::HpkeInfo).absorb(info).output::<DIGEST>().into())
+    }
+
     fn hpke_seal(
         &self,
         to: &HpkePublicKey,
-        info: &[u8],
+        info: &HpkeInfo,
         plaintext: &[u8],
         seed: &Seed,
     ) -> Result<HpkeCiphertext, CryptoError> {
@@ -290,7 +295,7 @@ impl Provider for CountingProvider {
     fn hpke_open(
         &self,
         to: &HpkeKeyPair,
-        info: &[u8],
+        info: &HpkeInfo,
         ciphertext: &HpkeCiphertext,
     ) -> Result<Secret, CryptoError> {
         let private = sized(to.private.as_slice(), what::HPKE_PRIVATE)?;
@@ -341,8 +346,9 @@ mod tests {
         let (data, secret) = (vec![1; n], [2; 32]);
         let (key, nonce) = ([3; AEAD_KEY], [4; AEAD_NONCE]);
         let pair = provider.derive_key_pair(&data).unwrap();
-        let sealed = provider.hpke_seal(&pair.public, &data, &data, &[5; 32]).unwrap();
-        let opened = provider.hpke_open(&pair, &data, &sealed).unwrap();
+        let info = provider.hpke_info(&data);
+        let sealed = provider.hpke_seal(&pair.public, &info, &data, &[5; 32]).unwrap();
+        let opened = provider.hpke_open(&pair, &info, &sealed).unwrap();
         assert_eq!(opened.as_slice(), data);
         let aead = provider.aead_seal(&key, &nonce, &data, &data).unwrap();
         assert_eq!(provider.aead_open(&key, &nonce, &data, &aead).unwrap(), data);
@@ -389,11 +395,12 @@ mod tests {
         let crossed = HpkeKeyPair { private: other.private.clone(), public: pair.public.clone() };
         let short_private = HpkeKeyPair { private: [1; 31][..].into(), ..pair.clone() };
         let short_public = HpkeKeyPair { public: [1; 33][..].into(), ..pair.clone() };
-        let good = provider.hpke_seal(&pair.public, b"info", b"secret", &[3; 32]).unwrap();
+        let info = provider.hpke_info(b"info");
+        let good = provider.hpke_seal(&pair.public, &info, b"secret", &[3; 32]).unwrap();
         for key in [&other, &mixed, &crossed, &short_private, &short_public] {
-            out.push(provider.hpke_open(key, b"info", &good).unwrap_err());
+            out.push(provider.hpke_open(key, &info, &good).unwrap_err());
         }
-        out.push(provider.hpke_open(&pair, b"Info", &good).unwrap_err());
+        out.push(provider.hpke_open(&pair, &provider.hpke_info(b"Info"), &good).unwrap_err());
         for (kem_output, ciphertext) in [
             (vec![9; 32], good.ciphertext.as_slice().to_vec()),
             (vec![9; 31], good.ciphertext.as_slice().to_vec()),
@@ -404,10 +411,10 @@ mod tests {
         ] {
             let bad =
                 HpkeCiphertext { kem_output: kem_output.into(), ciphertext: ciphertext.into() };
-            out.push(provider.hpke_open(&pair, b"info", &bad).unwrap_err());
+            out.push(provider.hpke_open(&pair, &info, &bad).unwrap_err());
         }
         for point in [vec![0; 32], vec![1; 31], Vec::new()] {
-            out.push(provider.hpke_seal(&point.into(), b"", b"", &[3; 32]).unwrap_err());
+            out.push(provider.hpke_seal(&point.into(), &info, b"", &[3; 32]).unwrap_err());
         }
         out.push(provider.key_pair(&[1; 31]).unwrap_err());
         out.push(provider.expand(&[1; 32], b"", MAX_EXPAND + 1).unwrap_err());
@@ -455,7 +462,8 @@ mod tests {
     #[test]
     fn every_flipped_bit_is_noticed() {
         let pair = COUNTING.derive_key_pair(&[1; 32]).unwrap();
-        let good = COUNTING.hpke_seal(&pair.public, b"info", &[7; 50], &[3; 32]).unwrap();
+        let info = COUNTING.hpke_info(b"info");
+        let good = COUNTING.hpke_seal(&pair.public, &info, &[7; 50], &[3; 32]).unwrap();
         let (kem_output, ciphertext) = (good.kem_output.as_slice(), good.ciphertext.as_slice());
         for bit in 0..8 * (kem_output.len() + ciphertext.len()) {
             let mut bytes = [kem_output, ciphertext].concat();
@@ -465,7 +473,7 @@ mod tests {
                 kem_output: kem_output.to_vec().into(),
                 ciphertext: ciphertext.to_vec().into(),
             };
-            assert_eq!(COUNTING.hpke_open(&pair, b"info", &bad), Err(CryptoError::BadCiphertext));
+            assert_eq!(COUNTING.hpke_open(&pair, &info, &bad), Err(CryptoError::BadCiphertext));
         }
         assert!(!ciphertext.windows(4).any(|window| window == [7; 4]), "the plaintext shows");
     }

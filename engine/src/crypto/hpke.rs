@@ -4,7 +4,7 @@
 
 use zeroize::Zeroizing;
 
-use super::provider::{CryptoError, Seed};
+use super::provider::{CryptoError, HpkeInfo, Seed};
 use super::suite1::{
     AEAD_KEY, AEAD_NONCE, Curves, DIGEST, KEY, Keyed, aead_open, aead_seal, sized, what,
 };
@@ -73,11 +73,15 @@ fn shared_secret(dh: &[u8; KEY], enc: &[u8; KEY], to: &[u8; KEY]) -> Zeroizing<[
     labeled_expand(&prk, KEM_SUITE, b"shared_secret", &kem_context)
 }
 
+/// The part of `KeySchedule` that depends on `info` alone: `info_hash` (RFC 9180 §5.1).
+pub(super) fn info_hash(info: &[u8]) -> [u8; DIGEST] {
+    *labeled_extract(&[], HPKE_SUITE, b"info_hash", info)
+}
+
 /// `KeySchedule(mode_base, shared_secret, info, "", "")` (RFC 9180 §5.1). Nothing is
 /// exported from these contexts, so there is no exporter secret.
-fn key_schedule(shared_secret: &[u8; DIGEST], info: &[u8]) -> Context {
-    let info_hash = labeled_extract(&[], HPKE_SUITE, b"info_hash", info);
-    let context: [u8; 1 + 2 * DIGEST] = join(&BASE_AND_PSK_ID_HASH, &info_hash);
+fn key_schedule(shared_secret: &[u8; DIGEST], info_hash: &[u8; DIGEST]) -> Context {
+    let context: [u8; 1 + 2 * DIGEST] = join(&BASE_AND_PSK_ID_HASH, info_hash);
     let secret = Keyed::new(&*labeled_extract(shared_secret, HPKE_SUITE, b"secret", &[]));
     Context {
         key: labeled_expand(&secret, HPKE_SUITE, b"key", &context),
@@ -115,13 +119,14 @@ fn encap<C: Curves>(
 /// `SealBase(pkR, info, "", pt)` (RFC 9180 §6.1).
 pub(super) fn seal<C: Curves>(
     to: &HpkePublicKey,
-    info: &[u8],
+    info: &HpkeInfo,
     plaintext: &[u8],
     seed: &Seed,
 ) -> Result<HpkeCiphertext, CryptoError> {
     let to = sized(to.as_slice(), what::HPKE_PUBLIC)?;
     let (shared_secret, enc) = encap::<C>(to, seed)?;
-    let Context { key, nonce } = key_schedule(&shared_secret, info);
+    let Context { key, nonce } =
+        key_schedule(&shared_secret, sized(info.0.as_slice(), what::HPKE_INFO)?);
     Ok(HpkeCiphertext {
         kem_output: enc.to_vec().into(),
         ciphertext: aead_seal(&key, &nonce, &[], plaintext)?.into(),
@@ -131,7 +136,7 @@ pub(super) fn seal<C: Curves>(
 /// `OpenBase(enc, skR, info, "", ct)` (RFC 9180 §6.1).
 pub(super) fn open<C: Curves>(
     to: &HpkeKeyPair,
-    info: &[u8],
+    info: &HpkeInfo,
     ciphertext: &HpkeCiphertext,
 ) -> Result<Secret, CryptoError> {
     let private = sized(to.private.as_slice(), what::HPKE_PRIVATE)?;
@@ -140,6 +145,7 @@ pub(super) fn open<C: Curves>(
         ciphertext.kem_output.as_slice().try_into().map_err(|_| CryptoError::BadCiphertext)?;
     let private = C::private(private).ok_or(CryptoError::BadKey(what::HPKE_PRIVATE))?;
     let dh = C::agree(&private, enc).ok_or(CryptoError::BadCiphertext)?;
+    let info = sized(info.0.as_slice(), what::HPKE_INFO)?;
     let Context { key, nonce } = key_schedule(&shared_secret(&dh, enc, public), info);
     aead_open(&key, &nonce, &[], ciphertext.ciphertext.as_slice()).map(Secret::from)
 }
@@ -199,7 +205,7 @@ mod tests {
             *secret,
             unhex::<32>("fe0e18c9f024ce43799ae393c7e8fe8fce9d218875e8227b0187c04e7d2ea1fc")
         );
-        let context = key_schedule(&secret, b"Ode on a Grecian Urn");
+        let context = key_schedule(&secret, &info_hash(b"Ode on a Grecian Urn"));
         assert_eq!(*context.key, unhex::<16>("4531685d41d65f03dc48f6b8302c05b0"));
         assert_eq!(*context.nonce, unhex::<12>("56d890e5accaaf011cff4b7d"));
     }
@@ -226,7 +232,8 @@ mod tests {
             let (private, public) = Theirs::derive_keypair(&[i; 32]);
             let public = HpkePublicKey::from(public.to_bytes().as_slice());
             let (info, plaintext) = (vec![i; usize::from(i) * 3], vec![i; usize::from(i) * 5]);
-            let sealed = REAL.hpke_seal(&public, &info, &plaintext, &[i ^ 0x55; 32]).unwrap();
+            let context = REAL.hpke_info(&info);
+            let sealed = REAL.hpke_seal(&public, &context, &plaintext, &[i ^ 0x55; 32]).unwrap();
             let enc =
                 <Theirs as Kem>::EncappedKey::from_bytes(sealed.kem_output.as_slice()).unwrap();
             let opened = single_shot_open::<AesGcm128, HkdfSha256, Theirs>(
@@ -260,22 +267,24 @@ mod tests {
                 kem_output: enc.to_bytes().to_vec().into(),
                 ciphertext: ciphertext.into(),
             };
-            assert_eq!(REAL.hpke_open(&pair, &info, &sealed).unwrap().as_slice(), plaintext);
+            let context = REAL.hpke_info(&info);
+            assert_eq!(REAL.hpke_open(&pair, &context, &sealed).unwrap().as_slice(), plaintext);
         }
     }
 
     #[test]
     fn small_order_points_are_refused() {
         let pair = REAL.derive_key_pair(&[1; 32]).unwrap();
-        let sealed = REAL.hpke_seal(&pair.public, b"", b"secret", &[2; 32]).unwrap();
+        let info = REAL.hpke_info(b"");
+        let sealed = REAL.hpke_seal(&pair.public, &info, b"secret", &[2; 32]).unwrap();
         let one = [&[1][..], &[0; 31]].concat();
         for point in [vec![0; 32], one] {
             assert_eq!(
-                REAL.hpke_seal(&point.clone().into(), b"", b"secret", &[2; 32]),
+                REAL.hpke_seal(&point.clone().into(), &info, b"secret", &[2; 32]),
                 Err(CryptoError::BadKey(what::HPKE_PUBLIC))
             );
             let sealed = HpkeCiphertext { kem_output: point.into(), ..sealed.clone() };
-            assert_eq!(REAL.hpke_open(&pair, b"", &sealed), Err(CryptoError::BadCiphertext));
+            assert_eq!(REAL.hpke_open(&pair, &info, &sealed), Err(CryptoError::BadCiphertext));
         }
     }
 }

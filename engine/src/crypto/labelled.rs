@@ -10,7 +10,7 @@ use rayon::prelude::*;
 use smallvec::SmallVec;
 
 use super::ledger::{Ledger, Op};
-use super::provider::{CipherSuite, CryptoError, Provider, Seed, SignedItem};
+use super::provider::{CipherSuite, CryptoError, HpkeInfo, Provider, Seed, SignedItem};
 use super::types::{
     Digest, HpkeCiphertext, HpkeKeyPair, HpkePublicKey, Secret, Signature, SignaturePrivateKey,
     SignaturePublicKey,
@@ -247,6 +247,11 @@ impl<'p> Crypto<'p> {
         verdicts.into_iter().collect()
     }
 
+    /// `EncryptContext` (RFC 9420 §5.1.3), ready for any number of messages.
+    fn hpke_info(&self, label: &str, context: &[u8]) -> HpkeInfo {
+        self.provider.hpke_info(&label_and_content(label, context))
+    }
+
     /// `EncryptWithLabel(key, label, context, plaintext)` (RFC 9420 §5.1.3).
     pub fn encrypt_with_label(
         &self,
@@ -258,7 +263,7 @@ impl<'p> Crypto<'p> {
     ) -> Result<HpkeCiphertext, CryptoError> {
         self.count(Op::KemEncapsulate, 1);
         self.count(Op::AeadSeal, 1);
-        let info = label_and_content(label, context);
+        let info = self.hpke_info(label, context);
         self.provider.hpke_seal(key, &info, plaintext, seed)
     }
 
@@ -271,7 +276,7 @@ impl<'p> Crypto<'p> {
     ) -> Result<Vec<HpkeCiphertext>, CryptoError> {
         self.count(Op::KemEncapsulate, items.len());
         self.count(Op::AeadSeal, items.len());
-        let info = label_and_content(label, context);
+        let info = self.hpke_info(label, context);
         let provider = self.provider;
         let seal =
             |item: &Sealed<'_>| provider.hpke_seal(item.to, &info, item.plaintext, &item.seed);
@@ -293,7 +298,7 @@ impl<'p> Crypto<'p> {
     ) -> Result<Secret, CryptoError> {
         self.count(Op::KemDecapsulate, 1);
         self.count(Op::AeadOpen, 1);
-        let info = label_and_content(label, context);
+        let info = self.hpke_info(label, context);
         self.provider.hpke_open(key, &info, ciphertext)
     }
 

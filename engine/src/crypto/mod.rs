@@ -17,7 +17,7 @@ pub use labelled::{Crypto, Labelled, Sealed};
 pub use ledger::{Ledger, Op};
 #[cfg(feature = "portable")]
 pub use portable::PortableProvider;
-pub use provider::{CipherSuite, CryptoError, Provider, Seed, SignedItem};
+pub use provider::{CipherSuite, CryptoError, HpkeInfo, Provider, Seed, SignedItem};
 pub use real::RealProvider;
 pub use types::{
     Digest, HpkeCiphertext, HpkeKeyPair, HpkePrivateKey, HpkePublicKey, MAX_DIGEST, Secret,

@@ -73,11 +73,13 @@ mod tests {
             let pair = REAL.derive_key_pair(&ikm).unwrap();
             prop_assert_eq!(&PORTABLE.derive_key_pair(&ikm).unwrap(), &pair);
             prop_assert_eq!(PORTABLE.key_pair(&seed), REAL.key_pair(&seed));
-            let sealed = REAL.hpke_seal(&pair.public, &info, &plaintext, &seed).unwrap();
-            let theirs = PORTABLE.hpke_seal(&pair.public, &info, &plaintext, &seed).unwrap();
+            let context = REAL.hpke_info(&info);
+            prop_assert_eq!(PORTABLE.hpke_info(&info), context);
+            let sealed = REAL.hpke_seal(&pair.public, &context, &plaintext, &seed).unwrap();
+            let theirs = PORTABLE.hpke_seal(&pair.public, &context, &plaintext, &seed).unwrap();
             prop_assert_eq!(&theirs, &sealed);
             for provider in [&REAL as &dyn Provider, &PORTABLE] {
-                let opened = provider.hpke_open(&pair, &info, &sealed).unwrap();
+                let opened = provider.hpke_open(&pair, &context, &sealed).unwrap();
                 prop_assert_eq!(opened.as_slice(), &plaintext);
             }
         }
@@ -117,10 +119,11 @@ mod tests {
     #[test]
     fn small_orders_are_refused_here_too() {
         let neutral: Vec<u8> = [&[1][..], &[0; 31]].concat();
+        let info = REAL.hpke_info(b"");
         for point in [vec![0; 32], neutral.clone()] {
-            let sealed = PORTABLE.hpke_seal(&point.clone().into(), b"", b"", &[1; 32]);
+            let sealed = PORTABLE.hpke_seal(&point.clone().into(), &info, b"", &[1; 32]);
             assert!(sealed.is_err());
-            assert_eq!(sealed, REAL.hpke_seal(&point.into(), b"", b"", &[1; 32]));
+            assert_eq!(sealed, REAL.hpke_seal(&point.into(), &info, b"", &[1; 32]));
         }
         let forged = [&[0x58][..], &[0x66; 31], &neutral].concat().into();
         let key = neutral.into();

@@ -59,6 +59,12 @@ pub struct SignedItem<'a> {
     pub signature: &'a Signature,
 }
 
+/// What HPKE makes of an `info` before it meets a key: computed once for all that is encrypted
+/// under one context. A Welcome that carries the tree is the context of every one of its
+/// entries, and would otherwise be hashed once for each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HpkeInfo(pub(super) Digest);
+
 /// The primitives of one cipher suite. Implementations are stateless and deterministic.
 pub trait Provider: Send + Sync + std::fmt::Debug {
     /// The suite these primitives belong to.
@@ -115,11 +121,14 @@ pub trait Provider: Send + Sync + std::fmt::Debug {
     /// The pair of a private key in `SerializePrivateKey` form.
     fn key_pair(&self, private: &[u8]) -> Result<HpkeKeyPair, CryptoError>;
 
+    /// Prepares an `info` for sealing and opening.
+    fn hpke_info(&self, info: &[u8]) -> HpkeInfo;
+
     /// HPKE `SealBase` with an empty AAD; the ephemeral key pair is `DeriveKeyPair(seed)`.
     fn hpke_seal(
         &self,
         to: &HpkePublicKey,
-        info: &[u8],
+        info: &HpkeInfo,
         plaintext: &[u8],
         seed: &Seed,
     ) -> Result<HpkeCiphertext, CryptoError>;
@@ -128,7 +137,7 @@ pub trait Provider: Send + Sync + std::fmt::Debug {
     fn hpke_open(
         &self,
         to: &HpkeKeyPair,
-        info: &[u8],
+        info: &HpkeInfo,
         ciphertext: &HpkeCiphertext,
     ) -> Result<Secret, CryptoError>;
 

@@ -13,7 +13,7 @@ use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
 use super::hpke;
-use super::provider::{CipherSuite, CryptoError, Provider, Seed, SignedItem};
+use super::provider::{CipherSuite, CryptoError, HpkeInfo, Provider, Seed, SignedItem};
 use super::types::{
     Digest, HpkeCiphertext, HpkeKeyPair, HpkePublicKey, Secret, Signature, SignatureKeyPair,
     SignaturePrivateKey,
@@ -44,6 +44,7 @@ pub(super) mod what {
     pub(in super::super) const AEAD_NONCE: &str = "nonce of the AEAD";
     pub(in super::super) const HPKE_PRIVATE: &str = "HPKE private key";
     pub(in super::super) const HPKE_PUBLIC: &str = "HPKE public key";
+    pub(in super::super) const HPKE_INFO: &str = "HPKE info";
     pub(in super::super) const SIGNATURE_PRIVATE: &str = "signature private key";
     pub(in super::super) const SIGNATURE_PUBLIC: &str = "signature public key";
 }
@@ -240,10 +241,14 @@ impl<C: Curves> Provider for C {
         hpke::key_pair::<C>(sized(private, what::HPKE_PRIVATE)?)
     }
 
+    fn hpke_info(&self, info: &[u8]) -> HpkeInfo {
+        HpkeInfo(hpke::info_hash(info).into())
+    }
+
     fn hpke_seal(
         &self,
         to: &HpkePublicKey,
-        info: &[u8],
+        info: &HpkeInfo,
         plaintext: &[u8],
         seed: &Seed,
     ) -> Result<HpkeCiphertext, CryptoError> {
@@ -253,7 +258,7 @@ impl<C: Curves> Provider for C {
     fn hpke_open(
         &self,
         to: &HpkeKeyPair,
-        info: &[u8],
+        info: &HpkeInfo,
         ciphertext: &HpkeCiphertext,
     ) -> Result<Secret, CryptoError> {
         hpke::open::<C>(to, info, ciphertext)
