@@ -7,10 +7,11 @@
 //! signature is accepted or refused as the real one would be, short of an attack. Outputs are
 //! the same on every machine; 128 bits of state keep accidental collisions out of reach.
 
-use super::provider::{CipherSuite, CryptoError, HpkeInfo, Provider, Seed, SignedItem};
-use super::suite1::{
-    AEAD_KEY, AEAD_NONCE, AEAD_TAG, DIGEST, KEY, MAX_EXPAND, SIGNATURE, signed_parts, sized, what,
+use super::aead::{AEAD_NONCE, AEAD_TAG};
+use super::provider::{
+    CipherSuite, CryptoError, HpkeInfo, Provider, Seed, SignedItem, sized, what,
 };
+use super::signature::{ED25519_SIGNATURE as SIGNATURE, ed25519_parts as signed_parts};
 use super::types::{
     Digest, HpkeCiphertext, HpkeKeyPair, HpkePublicKey, Secret, Signature, SignatureKeyPair,
     SignaturePrivateKey,
@@ -26,6 +27,15 @@ impl CountingProvider {
         Self
     }
 }
+
+/// `KDF.Nh`, and the length of a hash.
+const DIGEST: usize = 32;
+/// HKDF counts its blocks in one byte.
+const MAX_EXPAND: usize = 255 * DIGEST;
+/// `AEAD.Nk`.
+const AEAD_KEY: usize = 16;
+/// Every key of X25519 and Ed25519, public or private.
+const KEY: usize = 32;
 
 /// Odd constants without structure: the digits of pi after the point.
 const PI: [u64; 6] = [
@@ -52,6 +62,7 @@ enum Use {
     SignaturePublic,
     Sign,
     HpkeInfo,
+    HpkeExport,
 }
 
 /// Multiplies to 128 bits and folds the halves together: every bit of the result depends on
@@ -182,7 +193,36 @@ fn derive_private(ikm: &[u8]) -> [u8; KEY] {
 
 /// What an HPKE message to `to` is sealed under.
 fn hpke_mixer(to: &[u8; KEY], kem_output: &[u8], info: &HpkeInfo) -> Mixer {
-    Mixer::new(Use::HpkeSeal).absorb(to).absorb(kem_output).absorb(info.0.as_slice())
+    Mixer::new(Use::HpkeSeal).absorb(to).absorb(kem_output).absorb(&info.0)
+}
+
+/// The recipient's key and what is encapsulated to it.
+fn encap<'k>(
+    to: &'k HpkePublicKey,
+    seed: &Seed,
+) -> Result<(&'k [u8; KEY], [u8; KEY]), CryptoError> {
+    let to: &[u8; KEY] = sized(to.as_slice(), what::HPKE_PUBLIC)?;
+    // X25519 refuses the zero point, which stands here for all it refuses.
+    if *to == [0; KEY] {
+        return Err(CryptoError::BadKey(what::HPKE_PUBLIC));
+    }
+    Ok((to, public_of(Use::HpkePublic, &derive_private(seed))))
+}
+
+/// The recipient's public key, if it can take this.
+fn decap<'k>(to: &'k HpkeKeyPair, kem_output: &[u8]) -> Result<&'k [u8; KEY], CryptoError> {
+    let private = sized(to.private.as_slice(), what::HPKE_PRIVATE)?;
+    let public: &[u8; KEY] = sized(to.public.as_slice(), what::HPKE_PUBLIC)?;
+    if kem_output.len() != KEY || public_of(Use::HpkePublic, private) != *public {
+        return Err(CryptoError::BadCiphertext);
+    }
+    Ok(public)
+}
+
+/// What both sides of an HPKE context export.
+fn exported(to: &[u8; KEY], kem_output: &[u8], info: &HpkeInfo, context: &[u8]) -> Secret {
+    let mixer = Mixer::new(Use::HpkeExport).absorb(to).absorb(kem_output);
+    mixer.absorb(&info.0).absorb(context).output::<DIGEST>().as_slice().into()
 }
 
 /// What an AEAD message is sealed under.
@@ -270,7 +310,8 @@ impl Provider for CountingProvider {
     }
 
     fn hpke_info(&self, info: &[u8]) -> HpkeInfo {
-        HpkeInfo(Mixer::new(Use::HpkeInfo).absorb(info).output::<DIGEST>().into())
+        let hash: [u8; DIGEST] = Mixer::new(Use::HpkeInfo).absorb(info).output();
+        HpkeInfo(hash.as_slice().into())
     }
 
     fn hpke_seal(
@@ -280,12 +321,7 @@ impl Provider for CountingProvider {
         plaintext: &[u8],
         seed: &Seed,
     ) -> Result<HpkeCiphertext, CryptoError> {
-        let to: &[u8; KEY] = sized(to.as_slice(), what::HPKE_PUBLIC)?;
-        // X25519 refuses the zero point, which stands here for all it refuses.
-        if *to == [0; KEY] {
-            return Err(CryptoError::BadKey(what::HPKE_PUBLIC));
-        }
-        let kem_output = public_of(Use::HpkePublic, &derive_private(seed));
+        let (to, kem_output) = encap(to, seed)?;
         Ok(HpkeCiphertext {
             ciphertext: hpke_mixer(to, &kem_output, info).seal(plaintext).into(),
             kem_output: kem_output.to_vec().into(),
@@ -298,16 +334,31 @@ impl Provider for CountingProvider {
         info: &HpkeInfo,
         ciphertext: &HpkeCiphertext,
     ) -> Result<Secret, CryptoError> {
-        let private = sized(to.private.as_slice(), what::HPKE_PRIVATE)?;
-        let public: &[u8; KEY] = sized(to.public.as_slice(), what::HPKE_PUBLIC)?;
-        if ciphertext.kem_output.as_slice().len() != KEY
-            || public_of(Use::HpkePublic, private) != *public
-        {
-            return Err(CryptoError::BadCiphertext);
-        }
-        hpke_mixer(public, ciphertext.kem_output.as_slice(), info)
+        let kem_output = ciphertext.kem_output.as_slice();
+        hpke_mixer(decap(to, kem_output)?, kem_output, info)
             .open(ciphertext.ciphertext.as_slice())
             .map(Secret::from)
+    }
+
+    fn hpke_send_export(
+        &self,
+        to: &HpkePublicKey,
+        info: &HpkeInfo,
+        context: &[u8],
+        seed: &Seed,
+    ) -> Result<(Vec<u8>, Secret), CryptoError> {
+        let (to, kem_output) = encap(to, seed)?;
+        Ok((kem_output.to_vec(), exported(to, &kem_output, info, context)))
+    }
+
+    fn hpke_receive_export(
+        &self,
+        to: &HpkeKeyPair,
+        kem_output: &[u8],
+        info: &HpkeInfo,
+        context: &[u8],
+    ) -> Result<Secret, CryptoError> {
+        Ok(exported(decap(to, kem_output)?, kem_output, info, context))
     }
 
     fn signature_key_pair(&self, seed: &Seed) -> SignatureKeyPair {

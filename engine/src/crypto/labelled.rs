@@ -302,6 +302,28 @@ impl<'p> Crypto<'p> {
         self.provider.hpke_open(key, &info, ciphertext)
     }
 
+    /// HPKE `SendExportBase` with an empty info: the encapsulated key and the secret.
+    pub fn send_export(
+        &self,
+        to: &HpkePublicKey,
+        context: &[u8],
+        seed: &Seed,
+    ) -> Result<(Vec<u8>, Secret), CryptoError> {
+        self.count(Op::KemEncapsulate, 1);
+        self.provider.hpke_send_export(to, &self.provider.hpke_info(&[]), context, seed)
+    }
+
+    /// HPKE `ReceiveExportBase` with an empty info.
+    pub fn receive_export(
+        &self,
+        to: &HpkeKeyPair,
+        kem_output: &[u8],
+        context: &[u8],
+    ) -> Result<Secret, CryptoError> {
+        self.count(Op::KemDecapsulate, 1);
+        self.provider.hpke_receive_export(to, kem_output, &self.provider.hpke_info(&[]), context)
+    }
+
     /// AEAD encryption; the tag is appended.
     pub fn aead_seal(
         &self,

@@ -1,11 +1,16 @@
 //! A second, independent provider of cipher suite 1, with the curves of the dalek crates: to
 //! check the first against, and to run where aws-lc does not build. It gives the same bytes.
 
+use aes_gcm::Aes128Gcm;
 use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
+use sha2::Sha256;
 use x25519_dalek::{PublicKey, StaticSecret};
 use zeroize::Zeroizing;
 
-use super::suite1::{Curves, KEY, SIGNATURE};
+use super::kem::{DhKem, Group};
+use super::provider::CipherSuite;
+use super::signature::{ED25519_KEY, ED25519_SIGNATURE, Ed25519, Edwards25519};
+use super::suites::Parts;
 
 /// MLS_128_DHKEMX25519_AES128GCM_SHA256_Ed25519, in Rust alone.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -18,31 +23,63 @@ impl PortableProvider {
     }
 }
 
-impl Curves for PortableProvider {
-    type Private = StaticSecret;
+impl Parts for PortableProvider {
+    const SUITE: CipherSuite = CipherSuite::X25519_AES128GCM_SHA256_ED25519;
+    type Kem = DhKem<DalekX25519>;
+    type Hash = Sha256;
+    type Aead = Aes128Gcm;
+    type Signatures = Ed25519<DalekEd25519>;
+}
 
-    fn private(bytes: &[u8; KEY]) -> Option<StaticSecret> {
-        Some(StaticSecret::from(*bytes))
+/// An X25519 key, public or private, in bytes.
+const X25519_KEY: usize = 32;
+
+/// X25519 from the dalek crates.
+pub(super) struct DalekX25519;
+
+impl Group for DalekX25519 {
+    const KEM_ID: u16 = 0x20;
+    const PRIVATE: usize = X25519_KEY;
+    const PUBLIC: usize = X25519_KEY;
+    const REJECTION_MASK: Option<u8> = None;
+    type Hash = Sha256;
+    type Private = StaticSecret;
+    type Public = [u8; X25519_KEY];
+    type Agreed = [u8; X25519_KEY];
+
+    fn private(bytes: &[u8]) -> Option<StaticSecret> {
+        let bytes: [u8; X25519_KEY] = bytes.try_into().ok()?;
+        Some(StaticSecret::from(bytes))
     }
 
-    fn public_of(private: &StaticSecret) -> Option<[u8; KEY]> {
+    fn public_of(private: &StaticSecret) -> Option<[u8; X25519_KEY]> {
         Some(PublicKey::from(private).to_bytes())
     }
 
-    fn agree(private: &StaticSecret, public: &[u8; KEY]) -> Option<Zeroizing<[u8; KEY]>> {
-        let secret = private.diffie_hellman(&PublicKey::from(*public));
+    fn agree(private: &StaticSecret, public: &[u8]) -> Option<Zeroizing<[u8; X25519_KEY]>> {
+        let public: [u8; X25519_KEY] = public.try_into().ok()?;
+        let secret = private.diffie_hellman(&PublicKey::from(public));
         secret.was_contributory().then(|| Zeroizing::new(secret.to_bytes()))
     }
+}
 
-    fn signature_public_of(seed: &[u8; KEY]) -> [u8; KEY] {
+/// Edwards25519 from the dalek crates.
+pub(super) struct DalekEd25519;
+
+impl Edwards25519 for DalekEd25519 {
+    fn public_of(seed: &[u8; ED25519_KEY]) -> [u8; ED25519_KEY] {
         SigningKey::from_bytes(seed).verifying_key().to_bytes()
     }
 
-    fn sign(seed: &[u8; KEY], content: &[u8]) -> Option<[u8; SIGNATURE]> {
+    fn sign(seed: &[u8; ED25519_KEY], content: &[u8]) -> Option<[u8; ED25519_SIGNATURE]> {
         Some(SigningKey::from_bytes(seed).sign(content).to_bytes())
     }
 
-    fn verify(key: &[u8; KEY], content: &[u8], signature: &[u8; SIGNATURE]) -> bool {
+    fn verify(
+        key: &[u8; ED25519_KEY],
+        content: &[u8],
+        signature: &[u8; ED25519_SIGNATURE],
+    ) -> bool {
         VerifyingKey::from_bytes(key)
             .and_then(|key| key.verify_strict(content, &Signature::from_bytes(signature)))
             .is_ok()
@@ -74,7 +111,7 @@ mod tests {
             prop_assert_eq!(&PORTABLE.derive_key_pair(&ikm).unwrap(), &pair);
             prop_assert_eq!(PORTABLE.key_pair(&seed), REAL.key_pair(&seed));
             let context = REAL.hpke_info(&info);
-            prop_assert_eq!(PORTABLE.hpke_info(&info), context);
+            prop_assert_eq!(&PORTABLE.hpke_info(&info), &context);
             let sealed = REAL.hpke_seal(&pair.public, &context, &plaintext, &seed).unwrap();
             let theirs = PORTABLE.hpke_seal(&pair.public, &context, &plaintext, &seed).unwrap();
             prop_assert_eq!(&theirs, &sealed);

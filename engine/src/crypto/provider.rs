@@ -3,12 +3,15 @@
 
 use thiserror::Error;
 
+use smallvec::SmallVec;
+
 use super::types::{
-    Digest, HpkeCiphertext, HpkeKeyPair, HpkePublicKey, Secret, Signature, SignatureKeyPair,
-    SignaturePrivateKey, SignaturePublicKey,
+    Digest, HpkeCiphertext, HpkeKeyPair, HpkePublicKey, MAX_DIGEST, Secret, Signature,
+    SignatureKeyPair, SignaturePrivateKey, SignaturePublicKey,
 };
 
-/// A cipher suite by its number in RFC 9420 §17.1.
+/// A cipher suite by its number in RFC 9420 §17.1. Unknown ones, GREASE among them, are kept
+/// intact.
 #[derive(
     Clone,
     Copy,
@@ -23,9 +26,38 @@ use super::types::{
 )]
 pub struct CipherSuite(pub u16);
 
-impl CipherSuite {
-    /// MLS_128_DHKEMX25519_AES128GCM_SHA256_Ed25519.
-    pub const X25519_AES128GCM_SHA256_ED25519: Self = Self(1);
+/// Declares the cipher suites that this engine has, with their names.
+macro_rules! cipher_suites {
+    ($($(#[$doc:meta])* $constant:ident = $number:literal, $name:literal;)+) => {
+        impl CipherSuite {
+            $($(#[$doc])* #[doc = $name] pub const $constant: Self = Self($number);)+
+
+            /// Every suite that this engine has.
+            pub const ALL: [Self; [$($number),+].len()] = [$(Self::$constant),+];
+
+            /// Its name, if this engine has it.
+            pub const fn name(self) -> Option<&'static str> {
+                match self {
+                    $(Self::$constant => Some($name),)+
+                    _ => None,
+                }
+            }
+        }
+    };
+}
+
+cipher_suites! {
+    X25519_AES128GCM_SHA256_ED25519 = 1, "MLS_128_DHKEMX25519_AES128GCM_SHA256_Ed25519";
+    P256_AES128GCM_SHA256_P256 = 2, "MLS_128_DHKEMP256_AES128GCM_SHA256_P256";
+    X25519_CHACHA20POLY1305_SHA256_ED25519 = 3, "MLS_128_DHKEMX25519_CHACHA20POLY1305_SHA256_Ed25519";
+    X448_AES256GCM_SHA512_ED448 = 4, "MLS_256_DHKEMX448_AES256GCM_SHA512_Ed448";
+    P521_AES256GCM_SHA512_P521 = 5, "MLS_256_DHKEMP521_AES256GCM_SHA512_P521";
+    X448_CHACHA20POLY1305_SHA512_ED448 = 6, "MLS_256_DHKEMX448_CHACHA20POLY1305_SHA512_Ed448";
+    P384_AES256GCM_SHA384_P384 = 7, "MLS_256_DHKEMP384_AES256GCM_SHA384_P384";
+    /// Experimental, of draft-ietf-mls-pq-ciphersuites-06, under a number for private use until
+    /// it is given its own:
+    MLKEM768X25519_AES128GCM_SHA256_ED25519 = 0xf647,
+        "MLS_128_MLKEM768X25519_AES128GCM_SHA256_Ed25519";
 }
 
 /// The seed of one randomised operation: 32 bytes from an addressed stream.
@@ -62,8 +94,35 @@ pub struct SignedItem<'a> {
 /// What HPKE makes of an `info` before it meets a key: computed once for all that is encrypted
 /// under one context. A Welcome that carries the tree is the context of every one of its
 /// entries, and would otherwise be hashed once for each.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct HpkeInfo(pub(super) Digest);
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HpkeInfo(pub(super) SmallVec<[u8; 1 + 2 * MAX_DIGEST]>);
+
+/// What a [`CryptoError::BadKey`] calls the thing that it refuses.
+pub(super) mod what {
+    pub(in super::super) const AEAD_KEY: &str = "key of the AEAD";
+    pub(in super::super) const AEAD_NONCE: &str = "nonce of the AEAD";
+    pub(in super::super) const HPKE_PRIVATE: &str = "HPKE private key";
+    pub(in super::super) const HPKE_PUBLIC: &str = "HPKE public key";
+    pub(in super::super) const SIGNATURE_PRIVATE: &str = "signature private key";
+    pub(in super::super) const SIGNATURE_PUBLIC: &str = "signature public key";
+}
+
+/// `bytes` as an array, or the refusal that names `what` they should have been.
+pub(super) fn sized<'a, const N: usize>(
+    bytes: &'a [u8],
+    what: &'static str,
+) -> Result<&'a [u8; N], CryptoError> {
+    bytes.try_into().map_err(|_| CryptoError::BadKey(what))
+}
+
+/// `bytes` if they are `length` of them, or the refusal that names `what` they should have been.
+pub(super) fn sized_slice<'a>(
+    bytes: &'a [u8],
+    length: usize,
+    what: &'static str,
+) -> Result<&'a [u8], CryptoError> {
+    if bytes.len() == length { Ok(bytes) } else { Err(CryptoError::BadKey(what)) }
+}
 
 /// The primitives of one cipher suite. Implementations are stateless and deterministic.
 pub trait Provider: Send + Sync + std::fmt::Debug {
@@ -139,6 +198,25 @@ pub trait Provider: Send + Sync + std::fmt::Debug {
         to: &HpkeKeyPair,
         info: &HpkeInfo,
         ciphertext: &HpkeCiphertext,
+    ) -> Result<Secret, CryptoError>;
+
+    /// HPKE `SendExportBase` of `KDF.Nh` bytes (RFC 9180 §6.2), its ephemeral key out of `seed`:
+    /// the encapsulated key and the secret.
+    fn hpke_send_export(
+        &self,
+        to: &HpkePublicKey,
+        info: &HpkeInfo,
+        context: &[u8],
+        seed: &Seed,
+    ) -> Result<(Vec<u8>, Secret), CryptoError>;
+
+    /// HPKE `ReceiveExportBase` of `KDF.Nh` bytes.
+    fn hpke_receive_export(
+        &self,
+        to: &HpkeKeyPair,
+        kem_output: &[u8],
+        info: &HpkeInfo,
+        context: &[u8],
     ) -> Result<Secret, CryptoError>;
 
     /// A signature key pair from a seed.

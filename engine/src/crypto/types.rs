@@ -97,11 +97,12 @@ impl Digest {
     }
 }
 
-impl From<[u8; 32]> for Digest {
-    fn from(output: [u8; 32]) -> Self {
+impl<const N: usize> From<[u8; N]> for Digest {
+    fn from(output: [u8; N]) -> Self {
+        const { assert!(N <= MAX_DIGEST, "no hash is longer") };
         let mut digest = Self::EMPTY;
-        digest.bytes[..32].copy_from_slice(&output);
-        digest.length = 32;
+        digest.bytes[..N].copy_from_slice(&output);
+        digest.length = N as u8;
         digest
     }
 }
@@ -243,7 +244,7 @@ pub struct HpkeKeyPair {
     pub public: HpkePublicKey,
 }
 
-/// A signature private key: the 32-byte seed for Ed25519.
+/// A signature private key: the seed for Ed25519 and Ed448, the scalar for ECDSA.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct SignaturePrivateKey(Secret);
 

@@ -116,10 +116,11 @@ impl Member {
     ) -> Result<Self, FollowError> {
         let mut tree = Tree::new(Perfect);
         let leaf = apply_add(&mut tree, Arc::new(package.leaf_node.clone()))?;
-        let (mut group_id, mut epoch_secret) = (Seed::default(), Seed::default());
+        let mut group_id = Seed::default();
         rng.fill_bytes(&mut group_id);
+        let mut epoch_secret = vec![0; crypto.provider().digest_length()];
         rng.fill_bytes(&mut epoch_secret);
-        let epoch_secret = Secret::from(epoch_secret.as_slice());
+        let epoch_secret = Secret::from(epoch_secret);
         let secrets_0 = EpochSecrets::derive(crypto, &epoch_secret);
         let context = GroupContext {
             version: ProtocolVersion::MLS10,

@@ -12,6 +12,7 @@ use super::case::Case;
 
 /// A group context with these fields and no extensions.
 pub(super) fn context(
+    cipher_suite: CipherSuite,
     group_id: Vec<u8>,
     epoch: u64,
     tree_hash: Digest,
@@ -19,7 +20,7 @@ pub(super) fn context(
 ) -> GroupContext {
     GroupContext {
         version: ProtocolVersion::MLS10,
-        cipher_suite: CipherSuite::X25519_AES128GCM_SHA256_ED25519,
+        cipher_suite,
         group_id: group_id.into(),
         epoch,
         tree_hash,
@@ -47,7 +48,8 @@ fn check_epoch(
     let fail = |error: CryptoError| error.to_string();
     let confirmed = epoch.digest("confirmed_transcript_hash")?;
     let group_id = case.bytes("group_id")?;
-    let context = context(group_id, number, epoch.digest("tree_hash")?, confirmed).encoded();
+    let (suite, tree_hash) = (crypto.cipher_suite(), epoch.digest("tree_hash")?);
+    let context = context(suite, group_id, number, tree_hash, confirmed).encoded();
     epoch.expect("group_context", &context)?;
     let (commit_secret, psk) = (epoch.secret("commit_secret")?, epoch.secret("psk_secret")?);
     let joiner = JoinerSecret::derive(crypto, init, &commit_secret, &context).map_err(fail)?;

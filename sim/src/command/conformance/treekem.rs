@@ -85,7 +85,8 @@ impl Group<'_> {
     fn context(&self, tree_hash: Digest) -> Result<Vec<u8>, String> {
         let (group_id, epoch) = (self.case.bytes("group_id")?, self.case.number("epoch")?);
         let confirmed = self.case.digest("confirmed_transcript_hash")?;
-        Ok(context(group_id, epoch, tree_hash, confirmed).encoded())
+        let suite = self.crypto.cipher_suite();
+        Ok(context(suite, group_id, epoch, tree_hash, confirmed).encoded())
     }
 
     /// The tree with a path merged; `leaf` makes the new leaf for its parent hash.

@@ -1,26 +1,87 @@
-//! The provider that runs: cipher suite 1 (RFC 9420 §17.1) with X25519 and Ed25519 from
-//! aws-lc-rs, whose curves are the fastest at hand. Everything else is in [`super::suite1`].
+//! X25519, Ed25519 and the NIST curves for Diffie-Hellman from aws-lc-rs, whose curves are the
+//! fastest at hand.
 
-use aws_lc_rs::agreement::{PrivateKey, UnparsedPublicKey, X25519, agree};
+use aws_lc_rs::agreement::{
+    self, Algorithm, ECDH_P256, ECDH_P384, ECDH_P521, PrivateKey, UnparsedPublicKey,
+};
 use aws_lc_rs::signature::{ED25519, Ed25519KeyPair, KeyPair, VerificationAlgorithm};
+use sha2::{Sha256, Sha384, Sha512};
 use zeroize::Zeroizing;
 
-use super::suite1::{Curves, KEY, SIGNATURE};
+use super::kem::Group;
+use super::signature::{ED25519_KEY, ED25519_SIGNATURE, Edwards25519};
 
-/// MLS_128_DHKEMX25519_AES128GCM_SHA256_Ed25519, for real.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct RealProvider;
-
-impl RealProvider {
-    /// The provider; it has no state.
-    pub const fn new() -> Self {
-        Self
-    }
+/// What an agreement gives, at its length.
+fn agree<const N: usize>(
+    algorithm: &'static Algorithm,
+    private: &PrivateKey,
+    public: &[u8],
+) -> Option<Zeroizing<[u8; N]>> {
+    let public = UnparsedPublicKey::new(algorithm, public);
+    let secret = |secret: &[u8]| secret.try_into().map(Zeroizing::new).map_err(|_| ());
+    agreement::agree(private, public, (), secret).ok()
 }
+
+macro_rules! group {
+    (
+        $(#[$doc:meta])*
+        $name:ident: $algorithm:expr, kem $kem:literal, $hash:ty, private $private:literal,
+        public $public:literal, agreed $agreed:literal, mask $mask:expr
+    ) => {
+        $(#[$doc])*
+        pub(super) struct $name;
+
+        impl Group for $name {
+            const KEM_ID: u16 = $kem;
+            const PRIVATE: usize = $private;
+            const PUBLIC: usize = $public;
+            const REJECTION_MASK: Option<u8> = $mask;
+            type Hash = $hash;
+            type Private = PrivateKey;
+            type Public = [u8; $public];
+            type Agreed = [u8; $agreed];
+
+            fn private(bytes: &[u8]) -> Option<PrivateKey> {
+                PrivateKey::from_private_key(&$algorithm, bytes).ok()
+            }
+
+            fn public_of(private: &PrivateKey) -> Option<[u8; $public]> {
+                private.compute_public_key().ok()?.as_ref().try_into().ok()
+            }
+
+            fn agree(private: &PrivateKey, public: &[u8]) -> Option<Zeroizing<[u8; $agreed]>> {
+                // Other encodings of the same point are not its serialisation. aws-lc itself
+                // refuses what is no point, and the all-zero secret.
+                let public: &[u8; $public] = public.try_into().ok()?;
+                agree(&$algorithm, private, public)
+            }
+        }
+    };
+}
+
+group! {
+    /// X25519 (RFC 7748).
+    X25519: agreement::X25519, kem 0x20, Sha256, private 32, public 32, agreed 32, mask None
+}
+group! {
+    /// P-256, its points uncompressed.
+    P256: ECDH_P256, kem 0x10, Sha256, private 32, public 65, agreed 32, mask Some(0xff)
+}
+group! {
+    /// P-384, its points uncompressed.
+    P384: ECDH_P384, kem 0x11, Sha384, private 48, public 97, agreed 48, mask Some(0xff)
+}
+group! {
+    /// P-521, its points uncompressed.
+    P521: ECDH_P521, kem 0x12, Sha512, private 66, public 133, agreed 66, mask Some(0x01)
+}
+
+/// Edwards25519 from aws-lc.
+pub(super) struct AwsLcEd25519;
 
 /// Every encoding of a point of order 1, 2, 4 or 8, canonical or not, with the sign bit clear.
 /// Under such a key a signature says nothing of its content.
-const SMALL_ORDER: [[u8; KEY]; 7] = [
+const SMALL_ORDER: [[u8; ED25519_KEY]; 7] = [
     small(0x00, 0x00, 0x00),
     small(0x01, 0x00, 0x00),
     [
@@ -39,60 +100,49 @@ const SMALL_ORDER: [[u8; KEY]; 7] = [
 ];
 
 /// A point encoding of `first`, thirty times `middle`, `last`.
-const fn small(first: u8, middle: u8, last: u8) -> [u8; KEY] {
-    let mut bytes = [middle; KEY];
+const fn small(first: u8, middle: u8, last: u8) -> [u8; ED25519_KEY] {
+    let mut bytes = [middle; ED25519_KEY];
     bytes[0] = first;
-    bytes[KEY - 1] = last;
+    bytes[ED25519_KEY - 1] = last;
     bytes
 }
 
 fn is_small_order(point: &[u8]) -> bool {
     let (last, rest) = point.split_last().expect("a point has 32 bytes");
-    SMALL_ORDER.iter().any(|small| last & 0x7f == small[KEY - 1] && *rest == small[..KEY - 1])
+    let top = ED25519_KEY - 1;
+    SMALL_ORDER.iter().any(|small| last & 0x7f == small[top] && *rest == small[..top])
 }
 
-impl Curves for RealProvider {
-    type Private = PrivateKey;
-
-    fn private(bytes: &[u8; KEY]) -> Option<PrivateKey> {
-        PrivateKey::from_private_key(&X25519, bytes).ok()
-    }
-
-    fn public_of(private: &PrivateKey) -> Option<[u8; KEY]> {
-        private.compute_public_key().ok()?.as_ref().try_into().ok()
-    }
-
-    fn agree(private: &PrivateKey, public: &[u8; KEY]) -> Option<Zeroizing<[u8; KEY]>> {
-        let public = UnparsedPublicKey::new(&X25519, public);
-        // aws-lc itself refuses the all-zero secret.
-        agree(private, public, (), |secret| secret.try_into().map(Zeroizing::new).map_err(|_| ()))
-            .ok()
-    }
-
-    fn signature_public_of(seed: &[u8; KEY]) -> [u8; KEY] {
+impl Edwards25519 for AwsLcEd25519 {
+    fn public_of(seed: &[u8; ED25519_KEY]) -> [u8; ED25519_KEY] {
         let pair = Ed25519KeyPair::from_seed_unchecked(seed).expect("any 32 bytes are a seed");
         pair.public_key().as_ref().try_into().expect("a public key has 32 bytes")
     }
 
-    fn sign(seed: &[u8; KEY], content: &[u8]) -> Option<[u8; SIGNATURE]> {
+    fn sign(seed: &[u8; ED25519_KEY], content: &[u8]) -> Option<[u8; ED25519_SIGNATURE]> {
         let pair = Ed25519KeyPair::from_seed_unchecked(seed).ok()?;
         pair.try_sign(content).ok()?.as_ref().try_into().ok()
     }
 
-    fn verify(key: &[u8; KEY], content: &[u8], signature: &[u8; SIGNATURE]) -> bool {
+    fn verify(
+        key: &[u8; ED25519_KEY],
+        content: &[u8],
+        signature: &[u8; ED25519_SIGNATURE],
+    ) -> bool {
         // aws-lc computes the commitment and compares its bytes, so that only small orders
         // are left to refuse.
         !is_small_order(key)
-            && !is_small_order(&signature[..KEY])
+            && !is_small_order(&signature[..ED25519_KEY])
             && ED25519.verify_sig(key, content, signature).is_ok()
     }
 }
-
 #[cfg(test)]
 mod tests {
     use ed25519_dalek::VerifyingKey;
 
-    use super::super::{CryptoError, Provider, Signature, SignaturePublicKey, SignedItem};
+    use super::super::{
+        CryptoError, Provider, RealProvider, Signature, SignaturePublicKey, SignedItem,
+    };
     use super::*;
 
     const REAL: RealProvider = RealProvider::new();
@@ -102,7 +152,7 @@ mod tests {
         for point in SMALL_ORDER {
             for sign in [0, 0x80] {
                 let mut encoded = point;
-                encoded[KEY - 1] |= sign;
+                encoded[ED25519_KEY - 1] |= sign;
                 assert!(is_small_order(&encoded));
                 // The sign of x = 0 may be an encoding that the other implementation refuses.
                 assert!(VerifyingKey::from_bytes(&encoded).map_or(sign != 0, |key| key.is_weak()));
@@ -117,7 +167,7 @@ mod tests {
         let neutral = small(0x01, 0x00, 0x00);
         // s = 1, R = B.
         let base = [&[0x58][..], &[0x66; 31]].concat();
-        let forged: [u8; SIGNATURE] = [base, neutral.to_vec()].concat().try_into().unwrap();
+        let forged: [u8; ED25519_SIGNATURE] = [base, neutral.to_vec()].concat().try_into().unwrap();
         assert!(ED25519.verify_sig(&neutral, b"anything", &forged).is_ok(), "aws-lc lets it pass");
         let (key, signature) = (neutral.to_vec().into(), forged.to_vec().into());
         let item = SignedItem { key: &key, content: b"anything", signature: &signature };
@@ -130,14 +180,14 @@ mod tests {
         let signature = REAL.sign(&pair.private, b"content").unwrap();
         let good = SignedItem { key: &pair.public, content: b"content", signature: &signature };
         assert_eq!(REAL.verify(good), Ok(()));
-        for bit in 0..8 * SIGNATURE {
+        for bit in 0..8 * ED25519_SIGNATURE {
             let mut bytes = signature.as_slice().to_vec();
             bytes[bit / 8] ^= 1 << (bit % 8);
             let flipped = Signature::from(bytes);
             let item = SignedItem { signature: &flipped, ..good };
             assert_eq!(REAL.verify(item), Err(CryptoError::BadSignature));
         }
-        for bit in 0..8 * KEY {
+        for bit in 0..8 * ED25519_KEY {
             let mut bytes = pair.public.as_slice().to_vec();
             bytes[bit / 8] ^= 1 << (bit % 8);
             let flipped = SignaturePublicKey::from(bytes);
