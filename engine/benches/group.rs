@@ -15,11 +15,9 @@ use std::sync::Arc;
 
 use arboretum_engine::crypto::Digest;
 use arboretum_engine::crypto::{Crypto, HpkePublicKey, RealProvider};
-use arboretum_engine::group::{
-    CommitRequest, Followed, GroupContext, Member, PendingCommit, PublicGroup,
-};
+use arboretum_engine::group::{CommitRequest, Followed, Member, PendingCommit, PublicGroup};
 use arboretum_engine::tree::{LeafIndex, Perfect, Tree};
-use arboretum_engine::treekem::{EpochSecrets, NewPath, PrivateKeys, merge_path};
+use arboretum_engine::treekem::{EpochSecrets, GroupContext, NewPath, PrivateKeys, merge_path};
 use arboretum_engine::treesync::{
     LeafNode, LeafNodeSource, Proposal, ProtocolVersion, RatchetTree, Roster, apply_add, tree_hash,
 };
@@ -56,6 +54,7 @@ fn request(adds: &[Client]) -> CommitRequest {
         path: true,
         tree_in_welcome: true,
         now: 1,
+        ..CommitRequest::default()
     }
 }
 

@@ -1,8 +1,6 @@
 //! `full` against `shared` against `counted`: random sequences of operations, driven through
 //! all three, must give the same trees, bytes, ledgers and epoch secrets after every commit.
 
-use std::sync::Arc;
-
 use arboretum_engine::crypto::{CountingProvider, Crypto, Provider, RealProvider, Seed};
 use arboretum_engine::group::Followed;
 use arboretum_engine::protocol::{ClientId, FullTreeKem, Order, Protocol, Seeds, SharedTreeKem};
@@ -47,11 +45,11 @@ fn below(rng: &mut ChaCha20Rng, n: usize) -> usize {
 impl Trio {
     fn new(seed: u64) -> Self {
         let seeds = TestSeeds(seed);
-        let real: Arc<dyn Provider> = Arc::new(RealProvider::new());
+        let real: &'static dyn Provider = &RealProvider;
         let mut trio = Self {
-            full: FullTreeKem::new(real.clone(), seeds),
+            full: FullTreeKem::new(real, seeds),
             shared: SharedTreeKem::new(real, seeds).unwrap(),
-            counted: SharedTreeKem::new(Arc::new(CountingProvider::new()), seeds).unwrap(),
+            counted: SharedTreeKem::new(&CountingProvider, seeds).unwrap(),
             members: vec![ClientId(0)],
             next: 1,
             rng: ChaCha20Rng::seed_from_u64(seed),

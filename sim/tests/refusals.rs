@@ -32,7 +32,9 @@ fn names_that_are_not_there() {
     assert_refused(&["smoek"], &["neither a file nor a shipped scenario", "did you mean `smoke`?"]);
     assert_refused(&["smoke", "--protocol", "treekm"], &["did you mean `treekem`?"]);
     assert_refused(&["smoke", "--strategy", "rfc9421"], &["did you mean `rfc9420`?"]);
-    assert_refused(&["smoke", "--set", "group.suite=2"], &["suite 2 is not built"]);
+    assert_refused(&["smoke", "--set", "group.suite=9"], &["suite 9 is not built", "list suites"]);
+    let counted = ["smoke", "--fidelity", "counted", "--set", "group.suite=2"];
+    assert_refused(&counted, &["`counted` has the sizes of cipher suite 1, not of 2"]);
 }
 
 #[test]

@@ -10,7 +10,7 @@ use sha2::Sha512;
 use zeroize::Zeroizing;
 
 use super::hash::Keyed;
-use super::provider::{CryptoError, Seed, SignedItem, what};
+use super::provider::{self, CryptoError, Seed, SignedItem, what};
 use super::signature::SignatureScheme;
 use super::types::{Signature, SignatureKeyPair, SignaturePrivateKey};
 
@@ -66,8 +66,8 @@ macro_rules! ecdsa {
 
             fn sign(key: &SignaturePrivateKey, content: &[u8]) -> Result<Signature, CryptoError> {
                 let refused = CryptoError::BadKey(what::SIGNATURE_PRIVATE);
-                let bytes: &[u8; $private] = key.as_slice().try_into().map_err(|_| refused)?;
-                let key = $curve::ecdsa::SigningKey::from_slice(bytes).map_err(|_| refused)?;
+                let bytes = provider::scalar(key.as_slice(), $private, what::SIGNATURE_PRIVATE)?;
+                let key = $curve::ecdsa::SigningKey::from_slice(&bytes).map_err(|_| refused)?;
                 let signature: $curve::ecdsa::Signature = key.sign(content);
                 Ok(signature.to_der().as_bytes().into())
             }

@@ -6,7 +6,7 @@ use std::marker::PhantomData;
 use zeroize::{Zeroize, Zeroizing};
 
 use super::hash::{HashFunction, Keyed};
-use super::provider::{CryptoError, Seed, sized_slice, what};
+use super::provider::{CryptoError, Seed, scalar, sized_slice, what};
 use super::types::HpkeKeyPair;
 
 /// The version that every label of RFC 9180 begins with.
@@ -143,8 +143,11 @@ impl<G: Group> Kem for DhKem<G> {
 
     fn key_pair(private: &[u8]) -> Result<HpkeKeyPair, CryptoError> {
         let refused = CryptoError::BadKey(what::HPKE_PRIVATE);
-        let private = sized_slice(private, G::PRIVATE, what::HPKE_PRIVATE)?;
-        let public = G::private(private).and_then(|key| G::public_of(&key)).ok_or(refused)?;
+        let private = match G::REJECTION_MASK {
+            Some(_) => scalar(private, G::PRIVATE, what::HPKE_PRIVATE)?,
+            None => sized_slice(private, G::PRIVATE, what::HPKE_PRIVATE)?.to_vec().into(),
+        };
+        let public = G::private(&private).and_then(|key| G::public_of(&key)).ok_or(refused)?;
         Ok(HpkeKeyPair { private: private.into(), public: public.as_ref().into() })
     }
 

@@ -2,6 +2,7 @@
 //! call is deterministic: where a scheme wants randomness, the caller gives a seed.
 
 use thiserror::Error;
+use zeroize::Zeroizing;
 
 use smallvec::SmallVec;
 
@@ -122,6 +123,19 @@ pub(super) fn sized_slice<'a>(
     what: &'static str,
 ) -> Result<&'a [u8], CryptoError> {
     if bytes.len() == length { Ok(bytes) } else { Err(CryptoError::BadKey(what)) }
+}
+
+/// A scalar at its length: leading zeros may be missing, which some implementations drop.
+pub(super) fn scalar(
+    bytes: &[u8],
+    length: usize,
+    what: &'static str,
+) -> Result<Zeroizing<Vec<u8>>, CryptoError> {
+    let missing = length.checked_sub(bytes.len()).ok_or(CryptoError::BadKey(what))?;
+    let mut scalar = Zeroizing::new(Vec::with_capacity(length));
+    scalar.resize(missing, 0);
+    scalar.extend_from_slice(bytes);
+    Ok(scalar)
 }
 
 /// The primitives of one cipher suite. Implementations are stateless and deterministic.

@@ -5,36 +5,96 @@ use std::sync::Arc;
 use rand_core::Rng;
 use tls_codec::Size;
 
-use super::context::GroupInfo;
+use super::holdings::Holdings;
 use super::member::Member;
-use super::public_group::{ApplyError, Proposed, PublicGroup};
+use super::public_group::{ApplyError, Proposed, PublicGroup, Viewpoint};
 use super::transcript::{confirmed_transcript_hash, interim_transcript_hash};
 use crate::codec::{CodecError, encode};
-use crate::crypto::{Crypto, CryptoError, Digest, Sealed, Secret, Seed};
+use crate::crypto::{
+    Crypto, CryptoError, Digest, HpkePublicKey, Sealed, Secret, Seed, SignatureKeyPair,
+};
 use crate::tree::{LeafIndex, OutsideTree};
 use crate::treedem::{
-    Commit, Content, FramedContent, MlsMessage, PublicMessage, Sender, WireFormat,
-    authenticated_content_tbm, framed_content_tbs,
+    AuthenticatedContent, Commit, Content, FramedContent, MlsMessage, PrivateMessage,
+    PrivateMessageError, PublicMessage, ReuseGuard, SecretTree, Sender, WireFormat,
 };
 use crate::treekem::{
-    EncryptedGroupSecrets, GroupSecrets, JoinerSecret, NewPath, PrivateKeys, UpdatePath, Welcome,
+    EncryptedGroupSecrets, EpochSecrets, GroupInfo, GroupSecrets, JoinerSecret, NewPath,
+    PrivateKeys, PskError, UpdatePath, Welcome,
 };
 use crate::treesync::{
-    Extension, ExtensionType, KeyPackage, LeafNode, LeafNodeError, LeafNodeSource, Proposal,
-    ProposalOrRef, RosterChange, encode_tree,
+    Extension, ExtensionType, LeafNode, LeafNodeError, LeafNodeSource, Listed, PreSharedKeyId,
+    Proposal, ProposalOrRef, Purpose, ReInit, Roster, RosterChange, encode_tree,
 };
 
 /// What a member wants to commit.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct CommitRequest {
     /// Proposals, by value.
     pub proposals: Vec<Proposal>,
+    /// The references of proposals received before, which come first in the commit's list.
+    pub references: Vec<Digest>,
     /// Whether to send a path although none is required.
     pub path: bool,
     /// Whether a Welcome carries the ratchet tree, or leaves its recipients to fetch it.
     pub tree_in_welcome: bool,
     /// The second since the Unix epoch at which lifetimes are checked.
     pub now: u64,
+    /// What the commit is part of.
+    pub purpose: Purpose,
+    /// What the application authenticates along with it.
+    pub authenticated_data: Vec<u8>,
+}
+
+/// How a message is protected on the wire.
+#[derive(Debug)]
+pub enum Protection<'a> {
+    /// As a public message.
+    Public,
+    /// As a private message.
+    Private {
+        /// The secrets of the epoch's messages; one key is consumed.
+        secrets: &'a mut SecretTree,
+        /// How many zeros are put after the content.
+        padding: usize,
+    },
+}
+
+impl Protection<'_> {
+    /// The wire format that goes with it.
+    pub(super) fn wire_format(&self) -> WireFormat {
+        match self {
+            Self::Public => WireFormat::PUBLIC_MESSAGE,
+            Self::Private { .. } => WireFormat::PRIVATE_MESSAGE,
+        }
+    }
+
+    /// Protects signed content of a member; of somebody outside, if there are no secrets.
+    /// `context` is the encoded group context.
+    pub(super) fn protect(
+        self,
+        crypto: &Crypto<'_>,
+        content: AuthenticatedContent,
+        secrets: Option<&EpochSecrets>,
+        context: &[u8],
+        rng: &mut dyn Rng,
+    ) -> Result<MlsMessage, PrivateMessageError> {
+        match (self, secrets) {
+            (Self::Private { secrets: tree, padding }, Some(secrets)) => {
+                let mut guard = ReuseGuard::default();
+                rng.fill_bytes(&mut guard);
+                let sender_data = &secrets.sender_data_secret;
+                let sealed =
+                    PrivateMessage::seal(crypto, &content, tree, sender_data, padding, guard)?;
+                Ok(MlsMessage::Private(sealed))
+            }
+            (Self::Private { .. }, None) => Err(PrivateMessageError::NotAMember),
+            (Self::Public, secrets) => {
+                let key = secrets.map(|secrets| &secrets.membership_key);
+                Ok(MlsMessage::Public(PublicMessage::protect(crypto, content, key, context)?))
+            }
+        }
+    }
 }
 
 /// What a commit costs its sender in message, in bytes by part, and what it reaches.
@@ -78,6 +138,14 @@ pub struct PendingCommit {
     pub path: Option<NewPath>,
     /// The added leaves, in the order of their proposals.
     pub added: Vec<LeafIndex>,
+    /// The leaves removed.
+    pub removed: Vec<LeafIndex>,
+    /// The leaves replaced.
+    pub updated: Vec<LeafIndex>,
+    /// The pre-shared keys that it injects.
+    pub psks: Vec<PreSharedKeyId>,
+    /// What the group is to be replaced by.
+    pub reinit: Option<ReInit>,
     /// How the sender's roster changes.
     pub roster_changes: Vec<RosterChange>,
 }
@@ -91,6 +159,12 @@ pub enum CommitError {
     /// Something could not be signed.
     #[error(transparent)]
     Sign(#[from] LeafNodeError),
+    /// It could not be protected.
+    #[error(transparent)]
+    Protect(#[from] PrivateMessageError),
+    /// A pre-shared key cannot be used.
+    #[error(transparent)]
+    Psk(#[from] PskError),
 }
 
 impl From<CryptoError> for CommitError {
@@ -123,178 +197,265 @@ impl From<OutsideTree> for CommitError {
     }
 }
 
-/// A path drawn for a commit, and what is sent of it.
+/// Who makes a commit: a member, or somebody who joins by it.
+pub(super) struct Author<'a> {
+    /// The state of the group that it continues.
+    pub(super) public: &'a PublicGroup,
+    /// The member's leaf; none for somebody who joins.
+    pub(super) member: Option<LeafIndex>,
+    /// What the leaf of a path is made from.
+    pub(super) leaf_node: LeafNode,
+    /// Who signs, now and in the leaf.
+    pub(super) signer: &'a SignatureKeyPair,
+    /// The member's private keys.
+    pub(super) keys: Option<&'a PrivateKeys>,
+    /// The member's secrets of the epoch.
+    pub(super) secrets: Option<&'a EpochSecrets>,
+    /// What the next epoch continues.
+    pub(super) init_secret: Secret,
+}
+
+/// A path drawn for a commit, and the new leaf.
 struct DrawnPath {
     secrets: NewPath,
-    sent: UpdatePath,
+    leaf_node: LeafNode,
 }
 
 impl Member {
-    /// Makes a commit. Everything random comes from `rng`.
+    /// Makes a commit in a public message. Everything random comes from `rng`.
     pub fn commit(
         &self,
         crypto: &Crypto<'_>,
-        roster: &crate::treesync::Roster,
+        roster: &Roster,
         request: CommitRequest,
         rng: &mut dyn Rng,
     ) -> Result<PendingCommit, CommitError> {
-        let proposals: Vec<&Proposal> = request.proposals.iter().collect();
+        self.commit_with(crypto, roster, request, &Holdings::default(), Protection::Public, rng)
+    }
+
+    /// Makes a commit, with what the member holds beside its state, and protected as wished.
+    pub fn commit_with(
+        &self,
+        crypto: &Crypto<'_>,
+        roster: &Roster,
+        request: CommitRequest,
+        holdings: &Holdings,
+        protection: Protection<'_>,
+        rng: &mut dyn Rng,
+    ) -> Result<PendingCommit, CommitError> {
+        let leaf = self.public.tree.leaf(self.leaf).ok_or(ApplyError::UnknownSender)?;
+        let author = Author {
+            public: &self.public,
+            member: Some(self.leaf),
+            leaf_node: LeafNode::clone(leaf),
+            signer: &self.signer,
+            keys: Some(&self.keys),
+            secrets: Some(&self.secrets),
+            init_secret: self.secrets.init_secret.clone(),
+        };
+        author.commit(crypto, roster, request, holdings, protection, rng)
+    }
+}
+
+impl Author<'_> {
+    /// The list of proposals of a commit, those by reference first.
+    fn list<'l>(
+        &self,
+        request: &'l CommitRequest,
+        holdings: &'l Holdings,
+    ) -> Result<Vec<Listed<'l>>, ApplyError> {
+        let mut list = Vec::with_capacity(request.references.len() + request.proposals.len());
+        for reference in &request.references {
+            let stored = holdings.proposals.find(reference).ok_or(ApplyError::UnknownReference)?;
+            list.push(Listed { proposal: &stored.proposal, sender: stored.sender });
+        }
+        let own = |proposal| Listed { proposal, sender: self.member };
+        list.extend(request.proposals.iter().map(own));
+        Ok(list)
+    }
+
+    pub(super) fn commit(
+        &self,
+        crypto: &Crypto<'_>,
+        roster: &Roster,
+        request: CommitRequest,
+        holdings: &Holdings,
+        protection: Protection<'_>,
+        rng: &mut dyn Rng,
+    ) -> Result<PendingCommit, CommitError> {
+        let list = self.list(&request, holdings)?;
         let path =
-            request.path || proposals.is_empty() || proposals.iter().any(|p| p.requires_path());
-        let mut proposed =
-            self.public.propose(crypto, roster, self.leaf, &proposals, Some(request.now))?;
+            request.path || list.is_empty() || list.iter().any(|l| l.proposal.requires_path());
+        let view =
+            Viewpoint { committer: self.member, purpose: request.purpose, now: Some(request.now) };
+        let mut proposed = self.public.propose(crypto, roster, &list, view)?;
+        let packages = new_members(crypto, &list)?;
+        let leaf = self.member.unwrap_or_else(|| proposed.assign_leaf());
+        let psk_secret = holdings.psks.psk_secret(crypto, &proposed.applied.psks)?;
         let before = proposed.tree.clone();
-        let secrets = path.then(|| self.draw_path(crypto, &mut proposed, rng)).transpose()?;
-        let mut public = self.public.next(crypto, proposed.tree.clone());
-        let drawn = secrets
-            .map(|secrets| {
-                let context = public.context.encoded();
-                let added = &proposed.added;
-                let nodes = secrets.encrypt(crypto, &before, self.leaf, added, &context, rng)?;
-                let leaf_node =
-                    LeafNode::clone(public.tree.leaf(self.leaf).ok_or(ApplyError::UnknownSender)?);
-                Ok::<_, CommitError>(DrawnPath { secrets, sent: UpdatePath { leaf_node, nodes } })
-            })
-            .transpose()?;
-        let (secrets, sent) = drawn.map(|d| (d.secrets, d.sent)).unzip();
+        let drawn = path.then(|| self.draw_path(crypto, &mut proposed, leaf, rng)).transpose()?;
+        let mut public = proposed.next(crypto);
+        let context = public.context.encoded();
+        let encrypt = |path: &DrawnPath| {
+            path.secrets.encrypt(crypto, &before, leaf, &proposed.added, &context, rng)
+        };
+        let nodes = drawn.as_ref().map(encrypt).transpose()?;
+        let (secrets, leaf_node) = drawn.map(|drawn| (drawn.secrets, drawn.leaf_node)).unzip();
+        let sent = leaf_node.zip(nodes).map(|(leaf_node, nodes)| UpdatePath { leaf_node, nodes });
         let commit_secret =
             secrets.as_ref().map_or(crypto.zero(), |path: &NewPath| path.commit_secret.clone());
-        let framed = self.frame(crypto, &mut public, request.proposals, sent, &commit_secret)?;
-        let keys = secrets.as_ref().map_or(self.keys.clone(), own_keys);
-        let mut after = Member {
-            public,
-            leaf: self.leaf,
-            signer: self.signer.clone(),
-            keys,
-            secrets: Arc::new(framed.secrets),
+        let commit = Commit {
+            proposals: proposals_or_refs(request.proposals, &request.references),
+            path: sent,
         };
-        after.keys.forget_outdated(&after.public.tree, after.leaf)?;
+        let cost = cost_of(&commit);
+        let content = FramedContent {
+            group_id: self.public.context.group_id.clone(),
+            epoch: self.public.epoch(),
+            sender: self.member.map_or(Sender::NewMemberCommit, Sender::Member),
+            authenticated_data: request.authenticated_data.into(),
+            content: Content::Commit(commit),
+        };
+        let entropy = Entropy { commit_secret, psk_secret };
+        let framed = self.frame(crypto, &mut public, content, &entropy, protection, rng)?;
         let Proposed { roster, applied, .. } = proposed;
         let mut pending = PendingCommit {
-            message: encode(&MlsMessage::Public(framed.message))?,
+            message: encode(&framed.message)?,
             welcome: None,
-            cost: framed.cost,
-            after,
+            cost,
+            after: self.after(public, leaf, &secrets, framed.secrets)?,
             joiner: framed.joiner,
             path: secrets,
             added: applied.added,
+            removed: applied.removed,
+            updated: applied.updated,
+            psks: applied.psks,
+            reinit: applied.reinit,
             roster_changes: roster.finish()?,
         };
         pending.cost.bytes = pending.message.len() as u64;
         if !pending.added.is_empty() {
-            let welcome = pending.welcome(
-                crypto,
-                &framed.packages,
-                framed.tag,
-                request.tree_in_welcome,
-                rng,
-            )?;
+            let with_tree = request.tree_in_welcome;
+            let psk_secret = &entropy.psk_secret;
+            let welcome =
+                pending.welcome(crypto, &packages, framed.tag, psk_secret, with_tree, rng)?;
             pending.cost.bytes_welcome = welcome.len() as u64;
             pending.welcome = Some(welcome);
         }
         Ok(pending.with_framing())
     }
 
-    /// Draws the secrets of a new path and merges their keys into the proposed tree.
+    /// Draws a new path and merges its keys into the proposed tree.
     fn draw_path(
         &self,
         crypto: &Crypto<'_>,
         proposed: &mut Proposed<'_>,
+        leaf: LeafIndex,
         rng: &mut dyn Rng,
-    ) -> Result<NewPath, CommitError> {
-        let length = proposed.tree.filtered_direct_path(self.leaf)?.len();
+    ) -> Result<DrawnPath, CommitError> {
+        let length = proposed.tree.filtered_direct_path(leaf)?.len();
         let mut seed = Seed::default();
         rng.fill_bytes(&mut seed);
         let path = NewPath::generate(crypto, length, &seed)?;
-        let old = self.public.tree.leaf(self.leaf).ok_or(ApplyError::UnknownSender)?.clone();
         let group_id = self.public.context.group_id.as_slice();
-        self.public.merge(crypto, proposed, self.leaf, &path.public_keys(), |parent_hash| {
-            let mut leaf = LeafNode::clone(&old);
-            leaf.encryption_key = path.leaf.public.clone();
-            leaf.leaf_node_source = LeafNodeSource::Commit(parent_hash);
-            leaf.sign(crypto, &self.signer.private, group_id, self.leaf)?;
-            Ok::<_, CommitError>(leaf)
+        let mut leaf_node = self.leaf_node.clone();
+        leaf_node.encryption_key = path.leaf.public.clone();
+        if self.member.is_none() {
+            let (key, credential) = (&leaf_node.encryption_key, &leaf_node.credential);
+            self.public.check_rejoin(&proposed.applied, key, credential)?;
+        }
+        proposed.merge(crypto, leaf, &path.public_keys(), |parent_hash| {
+            leaf_node.leaf_node_source = LeafNodeSource::Commit(parent_hash);
+            leaf_node.sign(crypto, &self.signer.private, group_id, leaf)?;
+            Ok::<_, CommitError>(leaf_node.clone())
         })?;
-        Ok(path)
+        Ok(DrawnPath { secrets: path, leaf_node })
     }
 
-    /// Signs, confirms and tags the commit, and continues the transcript in `public`.
+    /// Signs, confirms and protects the commit, and continues the transcript in `public`.
     fn frame(
         &self,
         crypto: &Crypto<'_>,
         public: &mut PublicGroup,
-        proposals: Vec<Proposal>,
-        path: Option<UpdatePath>,
-        commit_secret: &Secret,
+        content: FramedContent,
+        entropy: &Entropy,
+        protection: Protection<'_>,
+        rng: &mut dyn Rng,
     ) -> Result<Framed, CommitError> {
-        let commit = Commit {
-            proposals: proposals.into_iter().map(ProposalOrRef::Proposal).collect(),
-            path,
-        };
-        let cost = cost_of(&commit);
-        let content = FramedContent {
-            group_id: self.public.context.group_id.clone(),
-            epoch: self.epoch(),
-            sender: Sender::Member(self.leaf),
-            authenticated_data: vec![].into(),
-            content: Content::Commit(commit),
-        };
-        let encoded = encode(&content)?;
+        let wire_format = protection.wire_format();
         let old_context = self.public.context.encoded();
-        let tbs = framed_content_tbs(WireFormat::PUBLIC_MESSAGE, &encoded, &old_context);
-        let signature = crypto.sign_with_label(&self.signer.private, "FramedContentTBS", &tbs)?;
+        let key = &self.signer.private;
+        let mut signed =
+            AuthenticatedContent::sign(crypto, key, wire_format, content, &old_context)?;
         let confirmed = confirmed_transcript_hash(
             crypto,
             &self.public.interim_transcript_hash,
-            WireFormat::PUBLIC_MESSAGE,
-            &encoded,
-            &signature,
+            wire_format,
+            &encode(&signed.content)?,
+            &signed.signature,
         )?;
         public.context.confirmed_transcript_hash = confirmed;
         let context = public.context.encoded();
-        let init = &self.secrets.init_secret;
-        let joiner = JoinerSecret::derive(crypto, init, commit_secret, &context)?;
-        let secrets = joiner.epoch_secrets(crypto, &crypto.zero(), &context)?;
+        let Entropy { commit_secret, psk_secret } = entropy;
+        let joiner = JoinerSecret::derive(crypto, &self.init_secret, commit_secret, &context)?;
+        let secrets = joiner.epoch_secrets(crypto, psk_secret, &context)?;
         let tag = secrets.confirmation_tag(crypto, &confirmed);
         public.interim_transcript_hash = interim_transcript_hash(crypto, &confirmed, &tag)?;
-        let tbm = authenticated_content_tbm(&tbs, &signature, Some(&tag))?;
-        let membership_tag = Some(crypto.mac(&self.secrets.membership_key, &tbm));
-        let packages = added_packages(crypto, &content)?;
-        let message =
-            PublicMessage { content, signature, confirmation_tag: Some(tag), membership_tag };
-        Ok(Framed { message, cost, joiner, secrets, tag, packages })
+        signed.confirmation_tag = Some(tag);
+        let message = protection.protect(crypto, signed, self.secrets, &old_context, rng)?;
+        Ok(Framed { message, joiner, secrets, tag })
     }
+
+    /// The author in the new epoch.
+    fn after(
+        &self,
+        public: PublicGroup,
+        leaf: LeafIndex,
+        path: &Option<NewPath>,
+        secrets: EpochSecrets,
+    ) -> Result<Member, CommitError> {
+        let keys = path.as_ref().map(own_keys).or_else(|| self.keys.cloned());
+        let mut keys = keys.ok_or(ApplyError::PathRequired)?;
+        keys.forget_outdated(&public.tree, leaf)?;
+        let (signer, secrets) = (self.signer.clone(), Arc::new(secrets));
+        Ok(Member { public, leaf, signer, keys, secrets })
+    }
+}
+
+/// What goes into the next epoch's secrets beside the init secret.
+struct Entropy {
+    commit_secret: Secret,
+    psk_secret: Secret,
 }
 
 /// A commit in its frame, and what its sender learned on the way.
 struct Framed {
-    message: PublicMessage,
-    cost: CommitCost,
+    message: MlsMessage,
     joiner: JoinerSecret,
-    secrets: crate::treekem::EpochSecrets,
+    secrets: EpochSecrets,
     tag: Digest,
-    packages: Vec<NewMember>,
 }
 
 /// An added client: where its Welcome goes.
 struct NewMember {
     reference: Digest,
-    init_key: crate::crypto::HpkePublicKey,
+    init_key: HpkePublicKey,
 }
 
-fn added_packages(
-    crypto: &Crypto<'_>,
-    content: &FramedContent,
-) -> Result<Vec<NewMember>, CodecError> {
-    let Content::Commit(commit) = &content.content else { return Ok(vec![]) };
-    let new_member = |package: &KeyPackage| {
-        Ok(NewMember { reference: package.reference(crypto)?, init_key: package.init_key.clone() })
-    };
-    let packages = commit.proposals.iter().filter_map(|listed| match listed {
-        ProposalOrRef::Proposal(Proposal::Add(package)) => Some(new_member(package)),
+fn new_members(crypto: &Crypto<'_>, list: &[Listed<'_>]) -> Result<Vec<NewMember>, CodecError> {
+    let packages = list.iter().filter_map(|listed| match listed.proposal {
+        Proposal::Add(package) => Some(package),
         _ => None,
     });
-    packages.collect()
+    let new_member = |package: &crate::treesync::KeyPackage| {
+        Ok(NewMember { reference: package.reference(crypto)?, init_key: package.init_key.clone() })
+    };
+    packages.map(new_member).collect()
+}
+
+fn proposals_or_refs(proposals: Vec<Proposal>, references: &[Digest]) -> Vec<ProposalOrRef> {
+    let references = references.iter().copied().map(ProposalOrRef::Reference);
+    references.chain(proposals.into_iter().map(ProposalOrRef::Proposal)).collect()
 }
 
 fn own_keys(path: &NewPath) -> PrivateKeys {
@@ -345,11 +506,12 @@ impl PendingCommit {
         crypto: &Crypto<'_>,
         packages: &[NewMember],
         confirmation_tag: Digest,
+        psk_secret: &Secret,
         with_tree: bool,
         rng: &mut dyn Rng,
     ) -> Result<Vec<u8>, CommitError> {
-        let key = self.joiner.welcome_key(crypto, &crypto.zero())?;
-        let info = self.group_info(crypto, confirmation_tag, with_tree)?;
+        let key = self.joiner.welcome_key(crypto, psk_secret)?;
+        let info = self.after.group_info_with(crypto, confirmation_tag, with_tree, None)?;
         let encrypted_group_info = crypto.aead_seal(&key.key, &key.nonce, &[], &encode(&info)?)?;
         let path_length = self.path.as_ref().map_or(0, |path| path.secrets.len());
         // Members below one node of the path are told the same thing.
@@ -359,7 +521,7 @@ impl PendingCommit {
             let group_secrets = GroupSecrets {
                 joiner_secret: self.joiner.0.clone(),
                 path_secret: secret.map(|secret| secret.0.clone()),
-                psks: vec![],
+                psks: self.psks.clone(),
             };
             plaintexts.push(group_secrets.plaintext()?);
         }
@@ -383,28 +545,50 @@ impl PendingCommit {
         };
         Ok(encode(&MlsMessage::Welcome(welcome))?)
     }
+}
 
-    fn group_info(
+impl Member {
+    /// The group info of the epoch (RFC 9420 §12.4.3), for somebody who joins by an external
+    /// commit; with or without the ratchet tree.
+    pub fn group_info(
+        &self,
+        crypto: &Crypto<'_>,
+        with_tree: bool,
+    ) -> Result<GroupInfo, CommitError> {
+        let confirmed = &self.public.context.confirmed_transcript_hash;
+        let tag = self.secrets.confirmation_tag(crypto, confirmed);
+        let external = self.secrets.external_key_pair(crypto)?;
+        self.group_info_with(crypto, tag, with_tree, Some(&external.public))
+    }
+
+    fn group_info_with(
         &self,
         crypto: &Crypto<'_>,
         confirmation_tag: Digest,
         with_tree: bool,
+        external: Option<&HpkePublicKey>,
     ) -> Result<GroupInfo, CommitError> {
         let mut extensions = vec![];
         if with_tree {
             extensions.push(Extension {
                 extension_type: ExtensionType::RATCHET_TREE,
-                extension_data: encode_tree(&self.after.public.tree)?.into(),
+                extension_data: encode_tree(&self.public.tree)?.into(),
+            });
+        }
+        if let Some(key) = external {
+            extensions.push(Extension {
+                extension_type: ExtensionType::EXTERNAL_PUB,
+                extension_data: encode(key)?.into(),
             });
         }
         let mut info = GroupInfo {
-            group_context: self.after.public.context.clone(),
+            group_context: self.public.context.clone(),
             extensions,
             confirmation_tag,
-            signer: self.after.leaf,
+            signer: self.leaf,
             signature: vec![].into(),
         };
-        info.sign(crypto, &self.after.signer.private)?;
+        info.sign(crypto, &self.signer.private)?;
         Ok(info)
     }
 }

@@ -5,14 +5,19 @@ use std::sync::Arc;
 
 use rand_core::Rng;
 
-use super::context::GroupContext;
+use super::holdings::{Holdings, OwnUpdate};
 use super::public_group::{PublicGroup, Transition};
 use super::transcript::interim_transcript_hash;
 use crate::codec::CodecError;
 use crate::crypto::{Crypto, CryptoError, Digest, Secret, Seed, SignatureKeyPair};
 use crate::tree::{LeafIndex, OutsideTree, Perfect, Tree};
-use crate::treekem::{EpochSecrets, JoinerSecret, OpenedPath, PathError, PrivateKeys};
-use crate::treesync::{KeyPackage, KeyPackageSecrets, ProtocolVersion, apply_add, tree_hash};
+use crate::treekem::{
+    EXTERNAL_INIT_LABEL, EpochSecrets, GroupContext, JoinerSecret, OpenedPath, PathError,
+    PrivateKeys, PskError,
+};
+use crate::treesync::{
+    Extension, KeyPackage, KeyPackageSecrets, ProtocolVersion, apply_add, tree_hash,
+};
 
 /// A client's membership in a group at one epoch.
 #[derive(Clone, Debug)]
@@ -46,6 +51,12 @@ pub enum FollowError {
         /// The epoch the commit leads to.
         to: u64,
     },
+    /// The commit covers an Update of this member whose private half is gone.
+    #[error("the private key of the member's own Update is not held")]
+    OwnUpdate,
+    /// A pre-shared key cannot be used.
+    #[error(transparent)]
+    Psk(#[from] PskError),
     /// The path cannot be opened.
     #[error(transparent)]
     Path(#[from] PathError),
@@ -60,6 +71,15 @@ pub enum FollowError {
     Codec(#[from] CodecError),
 }
 
+/// What the creator of a group chooses.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Founding {
+    /// The group's identifier.
+    pub group_id: Vec<u8>,
+    /// The extensions of its context.
+    pub extensions: Vec<Extension>,
+}
+
 /// What following a commit came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Followed {
@@ -71,13 +91,13 @@ pub enum Followed {
 
 /// What every member of an epoch computes alike, path or no path.
 impl Transition {
-    /// Checks the membership tag with the old epoch's key.
+    /// Checks the membership tag, if the message has one, with the old epoch's key.
     pub fn verify_membership(
         &self,
         crypto: &Crypto<'_>,
         secrets: &EpochSecrets,
     ) -> Result<(), FollowError> {
-        let (content, tag) = &self.membership;
+        let Some((content, tag)) = &self.membership else { return Ok(()) };
         if crypto.mac(&secrets.membership_key, content) == *tag {
             Ok(())
         } else {
@@ -85,17 +105,25 @@ impl Transition {
         }
     }
 
-    /// Runs the key schedule from the old epoch's secrets and the commit secret, and checks
-    /// the confirmation tag.
+    /// Runs the key schedule from the old epoch's secrets, the commit secret and the secret of
+    /// the pre-shared keys, and checks the confirmation tag.
     pub fn next_secrets(
         &self,
         crypto: &Crypto<'_>,
         before: &EpochSecrets,
         commit_secret: &Secret,
+        psk_secret: &Secret,
     ) -> Result<EpochSecrets, FollowError> {
         let context = self.after.context.encoded();
-        let joiner = JoinerSecret::derive(crypto, &before.init_secret, commit_secret, &context)?;
-        let secrets = joiner.epoch_secrets(crypto, &crypto.zero(), &context)?;
+        let init = match &self.applied.external_init {
+            None => before.init_secret.clone(),
+            Some(kem_output) => {
+                let pair = before.external_key_pair(crypto)?;
+                crypto.receive_export(&pair, kem_output.as_slice(), EXTERNAL_INIT_LABEL)?
+            }
+        };
+        let joiner = JoinerSecret::derive(crypto, &init, commit_secret, &context)?;
+        let secrets = joiner.epoch_secrets(crypto, psk_secret, &context)?;
         let confirmed = &self.after.context.confirmed_transcript_hash;
         if secrets.confirmation_tag(crypto, confirmed) == self.confirmation_tag {
             Ok(secrets)
@@ -114,31 +142,44 @@ impl Member {
         secrets: &KeyPackageSecrets,
         rng: &mut dyn Rng,
     ) -> Result<Self, FollowError> {
-        let mut tree = Tree::new(Perfect);
-        let leaf = apply_add(&mut tree, Arc::new(package.leaf_node.clone()))?;
         let mut group_id = Seed::default();
         rng.fill_bytes(&mut group_id);
+        let founding = Founding { group_id: group_id.to_vec(), extensions: vec![] };
+        Self::create_with(crypto, signer, package, secrets, founding, rng)
+    }
+
+    /// Creates a group of one with an identifier and extensions of its own. The first epoch
+    /// secret comes from `rng`.
+    pub fn create_with(
+        crypto: &Crypto<'_>,
+        signer: SignatureKeyPair,
+        package: &KeyPackage,
+        secrets: &KeyPackageSecrets,
+        founding: Founding,
+        rng: &mut dyn Rng,
+    ) -> Result<Self, FollowError> {
+        let mut tree = Tree::new(Perfect);
+        let index = apply_add(&mut tree, Arc::new(package.leaf_node.clone()))?;
         let mut epoch_secret = vec![0; crypto.provider().digest_length()];
         rng.fill_bytes(&mut epoch_secret);
-        let epoch_secret = Secret::from(epoch_secret);
-        let secrets_0 = EpochSecrets::derive(crypto, &epoch_secret);
+        let epoch_secrets = EpochSecrets::derive(crypto, &Secret::from(epoch_secret));
         let context = GroupContext {
             version: ProtocolVersion::MLS10,
             cipher_suite: crypto.cipher_suite(),
-            group_id: group_id.to_vec().into(),
+            group_id: founding.group_id.into(),
             epoch: 0,
             tree_hash: tree_hash(crypto, &tree),
             confirmed_transcript_hash: Digest::EMPTY,
-            extensions: vec![],
+            extensions: founding.extensions,
         };
-        let tag = secrets_0.confirmation_tag(crypto, &Digest::EMPTY);
+        let tag = epoch_secrets.confirmation_tag(crypto, &Digest::EMPTY);
         let interim_transcript_hash = interim_transcript_hash(crypto, &Digest::EMPTY, &tag)?;
         Ok(Self {
             public: PublicGroup { context, tree, interim_transcript_hash },
-            leaf,
+            leaf: index,
             signer,
             keys: PrivateKeys::of_leaf(secrets.encryption.clone()),
-            secrets: Arc::new(secrets_0),
+            secrets: Arc::new(epoch_secrets),
         })
     }
 
@@ -153,6 +194,16 @@ impl Member {
         crypto: &Crypto<'_>,
         transition: &Transition,
     ) -> Result<Followed, FollowError> {
+        self.follow_with(crypto, transition, &Holdings::default())
+    }
+
+    /// Follows a commit that may call for something held beside the member's state.
+    pub fn follow_with(
+        &mut self,
+        crypto: &Crypto<'_>,
+        transition: &Transition,
+        holdings: &Holdings,
+    ) -> Result<Followed, FollowError> {
         let (at, to) = (self.epoch(), transition.after.epoch());
         if to != at + 1 {
             return Err(FollowError::Epoch { at, to });
@@ -161,9 +212,21 @@ impl Member {
         if transition.applied.removed.contains(&self.leaf) {
             return Ok(Followed::Removed);
         }
-        let opened = self.open_path(crypto, transition)?;
+        let own = self.own_update(transition, holdings)?;
+        let updated = own.map(|own| {
+            let mut keys = self.keys.clone();
+            keys.set_leaf(own.leaf.clone());
+            (keys, own.signer.clone())
+        });
+        let keys = updated.as_ref().map_or(&self.keys, |(keys, _)| keys);
+        let opened = self.open_path(crypto, transition, keys)?;
         let commit_secret = opened.as_ref().map_or(crypto.zero(), |p| p.commit_secret.clone());
-        let secrets = transition.next_secrets(crypto, &self.secrets, &commit_secret)?;
+        let psk_secret = holdings.psks.psk_secret(crypto, &transition.applied.psks)?;
+        let secrets =
+            transition.next_secrets(crypto, &self.secrets, &commit_secret, &psk_secret)?;
+        if let Some((keys, signer)) = updated {
+            (self.keys, self.signer) = (keys, signer);
+        }
         self.keys.forget_outdated(&transition.after.tree, self.leaf)?;
         if let Some(opened) = opened {
             self.keys.extend(opened.key_pairs);
@@ -173,10 +236,25 @@ impl Member {
         Ok(Followed::Advanced)
     }
 
+    /// The member's own Update, where the commit covers it.
+    fn own_update<'h>(
+        &self,
+        transition: &Transition,
+        holdings: &'h Holdings,
+    ) -> Result<Option<&'h OwnUpdate>, FollowError> {
+        if !transition.applied.updated.contains(&self.leaf) {
+            return Ok(None);
+        }
+        let leaf = transition.after.tree.leaf(self.leaf);
+        let own = leaf.and_then(|leaf| holdings.update(&leaf.encryption_key));
+        own.map(Some).ok_or(FollowError::OwnUpdate)
+    }
+
     fn open_path(
         &self,
         crypto: &Crypto<'_>,
         transition: &Transition,
+        keys: &PrivateKeys,
     ) -> Result<Option<OpenedPath>, FollowError> {
         let Some(path) = &transition.path else { return Ok(None) };
         let opened = path.update_path.decrypt(
@@ -184,7 +262,7 @@ impl Member {
             &path.tree_before,
             transition.committer,
             self.leaf,
-            &self.keys,
+            keys,
             &transition.added,
             &path.provisional_context,
         )?;

@@ -3,15 +3,21 @@
 //! from epoch to epoch.
 
 mod commit;
-mod context;
+mod holdings;
 mod join;
 mod member;
 mod public_group;
+mod session;
 mod transcript;
 
-pub use commit::{CommitCost, CommitError, CommitRequest, PendingCommit};
-pub use context::{GroupContext, GroupInfo};
+pub use commit::{CommitCost, CommitError, CommitRequest, PendingCommit, Protection};
+pub use holdings::{
+    Holdings, MAX_PROPOSALS, OwnUpdate, ProposalStore, StoredProposal, TooManyProposals,
+};
 pub use join::{JoinError, OpenedWelcome};
-pub use member::{FollowError, Followed, Member};
-pub use public_group::{ApplyError, PublicGroup, Transition, TransitionPath};
+pub use member::{FollowError, Followed, Founding, Member};
+pub use public_group::{ApplyError, PublicGroup, Transition, TransitionPath, Verified};
+pub use session::{
+    CommitPlan, Committed, Ended, Joining, Received, Session, SessionError, Settings,
+};
 pub use transcript::{confirmed_transcript_hash, interim_transcript_hash};

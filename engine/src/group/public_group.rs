@@ -3,20 +3,21 @@
 
 use std::sync::Arc;
 
-use super::context::GroupContext;
+use super::holdings::ProposalStore;
 use super::transcript::{confirmed_transcript_hash, interim_transcript_hash};
 use crate::codec::{CodecError, decode, encode};
-use crate::crypto::{Crypto, CryptoError, Digest};
+use crate::crypto::{Crypto, CryptoError, Digest, HpkePublicKey, SignaturePublicKey};
 use crate::tree::LeafIndex;
 use crate::treedem::{
-    Commit, Content, MlsMessage, PublicMessage, Sender, WireFormat, authenticated_content_tbm,
-    framed_content_tbs,
+    AuthenticatedContent, Commit, Content, MlsMessage, PublicMessage, Sender,
+    authenticated_content_tbm,
 };
-use crate::treekem::{PathError, UpdatePath, merge_path};
+use crate::treekem::{GroupContext, PathError, UpdatePath, merge_path};
 use crate::treesync::{
-    AppliedProposals, ExpectedSource, LeafNode, LeafRules, Proposal, ProposalError, ProposalOrRef,
-    RatchetTree, Roster, RosterChange, RosterDraft, TreeError, apply_proposals, leave_path,
-    tree_hash,
+    AppliedProposals, Credential, ExpectedSource, ExtensionType, ExternalSender, LeafNode,
+    LeafRules, ListRules, Listed, Proposal, ProposalContext, ProposalError, ProposalOrRef, Purpose,
+    RatchetTree, Roster, RosterChange, RosterDraft, TreeError, apply_proposals, check_distinct,
+    leave_path, tree_hash,
 };
 
 /// What anybody can know of a group who has its tree and has seen its commits. Cloning it
@@ -53,12 +54,29 @@ pub enum ApplyError {
     /// Its sender is not a member.
     #[error("the sender is not a member (RFC 9420 §6.1)")]
     UnknownSender,
-    /// Its sender is of a kind that this version does not follow.
-    #[error("commits of senders outside the group are not followed by this version")]
-    ExternalSender,
-    /// It refers to proposals sent before.
-    #[error("proposals by reference are not followed by this version")]
-    ByReference,
+    /// The group has no such external sender.
+    #[error("the group has no external sender {0} (RFC 9420 §12.1.8.1)")]
+    UnknownExternalSender(u32),
+    /// A sender from outside the group sends what it may not.
+    #[error("{sender} may not send a {content} (RFC 9420 §6.1)")]
+    NotAllowed {
+        /// Who.
+        sender: &'static str,
+        /// What.
+        content: &'static str,
+    },
+    /// It refers to a proposal that was not received in this epoch.
+    #[error("the commit refers to a proposal that was not received in this epoch (RFC 9420 §12.4)")]
+    UnknownReference,
+    /// An external commit refers to a proposal.
+    #[error("an external commit refers to a proposal (RFC 9420 §12.4.3.2)")]
+    ReferenceInExternal,
+    /// Somebody who rejoins removes somebody else.
+    #[error("an external commit removes a member with another credential (RFC 9420 §12.2)")]
+    RemovesAnother,
+    /// Application data is sent in the clear.
+    #[error("application data is sent in a public message (RFC 9420 §6)")]
+    PublicApplication,
     /// A path is missing.
     #[error("the commit must have a path (RFC 9420 §12.4)")]
     PathRequired,
@@ -112,28 +130,63 @@ pub struct Transition {
     pub path: Option<TransitionPath>,
     /// How the roster changes.
     pub roster_changes: Vec<RosterChange>,
-    /// What the membership tag covers, and the tag.
-    pub membership: (Vec<u8>, Digest),
+    /// What the membership tag covers, and the tag, where a member sent a public message.
+    pub membership: Option<(Vec<u8>, Digest)>,
     /// The tag that the new epoch's secrets must give.
     pub confirmation_tag: Digest,
+}
+
+/// A message whose place and signature have been checked.
+#[derive(Clone, Debug)]
+pub struct Verified {
+    /// The content.
+    pub content: AuthenticatedContent,
+    /// Its framed content, encoded.
+    encoded: Vec<u8>,
+    /// `FramedContentTBS`.
+    tbs: Vec<u8>,
+}
+
+impl Verified {
+    /// What a membership tag covers.
+    pub fn tbm(&self) -> Result<Vec<u8>, CodecError> {
+        let tag = self.content.confirmation_tag.as_ref();
+        authenticated_content_tbm(&self.tbs, &self.content.signature, tag)
+    }
 }
 
 /// A commit applied to the tree, its transcript not yet continued.
 struct Step {
     after: PublicGroup,
+    committer: LeafIndex,
     applied: AppliedProposals,
     added: Vec<LeafIndex>,
     path: Option<TransitionPath>,
     roster_changes: Vec<RosterChange>,
 }
 
-/// The tree and roster after a commit's proposals.
+/// The tree, roster and context after a commit's proposals.
 pub(super) struct Proposed<'r> {
+    /// The public state before, but for its extensions.
+    pub(super) group: PublicGroup,
     pub(super) tree: RatchetTree,
     pub(super) roster: RosterDraft<'r>,
     pub(super) applied: AppliedProposals,
     /// The added leaves, ascending.
     pub(super) added: Vec<LeafIndex>,
+    /// The rules for leaves in the new epoch.
+    rules: LeafRules,
+}
+
+/// How a list of proposals is looked at: by whom, for what, and when.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Viewpoint {
+    /// The committing member; none for an external commit.
+    pub(super) committer: Option<LeafIndex>,
+    /// What the commit is part of.
+    pub(super) purpose: Purpose,
+    /// The second in which a sender checks lifetimes; receivers give none.
+    pub(super) now: Option<u64>,
 }
 
 impl PublicGroup {
@@ -142,13 +195,9 @@ impl PublicGroup {
         self.context.epoch
     }
 
-    /// What the group demands of a leaf.
-    fn rules(&self) -> Result<LeafRules, CodecError> {
-        self.context.leaf_rules()
-    }
-
     /// Follows a commit in public: decodes it, checks its signature and everything else that
-    /// can be checked without a secret, and gives the new public state.
+    /// can be checked without a secret, and gives the new public state. No proposal has been
+    /// received before.
     pub fn apply(
         &self,
         crypto: &Crypto<'_>,
@@ -158,85 +207,160 @@ impl PublicGroup {
         let MlsMessage::Public(message) = decode("an MLS message", message)? else {
             return Err(ApplyError::NotACommit);
         };
-        let committer = self.check_frame(&message)?;
-        if !matches!(message.content.content, Content::Commit(_)) {
-            return Err(ApplyError::NotACommit);
+        self.apply_public(crypto, roster, &ProposalStore::default(), message)
+    }
+
+    /// Follows a commit in a public message.
+    pub fn apply_public(
+        &self,
+        crypto: &Crypto<'_>,
+        roster: &Roster,
+        proposals: &ProposalStore,
+        message: PublicMessage,
+    ) -> Result<Transition, ApplyError> {
+        let (content, tag) = message.into_content();
+        let verified = self.verify(crypto, content)?;
+        let membership = match (verified.content.content.sender, tag) {
+            (Sender::Member(_), Some(tag)) => Some((verified.tbm()?, tag)),
+            (Sender::Member(_), None) => return Err(ApplyError::MissingTag("membership tag")),
+            _ => None,
+        };
+        let mut transition = self.apply_verified(crypto, roster, proposals, verified)?;
+        transition.membership = membership;
+        Ok(transition)
+    }
+
+    /// Checks that a message belongs to this group and epoch, that its sender may send it, and
+    /// its signature.
+    pub fn verify(
+        &self,
+        crypto: &Crypto<'_>,
+        content: AuthenticatedContent,
+    ) -> Result<Verified, ApplyError> {
+        let framed = &content.content;
+        if framed.group_id != self.context.group_id {
+            return Err(ApplyError::WrongGroup);
         }
-        let content = encode(&message.content)?;
-        let tbs = framed_content_tbs(WireFormat::PUBLIC_MESSAGE, &content, &self.context.encoded());
-        let leaf = self.tree.leaf(committer).ok_or(ApplyError::UnknownSender)?;
-        let signature = &message.signature;
-        crypto.verify_with_label(&leaf.signature_key, "FramedContentTBS", &tbs, signature)?;
-        let tag = message.confirmation_tag.ok_or(ApplyError::MissingTag("confirmation tag"))?;
-        let membership = message.membership_tag.ok_or(ApplyError::MissingTag("membership tag"))?;
-        let tbm = authenticated_content_tbm(&tbs, signature, Some(&tag))?;
+        if framed.epoch != self.epoch() {
+            return Err(ApplyError::WrongEpoch { expected: self.epoch(), found: framed.epoch });
+        }
+        let key = self.sender_key(&content)?;
+        let encoded = encode(framed)?;
+        let tbs = content.verify(crypto, &key, &encoded, &self.context.encoded())?;
+        Ok(Verified { content, encoded, tbs })
+    }
+
+    /// The key that a message must be signed with (RFC 9420 §6.1).
+    fn sender_key(&self, content: &AuthenticatedContent) -> Result<SignaturePublicKey, ApplyError> {
+        let not_allowed = |sender, content| Err(ApplyError::NotAllowed { sender, content });
+        match (content.content.sender, &content.content.content) {
+            (Sender::Member(leaf), _) => {
+                let leaf = self.tree.leaf(leaf).ok_or(ApplyError::UnknownSender)?;
+                Ok(leaf.signature_key.clone())
+            }
+            (Sender::External(index), Content::Proposal(proposal)) => {
+                if !proposal.is_allowed_externally() {
+                    return not_allowed("an external sender", proposal.name());
+                }
+                let senders = self.external_senders()?;
+                let sender = usize::try_from(index).ok().and_then(|at| senders.get(at));
+                let sender = sender.ok_or(ApplyError::UnknownExternalSender(index))?;
+                Ok(sender.signature_key.clone())
+            }
+            (Sender::External(_), other) => not_allowed("an external sender", other.name()),
+            (Sender::NewMemberProposal, Content::Proposal(Proposal::Add(package))) => {
+                Ok(package.leaf_node.signature_key.clone())
+            }
+            (Sender::NewMemberProposal, Content::Proposal(other)) => {
+                not_allowed("a new member", other.name())
+            }
+            (Sender::NewMemberProposal, other) => not_allowed("a new member", other.name()),
+            (Sender::NewMemberCommit, Content::Commit(commit)) => {
+                let path = commit.path.as_ref().ok_or(ApplyError::PathRequired)?;
+                Ok(path.leaf_node.signature_key.clone())
+            }
+            (Sender::NewMemberCommit, other) => not_allowed("a joining client", other.name()),
+        }
+    }
+
+    /// The senders outside the group that it listens to (RFC 9420 §12.1.8.1).
+    pub fn external_senders(&self) -> Result<Vec<ExternalSender>, CodecError> {
+        match self.context.extension(ExtensionType::EXTERNAL_SENDERS) {
+            Some(data) => decode("external senders", data),
+            None => Ok(vec![]),
+        }
+    }
+
+    /// Follows a commit whose frame and signature have been checked.
+    pub fn apply_verified(
+        &self,
+        crypto: &Crypto<'_>,
+        roster: &Roster,
+        proposals: &ProposalStore,
+        verified: Verified,
+    ) -> Result<Transition, ApplyError> {
+        let Verified { content, encoded, .. } = verified;
+        let AuthenticatedContent { wire_format, content, signature, confirmation_tag } = content;
+        let Content::Commit(commit) = content.content else { return Err(ApplyError::NotACommit) };
+        let tag = confirmation_tag.ok_or(ApplyError::MissingTag("confirmation tag"))?;
         let confirmed = confirmed_transcript_hash(
             crypto,
             &self.interim_transcript_hash,
-            WireFormat::PUBLIC_MESSAGE,
-            &content,
-            signature,
+            wire_format,
+            &encoded,
+            &signature,
         )?;
-        let Content::Commit(commit) = message.content.content else {
-            return Err(ApplyError::NotACommit);
-        };
-        let step = self.apply_commit(crypto, roster, committer, commit)?;
+        let step = self.apply_commit(crypto, roster, proposals, content.sender, commit)?;
         let mut after = step.after;
         after.context.confirmed_transcript_hash = confirmed;
         after.interim_transcript_hash = interim_transcript_hash(crypto, &confirmed, &tag)?;
         Ok(Transition {
             after,
-            committer,
+            committer: step.committer,
             applied: step.applied,
             added: step.added,
             path: step.path,
             roster_changes: step.roster_changes,
-            membership: (tbm, membership),
+            membership: None,
             confirmation_tag: tag,
         })
-    }
-
-    fn check_frame(&self, message: &PublicMessage) -> Result<LeafIndex, ApplyError> {
-        let content = &message.content;
-        if content.group_id != self.context.group_id {
-            return Err(ApplyError::WrongGroup);
-        }
-        if content.epoch != self.epoch() {
-            return Err(ApplyError::WrongEpoch { expected: self.epoch(), found: content.epoch });
-        }
-        match content.sender {
-            Sender::Member(leaf) => Ok(leaf),
-            _ => Err(ApplyError::ExternalSender),
-        }
     }
 
     fn apply_commit(
         &self,
         crypto: &Crypto<'_>,
         roster: &Roster,
-        committer: LeafIndex,
+        proposals: &ProposalStore,
+        sender: Sender,
         commit: Commit,
     ) -> Result<Step, ApplyError> {
-        let proposals = by_value(&commit.proposals)?;
-        let must = proposals.is_empty() || proposals.iter().any(|p| p.requires_path());
+        let member = match sender {
+            Sender::Member(leaf) => Some(leaf),
+            _ => None,
+        };
+        let listed = listed(&commit.proposals, proposals, member)?;
+        let must = listed.is_empty() || listed.iter().any(|l| l.proposal.requires_path());
         if must && commit.path.is_none() {
             return Err(ApplyError::PathRequired);
         }
-        let mut proposed = self.propose(crypto, roster, committer, &proposals, None)?;
+        let view = Viewpoint { committer: member, ..Viewpoint::default() };
+        let mut proposed = self.propose(crypto, roster, &listed, view)?;
+        drop(listed);
+        let committer = member.unwrap_or_else(|| proposed.assign_leaf());
         let tree_before = proposed.tree.clone();
         if let Some(path) = &commit.path {
             let leaf = &path.leaf_node;
-            self.check_path_leaf(crypto, committer, leaf)?;
+            self.check_path_leaf(crypto, &proposed, member, committer, leaf)?;
             path.check_counts(&tree_before, committer, &proposed.added)?;
             let keys = path.public_keys();
-            self.merge(crypto, &mut proposed, committer, &keys, |parent_hash| {
+            proposed.merge(crypto, committer, &keys, |parent_hash| {
                 if leaf.parent_hash() != Some(&parent_hash) {
                     return Err(PathError::ParentHash.into());
                 }
                 Ok::<_, ApplyError>(leaf.clone())
             })?;
         }
-        let after = self.next(crypto, proposed.tree.clone());
+        let after = proposed.next(crypto);
         let provisional_context = after.context.encoded();
         let path = commit.path.map(|update_path| TransitionPath {
             update_path,
@@ -245,7 +369,7 @@ impl PublicGroup {
         });
         let Proposed { roster, applied, added, .. } = proposed;
         let roster_changes = roster.finish()?;
-        Ok(Step { after, applied, added, path, roster_changes })
+        Ok(Step { after, committer, applied, added, path, roster_changes })
     }
 
     /// Validates and applies proposals.
@@ -253,51 +377,103 @@ impl PublicGroup {
         &self,
         crypto: &Crypto<'_>,
         roster: &'r Roster,
-        committer: LeafIndex,
-        proposals: &[&Proposal],
-        now: Option<u64>,
+        list: &[Listed<'_>],
+        view: Viewpoint,
     ) -> Result<Proposed<'r>, ApplyError> {
+        let mut group = self.clone();
+        // New extensions are in force for the other proposals of the list (RFC 9420 §12.3).
+        if let Some(extensions) = list.iter().find_map(|listed| match listed.proposal {
+            Proposal::GroupContextExtensions(extensions) => Some(extensions),
+            _ => None,
+        }) {
+            check_distinct(extensions)?;
+            group.context.extensions.clone_from(extensions);
+            group.external_senders()?;
+        }
+        let rules = group.context.leaf_rules()?;
         let mut tree = self.tree.clone();
         let mut roster = RosterDraft::new(roster);
-        let applied = apply_proposals(
-            crypto,
-            &mut tree,
-            &mut roster,
-            &self.rules()?,
-            committer,
-            proposals,
-            now,
-        )?;
+        let context = ProposalContext {
+            group_id: self.context.group_id.as_slice(),
+            leaf_rules: &rules,
+            list_rules: ListRules {
+                committer: view.committer,
+                purpose: view.purpose,
+                nonce_length: crypto.provider().digest_length(),
+                version: self.context.version,
+            },
+            now: view.now,
+        };
+        let applied = apply_proposals(crypto, &mut tree, &mut roster, &context, list)?;
         let mut added = applied.added.clone();
         added.sort_unstable();
-        Ok(Proposed { tree, roster, applied, added })
+        Ok(Proposed { group, tree, roster, applied, added, rules })
     }
 
+    /// Checks the leaf of a path. `member` is where the committer was before, if it was.
     fn check_path_leaf(
         &self,
         crypto: &Crypto<'_>,
+        proposed: &Proposed<'_>,
+        member: Option<LeafIndex>,
         committer: LeafIndex,
         leaf: &LeafNode,
     ) -> Result<(), ApplyError> {
-        self.rules()?.check(leaf, ExpectedSource::Commit)?;
-        let old = self.tree.leaf(committer).ok_or(ApplyError::UnknownSender)?;
-        if old.encryption_key == leaf.encryption_key {
-            return Err(ApplyError::SameLeafKey);
+        proposed.rules.check(leaf, ExpectedSource::Commit)?;
+        match member {
+            Some(member) => {
+                let old = self.tree.leaf(member).ok_or(ApplyError::UnknownSender)?;
+                if old.encryption_key == leaf.encryption_key {
+                    return Err(ApplyError::SameLeafKey);
+                }
+            }
+            None => self.check_rejoin(&proposed.applied, &leaf.encryption_key, &leaf.credential)?,
         }
         let signed = leaf.signed(self.context.group_id.as_slice(), committer)?;
         Ok(crypto.verify_with_label(signed.key, signed.label, &signed.content, signed.signature)?)
     }
 
+    /// Who rejoins by an external commit may remove only its own former self: the member with
+    /// the same credential.
+    pub(super) fn check_rejoin(
+        &self,
+        applied: &AppliedProposals,
+        encryption_key: &HpkePublicKey,
+        credential: &Credential,
+    ) -> Result<(), ApplyError> {
+        for removed in &applied.removed {
+            let old = self.tree.leaf(*removed).ok_or(ApplyError::UnknownSender)?;
+            if old.credential != *credential {
+                return Err(ApplyError::RemovesAnother);
+            }
+            if old.encryption_key == *encryption_key {
+                return Err(ApplyError::SameLeafKey);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Proposed<'_> {
+    /// The place of somebody who joins by this commit: the leftmost blank leaf, once the
+    /// proposals are applied.
+    pub(super) fn assign_leaf(&mut self) -> LeafIndex {
+        self.tree.leftmost_blank().unwrap_or_else(|| {
+            let index = LeafIndex(self.tree.width());
+            self.tree.extend();
+            index
+        })
+    }
+
     /// Merges the keys of a path; `leaf` makes the new leaf from its parent hash.
     pub(super) fn merge<E: From<PathError> + From<TreeError>>(
-        &self,
+        &mut self,
         crypto: &Crypto<'_>,
-        proposed: &mut Proposed<'_>,
         committer: LeafIndex,
-        keys: &[crate::crypto::HpkePublicKey],
+        keys: &[HpkePublicKey],
         leaf: impl FnOnce(Digest) -> Result<LeafNode, E>,
     ) -> Result<(), E> {
-        let Proposed { tree, roster, .. } = proposed;
+        let Self { tree, roster, .. } = self;
         let old = tree.leaf(committer).cloned();
         let merged = merge_path(crypto, tree, committer, keys)?;
         let leaf = leaf(merged.leaf_parent_hash)?;
@@ -317,19 +493,28 @@ impl PublicGroup {
 
     /// The next epoch's public state, its transcript still the old one: the provisional group
     /// context.
-    pub(super) fn next(&self, crypto: &Crypto<'_>, tree: RatchetTree) -> Self {
-        let mut next = self.clone();
+    pub(super) fn next(&self, crypto: &Crypto<'_>) -> PublicGroup {
+        let mut next = self.group.clone();
         next.context.epoch += 1;
-        next.context.tree_hash = tree_hash(crypto, &tree);
-        next.tree = tree;
+        next.context.tree_hash = tree_hash(crypto, &self.tree);
+        next.tree = self.tree.clone();
         next
     }
 }
 
-fn by_value(proposals: &[ProposalOrRef]) -> Result<Vec<&Proposal>, ApplyError> {
-    let values = proposals.iter().map(|listed| match listed {
-        ProposalOrRef::Proposal(proposal) => Ok(proposal),
-        ProposalOrRef::Reference(_) => Err(ApplyError::ByReference),
-    });
-    values.collect()
+/// The proposals of a commit, those by reference looked up.
+fn listed<'a>(
+    list: &'a [ProposalOrRef],
+    store: &'a ProposalStore,
+    committer: Option<LeafIndex>,
+) -> Result<Vec<Listed<'a>>, ApplyError> {
+    let find = |entry: &'a ProposalOrRef| match entry {
+        ProposalOrRef::Proposal(proposal) => Ok(Listed { proposal, sender: committer }),
+        ProposalOrRef::Reference(_) if committer.is_none() => Err(ApplyError::ReferenceInExternal),
+        ProposalOrRef::Reference(reference) => {
+            let stored = store.find(reference).ok_or(ApplyError::UnknownReference)?;
+            Ok(Listed { proposal: &stored.proposal, sender: stored.sender })
+        }
+    };
+    list.iter().map(find).collect()
 }

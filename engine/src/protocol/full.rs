@@ -2,7 +2,6 @@
 //! the wire bytes. The oracle for `shared`, and for small groups.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
@@ -41,7 +40,7 @@ pub struct FullDraft {
 
 /// All clients of one group, each on its own.
 pub struct FullTreeKem<S> {
-    provider: Arc<dyn Provider>,
+    provider: &'static dyn Provider,
     clients: Clients<S>,
     states: BTreeMap<ClientId, FullClient>,
     log: Vec<Logged>,
@@ -52,7 +51,7 @@ pub struct FullTreeKem<S> {
 
 impl<S: Seeds> FullTreeKem<S> {
     /// No clients yet.
-    pub fn new(provider: Arc<dyn Provider>, seeds: S) -> Self {
+    pub fn new(provider: &'static dyn Provider, seeds: S) -> Self {
         Self {
             provider,
             clients: Clients::new(seeds),
@@ -87,14 +86,14 @@ impl<S: Seeds> Protocol for FullTreeKem<S> {
 
     fn register(&mut self, client: ClientId, packages: u32) -> Result<Joined, ProtocolError> {
         self.states.insert(client, FullClient { invited: None, member: None, leaf: None });
-        self.clients.register(&*self.provider, client, packages)
+        self.clients.register(self.provider, client, packages)
     }
 
     fn create(&mut self, creator: ClientId) -> Result<(), ProtocolError> {
-        let crypto = Crypto::new(&*self.provider);
+        let crypto = Crypto::new(self.provider);
         let number = self.clients.take_package(creator)?;
         let (package, secrets) = self.clients.package(&crypto, creator, number)?;
-        let signer = self.clients.signer(&*self.provider, creator);
+        let signer = self.clients.signer(self.provider, creator);
         let seed = self.clients.seeds().seed("group", 0, 0);
         let mut rng = ChaCha20Rng::from_seed(seed);
         let member = Member::create(&crypto, signer, &package, &secrets, &mut rng)?;
@@ -108,7 +107,7 @@ impl<S: Seeds> Protocol for FullTreeKem<S> {
     }
 
     fn commit(&mut self, order: Order) -> Result<Draft<FullDraft>, ProtocolError> {
-        let crypto = Crypto::new(&*self.provider);
+        let crypto = Crypto::new(self.provider);
         let not_a_member = ProtocolError::NotAMember;
         let number = self.clients.next_commit(order.by)?;
         let seed = self.clients.seeds().seed("commit", order.by.0.into(), number.into());
@@ -120,14 +119,14 @@ impl<S: Seeds> Protocol for FullTreeKem<S> {
         let mut packages = vec![];
         for client in &order.adds {
             let number = self.clients.take_package(*client)?;
-            let own = Crypto::new(&*self.provider);
+            let own = Crypto::new(self.provider);
             proposals.push(Proposal::Add(self.clients.package(&own, *client, number)?.0));
             packages.push((*client, number));
         }
         let state = self.states.get(&order.by).and_then(|state| state.member.as_ref());
         let (member, roster) = state.ok_or(not_a_member(order.by))?;
         let request =
-            CommitRequest { proposals, path: true, tree_in_welcome: false, now: order.now };
+            CommitRequest { proposals, path: true, now: order.now, ..CommitRequest::default() };
         let mut rng = ChaCha20Rng::from_seed(seed);
         let pending = member.commit(&crypto, roster, request, &mut rng)?;
         Ok(Draft {
@@ -150,7 +149,7 @@ impl<S: Seeds> Protocol for FullTreeKem<S> {
             return Err(ProtocolError::Stale { made: draft.epoch, at: public.epoch() });
         }
         let FullDraft { pending, packages } = draft.inner;
-        let crypto = Crypto::new(&*self.provider);
+        let crypto = Crypto::new(self.provider);
         let transition = public.apply(&crypto, roster, &pending.message)?;
         let (predicted, excluded) = super::shared::predict(&transition)?;
         if predicted != draft.cost.ciphertexts {
@@ -198,10 +197,10 @@ impl<S: Seeds> Protocol for FullTreeKem<S> {
         let (epoch, number) = invited.ok_or(ProtocolError::NotAMember(client))?;
         let logged = &self.log[epoch as usize - 1];
         let welcome = logged.welcome.as_deref().ok_or(ProtocolError::NotAMember(client))?;
-        let unpaid = Crypto::new(&*self.provider);
+        let unpaid = Crypto::new(self.provider);
         let (package, secrets) = self.clients.package(&unpaid, client, number)?;
-        let signer = self.clients.signer(&*self.provider, client);
-        let crypto = Crypto::new(&*self.provider);
+        let signer = self.clients.signer(self.provider, client);
+        let crypto = Crypto::new(self.provider);
         let tree = Some(decode_tree(&logged.tree).map_err(crate::group::JoinError::from)?);
         let joined = Member::join(&crypto, welcome, tree, signer, &package, &secrets)?;
         let bytes = match decode("an MLS message", welcome)? {
@@ -227,7 +226,7 @@ impl<S: Seeds> Protocol for FullTreeKem<S> {
         }
         let Some(state) = self.states.get_mut(&client) else { return Ok(caught) };
         let Some((member, roster)) = &mut state.member else { return Ok(caught) };
-        let crypto = Crypto::new(&*self.provider);
+        let crypto = Crypto::new(self.provider);
         while member.epoch() < to {
             let message = &self.log[member.epoch() as usize].commit;
             let transition = member.public.apply(&crypto, roster, message)?;
@@ -265,7 +264,7 @@ impl<S: Seeds> Protocol for FullTreeKem<S> {
     }
 
     fn tree_hash(&self) -> Digest {
-        let crypto = Crypto::new(&*self.provider);
+        let crypto = Crypto::new(self.provider);
         self.observer().map_or(Digest::EMPTY, |public| tree_hash(&crypto, &public.tree))
     }
 

@@ -27,7 +27,8 @@ use crate::group::{
 use crate::tree::{Aggregates, LeafIndex, Perfect, Tree};
 use crate::treedem::MlsMessage;
 use crate::treekem::{
-    EncryptedGroupSecrets, EpochSecrets, NewPath, PathSecret, Welcome, expected_ciphertexts,
+    EncryptedGroupSecrets, EpochSecrets, NewPath, PathSecret, PskStore, Welcome,
+    expected_ciphertexts,
 };
 use crate::treesync::{
     KeyPackage, KeyPackageSecrets, Proposal, Roster, RosterChange, count_parent_hash_checks,
@@ -88,7 +89,7 @@ pub struct SharedDraft {
 
 /// All clients of one group, their work shared.
 pub struct SharedTreeKem<S> {
-    provider: Arc<dyn Provider>,
+    provider: &'static dyn Provider,
     clients: Clients<S>,
     members: Vec<Option<Membership>>,
     /// The newest epoch's roster, and how the last epochs got there.
@@ -103,8 +104,8 @@ pub struct SharedTreeKem<S> {
 
 impl<S: Seeds> SharedTreeKem<S> {
     /// No clients yet.
-    pub fn new(provider: Arc<dyn Provider>, seeds: S) -> Result<Self, ProtocolError> {
-        let crypto = Crypto::new(&*provider);
+    pub fn new(provider: &'static dyn Provider, seeds: S) -> Result<Self, ProtocolError> {
+        let crypto = Crypto::new(provider);
         let secret = PathSecret(crypto.zero());
         secret.key_pair(&crypto)?;
         secret.next(&crypto);
@@ -166,7 +167,7 @@ impl<S: Seeds> SharedTreeKem<S> {
         Ok(Member {
             public: epoch.public.clone(),
             leaf,
-            signer: self.clients.signer(&*self.provider, client),
+            signer: self.clients.signer(self.provider, client),
             keys: epoch.private.keys_of(&epoch.public.tree, leaf)?,
             secrets: epoch.secrets.clone(),
         })
@@ -205,7 +206,7 @@ impl<S: Seeds> SharedTreeKem<S> {
     fn invite(&mut self, client: ClientId) -> Result<Invitation, ProtocolError> {
         let number = self.clients.take_package(client)?;
         // Making a package was charged at registration.
-        let crypto = Crypto::new(&*self.provider);
+        let crypto = Crypto::new(self.provider);
         let (package, secrets) = self.clients.package(&crypto, client, number)?;
         Ok(Invitation { client, package, secrets })
     }
@@ -219,7 +220,7 @@ impl<S: Seeds> SharedTreeKem<S> {
     ) -> Result<u32, ProtocolError> {
         let before = self.newest()?;
         let audit = |client: &ClientId| {
-            let crypto = Crypto::new(&*self.provider);
+            let crypto = Crypto::new(self.provider);
             let mut member = self.member_at(before, *client, self.membership(*client)?.leaf)?;
             let transition = member.public.apply(&crypto, &self.roster, message)?;
             match member.follow(&crypto, &transition)? {
@@ -255,7 +256,7 @@ impl<S: Seeds> SharedTreeKem<S> {
                 }
             }
         }
-        let provider = &*self.provider;
+        let provider = self.provider;
         let open = |&(node, position, key): &(usize, usize, _)| {
             let crypto = Crypto::new(provider);
             let context = &path.provisional_context;
@@ -330,21 +331,23 @@ impl<S: Seeds> SharedTreeKem<S> {
             return Err(JoinError::NotAWelcome.into());
         };
         // What all joiners do alike: open the group info, validate the tree, run the schedule.
-        let crypto = Crypto::new(&*self.provider);
-        let opened = OpenedWelcome::open(&crypto, &welcome, &first.package, &first.secrets)?;
+        let crypto = Crypto::new(self.provider);
+        let (package, secrets) = (&first.package, &first.secrets);
+        let psks = PskStore::default();
+        let opened = OpenedWelcome::open(&crypto, &welcome, package, secrets, &psks)?;
         opened.epoch_secrets(&crypto)?;
         let public = &pending.after.public;
         let validation = validation_ledger(public);
         let common = crypto.ledger() + validation;
         let signer = public.tree.leaf(pending.after.leaf).ok_or(JoinError::UnknownSigner)?;
-        let unpaid = Crypto::new(&*self.provider);
+        let unpaid = Crypto::new(self.provider);
         opened.group_info.verify(&unpaid, &signer.signature_key).map_err(JoinError::from)?;
         // What is each joiner's own: its entry, and the part of the path it is told.
         let steps = public.tree.filtered_direct_path(pending.after.leaf)?;
         let info = welcome.encrypted_group_info.as_slice();
         let open =
             |((invitation, leaf), entry): ((&Invitation, &LeafIndex), &EncryptedGroupSecrets)| {
-                let crypto = Crypto::new(&*self.provider);
+                let crypto = Crypto::new(self.provider);
                 let told =
                     entry.open(&crypto, &invitation.secrets.init, info).map_err(JoinError::from)?;
                 let node = steps.iter().position(|step| step.node.contains(*leaf));
@@ -407,13 +410,13 @@ impl<S: Seeds> Protocol for SharedTreeKem<S> {
     }
 
     fn register(&mut self, client: ClientId, packages: u32) -> Result<Joined, ProtocolError> {
-        self.clients.register(&*self.provider, client, packages)
+        self.clients.register(self.provider, client, packages)
     }
 
     fn create(&mut self, creator: ClientId) -> Result<(), ProtocolError> {
         let invitation = self.invite(creator)?;
-        let crypto = Crypto::new(&*self.provider);
-        let signer = self.clients.signer(&*self.provider, creator);
+        let crypto = Crypto::new(self.provider);
+        let signer = self.clients.signer(self.provider, creator);
         let mut rng = ChaCha20Rng::from_seed(self.clients.seeds().seed("group", 0, 0));
         let Invitation { package, secrets, .. } = &invitation;
         let member = Member::create(&crypto, signer, package, secrets, &mut rng)?;
@@ -453,9 +456,9 @@ impl<S: Seeds> Protocol for SharedTreeKem<S> {
         proposals.extend(invitations.iter().map(|i| Proposal::Add(i.package.clone())));
         let member = self.member_at(&epoch, order.by, leaf)?;
         let request =
-            CommitRequest { proposals, path: true, tree_in_welcome: false, now: order.now };
-        let provider = self.provider.clone();
-        let crypto = Crypto::new(&*provider);
+            CommitRequest { proposals, path: true, now: order.now, ..CommitRequest::default() };
+        let provider = self.provider;
+        let crypto = Crypto::new(provider);
         let mut rng = ChaCha20Rng::from_seed(seed);
         let pending = self.with_roster_of(epoch.number, |this| {
             member.commit(&crypto, &this.roster, request, &mut rng)
@@ -481,8 +484,8 @@ impl<S: Seeds> Protocol for SharedTreeKem<S> {
         }
         let SharedDraft { pending, invitations } = draft.inner;
         // The public half, once for all receivers.
-        let provider = self.provider.clone();
-        let crypto = Crypto::new(&*provider);
+        let provider = self.provider;
+        let crypto = Crypto::new(provider);
         let transition = before.public.apply(&crypto, &self.roster, &pending.message)?;
         let receiver = crypto.ledger();
         let (predicted, excluded) = predict(&transition)?;
@@ -492,12 +495,13 @@ impl<S: Seeds> Protocol for SharedTreeKem<S> {
         // The private half: every ciphertext once, then what all members compute alike.
         transition.verify_membership(&crypto, &before.secrets)?;
         let for_removed = crypto.ledger();
-        let unpaid = Crypto::new(&*provider);
+        let unpaid = Crypto::new(provider);
         let (commit_secret, opened) = match (&transition.path, &pending.path) {
             (Some(path), Some(sent)) => self.open_path(&unpaid, &transition, path, sent)?,
             _ => (crypto.zero(), 0),
         };
-        let secrets = transition.next_secrets(&crypto, &before.secrets, &commit_secret)?;
+        let secrets =
+            transition.next_secrets(&crypto, &before.secrets, &commit_secret, &crypto.zero())?;
         let mut ledger = crypto.ledger();
         if transition.path.is_some() {
             ledger.charge(Op::KemDecapsulate, 1);
@@ -622,7 +626,7 @@ impl<S: Seeds> Protocol for SharedTreeKem<S> {
     }
 
     fn tree_hash(&self) -> Digest {
-        let crypto = Crypto::new(&*self.provider);
+        let crypto = Crypto::new(self.provider);
         let empty = || tree_hash(&crypto, &Tree::new(Perfect));
         self.newest().map_or_else(|_| empty(), |epoch| tree_hash(&crypto, &epoch.public.tree))
     }

@@ -1,9 +1,19 @@
-//! Messages: framing and public messages (RFC 9420 §6). The secret tree and private messages
-//! have their place here too.
+//! Messages: framed content, public and private messages (RFC 9420 §6), and the secret tree
+//! that private ones are encrypted from (§9).
 
-mod framing;
+mod content;
+mod message;
+mod private_message;
+mod public_message;
+mod secret_tree;
 
-pub use framing::{
-    Commit, Content, FramedContent, MlsMessage, PublicMessage, Sender, WireFormat,
-    authenticated_content_tbm, framed_content_tbs,
+pub use content::{
+    AuthenticatedContent, Commit, Content, ContentType, FramedContent, Sender, WireFormat,
+    framed_content_tbs,
+};
+pub use message::MlsMessage;
+pub use private_message::{PrivateMessage, PrivateMessageError, ReuseGuard, sender_data_key};
+pub use public_message::{PublicMessage, authenticated_content_tbm};
+pub use secret_tree::{
+    Consumption, MAX_KEPT, MAX_SKIP, MessageKey, RatchetType, SecretTree, SecretTreeError,
 };

@@ -2,6 +2,9 @@
 
 use crate::crypto::{Crypto, CryptoError, Digest, HpkeKeyPair, Secret};
 
+/// What both sides of an external commit export its init secret under (RFC 9420 §8.3).
+pub const EXTERNAL_INIT_LABEL: &[u8] = b"MLS 1.0 external init secret";
+
 /// `joiner_secret`: what a Welcome carries.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JoinerSecret(pub Secret);

@@ -1,13 +1,17 @@
-//! TreeKEM: path secrets and update paths (RFC 9420 §7.4 to §7.6), the key schedule (§8) and
-//! the Welcome (§12.4.3.1).
+//! TreeKEM: path secrets and update paths (RFC 9420 §7.4 to §7.6), the key schedule with its
+//! group context and pre-shared keys (§8), and the Welcome with its group info (§12.4.3).
 
+mod group_info;
 mod key_schedule;
 mod private_keys;
+mod psk;
 mod update_path;
 mod welcome;
 
-pub use key_schedule::{EpochSecrets, JoinerSecret, WelcomeKey};
+pub use group_info::{GroupContext, GroupInfo};
+pub use key_schedule::{EXTERNAL_INIT_LABEL, EpochSecrets, JoinerSecret, WelcomeKey};
 pub use private_keys::PrivateKeys;
+pub use psk::{PskError, PskStore};
 pub use update_path::{
     MergedPath, NewPath, OpenedPath, PathError, PathSecret, UpdatePath, UpdatePathNode,
     expected_ciphertexts, merge_path, recipients,

@@ -34,6 +34,11 @@ impl PrivateKeys {
         self.parents.extend(higher);
     }
 
+    /// Replaces the leaf's key pair, as the sender of an Update does once it is committed.
+    pub fn set_leaf(&mut self, leaf: HpkeKeyPair) {
+        self.leaf = leaf;
+    }
+
     /// Replaces everything, as the member that sends a path does.
     pub fn replace(&mut self, leaf: HpkeKeyPair, parents: Vec<HpkeKeyPair>) {
         *self = Self { leaf, parents };

@@ -2,9 +2,12 @@
 
 use std::sync::Arc;
 
+use tls_codec::VLBytes;
+
 use super::key_package::KeyPackage;
-use super::leaf_node::{LeafNode, ProtocolVersion};
-use super::proposal::Proposal;
+use super::leaf_node::{LeafNode, ProposalType, ProtocolVersion};
+use super::proposal::{PreSharedKeyId, Proposal, ReInit};
+use super::proposal_list::{ListRules, Listed, check_list};
 use super::ratchet_tree::RatchetTree;
 use super::roster::RosterDraft;
 use super::validate::{ExpectedSource, LeafRules, TreeError, check_distinct};
@@ -24,15 +27,59 @@ pub enum ProposalError {
     /// The committer's own Update is in its commit.
     #[error("the committer's own Update is in its commit (RFC 9420 §12.2)")]
     UpdatesCommitter,
+    /// An Update was sent by nobody who has a leaf.
+    #[error("an Update was not sent by a member (RFC 9420 §12.1.2)")]
+    UpdateFromOutside,
+    /// An Update keeps the key that it should replace.
+    #[error("the Update of {0} keeps its encryption key (RFC 9420 §7.3)")]
+    SameLeafKey(LeafIndex),
+    /// Several Updates or Removes are for one leaf.
+    #[error("{0} is updated or removed twice (RFC 9420 §12.2)")]
+    SameLeafTwice(LeafIndex),
+    /// A ReInit is not alone.
+    #[error("a ReInit stands together with other proposals (RFC 9420 §12.2)")]
+    ReInitWithOthers,
+    /// A ReInit goes back.
+    #[error("a ReInit is for an older protocol version (RFC 9420 §12.1.5)")]
+    ReInitVersion,
+    /// An ExternalInit in a member's commit.
+    #[error("an ExternalInit stands in a member's commit (RFC 9420 §12.2)")]
+    ExternalInit,
+    /// Several replacements of the group's extensions.
+    #[error("the group's extensions are replaced twice (RFC 9420 §12.2)")]
+    ManyExtensions,
+    /// An external commit without its ExternalInit, or with several.
+    #[error("an external commit has {0} ExternalInit proposals, not one (RFC 9420 §12.2)")]
+    ExternalInits(usize),
+    /// An external commit removes several members.
+    #[error("an external commit removes more than one member (RFC 9420 §12.2)")]
+    ExternalRemoves,
+    /// Something that an external commit may not have.
+    #[error("an external commit has a proposal of type {0} (RFC 9420 §12.2)")]
+    NotInExternal(&'static str),
+    /// The nonce of a pre-shared key is too long or too short.
+    #[error("the nonce of a pre-shared key is not of length KDF.Nh (RFC 9420 §12.1.4)")]
+    PskNonce,
+    /// A resumption key is used for what it is not for.
+    #[error("a resumption key of usage reinit or branch stands elsewhere (RFC 9420 §12.1.4)")]
+    PskUsage,
+    /// A pre-shared key twice.
+    #[error("a pre-shared key is injected twice (RFC 9420 §12.2)")]
+    SamePskTwice,
+    /// A proposal of a type that some member does not know.
+    #[error("{leaf} does not support proposal type {} (RFC 9420 §12.2)", kind.0)]
+    NotSupportedByAll {
+        /// The member.
+        leaf: LeafIndex,
+        /// The type.
+        kind: ProposalType,
+    },
     /// An added client's package is for another version or suite.
     #[error("a key package is for another version or cipher suite (RFC 9420 §10.1)")]
     WrongSuite,
     /// An added client's init key is also its leaf key.
     #[error("a key package uses one key as init key and leaf key (RFC 9420 §10.1)")]
     InitKeyIsLeafKey,
-    /// A proposal type that this engine does not apply.
-    #[error("{0} proposals cannot be applied by this version")]
-    NotBuilt(&'static str),
     /// A leaf is invalid.
     #[error(transparent)]
     Tree(#[from] TreeError),
@@ -50,7 +97,7 @@ impl From<OutsideTree> for ProposalError {
     }
 }
 
-/// What a list of proposals did.
+/// What a list of proposals did, and what it asks for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AppliedProposals {
     /// The leaves of the added clients, in the order of their Add proposals.
@@ -59,6 +106,29 @@ pub struct AppliedProposals {
     pub removed: Vec<LeafIndex>,
     /// The leaves replaced.
     pub updated: Vec<LeafIndex>,
+    /// The pre-shared keys to inject, in their order.
+    pub psks: Vec<PreSharedKeyId>,
+    /// The KEM output that the init secret comes from.
+    pub external_init: Option<VLBytes>,
+    /// What the group is replaced by.
+    pub reinit: Option<ReInit>,
+    /// Whether the extensions of the group were replaced.
+    pub new_extensions: bool,
+    /// Proposals that the application gives a meaning, by their type.
+    pub custom: Vec<(ProposalType, VLBytes)>,
+}
+
+/// What proposals are applied in.
+#[derive(Clone, Copy, Debug)]
+pub struct ProposalContext<'a> {
+    /// The group.
+    pub group_id: &'a [u8],
+    /// What it demands of a leaf, by the extensions that are to come.
+    pub leaf_rules: &'a LeafRules,
+    /// What the list is measured by.
+    pub list_rules: ListRules,
+    /// The second in which a sender checks lifetimes; receivers give none.
+    pub now: Option<u64>,
 }
 
 /// Adds a leaf at the leftmost blank place and says where that is.
@@ -91,61 +161,114 @@ pub fn apply_remove(tree: &mut RatchetTree, removed: LeafIndex) -> Result<(), Ou
     Ok(())
 }
 
-/// Validates and applies the proposals that `committer` sends by value, in the order of
-/// RFC 9420 §12.3. `now` is the second in which a sender checks lifetimes; receivers give
-/// none.
+/// Validates and applies the proposals of a commit, in the order of RFC 9420 §12.3.
 pub fn apply_proposals(
     crypto: &Crypto<'_>,
     tree: &mut RatchetTree,
     roster: &mut RosterDraft<'_>,
-    rules: &LeafRules,
-    committer: LeafIndex,
-    proposals: &[&Proposal],
-    now: Option<u64>,
+    context: &ProposalContext<'_>,
+    list: &[Listed<'_>],
 ) -> Result<AppliedProposals, ProposalError> {
-    let mut applied = AppliedProposals::default();
-    for proposal in proposals {
-        match proposal {
-            Proposal::Add(_) => {}
-            Proposal::Remove(leaf) => {
-                remove(tree, roster, committer, *leaf)?;
-                applied.removed.push(*leaf);
-            }
-            // By value, an Update can only be the committer's own.
-            Proposal::Update(_) => return Err(ProposalError::UpdatesCommitter),
-            other => return Err(ProposalError::NotBuilt(other.name())),
+    check_list(list, &context.list_rules)?;
+    let mut applied = note(list);
+    let (mut updates, mut packages) = (vec![], vec![]);
+    for listed in list {
+        match (listed.proposal, listed.sender) {
+            (Proposal::Add(package), _) => packages.push(package),
+            (Proposal::Update(leaf), Some(sender)) => updates.push((sender, leaf)),
+            (Proposal::Remove(leaf), _) => applied.removed.push(*leaf),
+            _ => {}
         }
     }
+    applied.updated = updates.iter().map(|(sender, _)| *sender).collect();
+    // All that goes, goes first: a key may pass from one member to another in one commit.
+    for leaf in applied.updated.iter().chain(&applied.removed) {
+        strike(tree, roster, *leaf)?;
+    }
+    update(crypto, tree, roster, context, &updates)?;
+    applied.removed.iter().try_for_each(|removed| tree.blank(*removed))?;
     tree.truncate();
-    let packages: Vec<_> = proposals
-        .iter()
-        .filter_map(|proposal| match proposal {
-            Proposal::Add(package) => Some(package),
-            _ => None,
-        })
-        .collect();
-    validate_packages(crypto, rules, &packages, now)?;
+    check_custom(tree, &applied.custom)?;
+    validate_packages(crypto, context.leaf_rules, &packages, context.now)?;
     for package in packages {
         roster.enter_leaf(&package.leaf_node)?;
         applied.added.push(apply_add(tree, Arc::new(package.leaf_node.clone()))?);
     }
+    if applied.new_extensions {
+        // Everybody must be able to live with them.
+        let leaves = tree.root().leaves();
+        leaves.into_iter().try_for_each(|(_, leaf)| context.leaf_rules.check_group(leaf))?;
+    }
     Ok(applied)
 }
 
-fn remove(
+/// What a list asks for beside changes of the tree.
+fn note(list: &[Listed<'_>]) -> AppliedProposals {
+    let mut applied = AppliedProposals::default();
+    for listed in list {
+        match listed.proposal {
+            Proposal::PreSharedKey(id) => applied.psks.push(id.clone()),
+            Proposal::ReInit(reinit) => applied.reinit = Some(reinit.clone()),
+            Proposal::ExternalInit(kem_output) => applied.external_init = Some(kem_output.clone()),
+            Proposal::GroupContextExtensions(_) => applied.new_extensions = true,
+            Proposal::Custom(kind, data) => applied.custom.push((*kind, data.clone())),
+            Proposal::Add(_) | Proposal::Update(_) | Proposal::Remove(_) => {}
+        }
+    }
+    applied
+}
+
+/// Strikes a leaf that is to be replaced or removed, and the keys above it, from the roster.
+fn strike(
+    tree: &RatchetTree,
+    roster: &mut RosterDraft<'_>,
+    index: LeafIndex,
+) -> Result<(), ProposalError> {
+    let leaf = tree.leaf(index).ok_or(ProposalError::NoSuchMember(index))?;
+    roster.leave_leaf(leaf);
+    Ok(leave_path(tree, roster, index)?)
+}
+
+/// Replaces the leaves of those who have sent Updates (RFC 9420 §12.1.2).
+fn update(
+    crypto: &Crypto<'_>,
     tree: &mut RatchetTree,
     roster: &mut RosterDraft<'_>,
-    committer: LeafIndex,
-    removed: LeafIndex,
+    context: &ProposalContext<'_>,
+    updates: &[(LeafIndex, &LeafNode)],
 ) -> Result<(), ProposalError> {
-    if removed == committer {
-        return Err(ProposalError::RemovesCommitter);
+    let mut signatures = Vec::with_capacity(updates.len());
+    for (sender, leaf) in updates {
+        context.leaf_rules.check(leaf, ExpectedSource::Update)?;
+        let old = tree.leaf(*sender).ok_or(ProposalError::NoSuchMember(*sender))?;
+        if old.encryption_key == leaf.encryption_key {
+            return Err(ProposalError::SameLeafKey(*sender));
+        }
+        signatures.push(leaf.signed(context.group_id, *sender)?);
+        roster.enter_leaf(leaf)?;
     }
-    // A second Remove of the same leaf finds it blank already.
-    let leaf = tree.leaf(removed).ok_or(ProposalError::NoSuchMember(removed))?.clone();
-    roster.leave_leaf(&leaf);
-    leave_path(tree, roster, removed)?;
-    Ok(tree.blank(removed)?)
+    crypto.verify_all_with_label(&signatures)?;
+    for (sender, leaf) in updates {
+        apply_update(tree, *sender, Arc::new((*leaf).clone()))?;
+    }
+    Ok(())
+}
+
+/// Every member who will process the commit must know the types of its proposals.
+fn check_custom(
+    tree: &RatchetTree,
+    custom: &[(ProposalType, VLBytes)],
+) -> Result<(), ProposalError> {
+    if custom.is_empty() {
+        return Ok(());
+    }
+    for (leaf, node) in tree.root().leaves() {
+        let mut kinds = custom.iter().map(|(kind, _)| *kind);
+        if let Some(kind) = kinds.find(|kind| !node.capabilities.supports_proposal(*kind)) {
+            return Err(ProposalError::NotSupportedByAll { leaf, kind });
+        }
+    }
+    Ok(())
 }
 
 /// Strikes the keys above a leaf from the roster, before the path is blanked or keyed anew.
@@ -178,7 +301,8 @@ fn validate_packages(
     Ok(crypto.verify_all_with_label(&signatures)?)
 }
 
-fn check_package(
+/// RFC 9420 §10.1 but for the signatures.
+pub fn check_package(
     suite: CipherSuite,
     rules: &LeafRules,
     package: &KeyPackage,

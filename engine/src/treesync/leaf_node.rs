@@ -1,6 +1,8 @@
 //! Leaf nodes and what they are made of (RFC 9420 §5.3, §7.2).
 
-use tls_codec::{TlsDeserializeBytes, TlsSerialize, TlsSize, VLBytes};
+use tls_codec::{
+    DeserializeBytes, Error, Serialize, Size, TlsDeserializeBytes, TlsSerialize, TlsSize, VLBytes,
+};
 
 use crate::codec::{CodecError, encode};
 use crate::crypto::{
@@ -52,6 +54,16 @@ code_point! {
     ProposalType {
         /// `add`.
         ADD = 1,
+        /// `update`.
+        UPDATE = 2,
+        /// `remove`.
+        REMOVE = 3,
+        /// `psk`.
+        PSK = 4,
+        /// `reinit`.
+        REINIT = 5,
+        /// `external_init`.
+        EXTERNAL_INIT = 6,
         /// `group_context_extensions`, the last of the default types.
         GROUP_CONTEXT_EXTENSIONS = 7,
     }
@@ -89,16 +101,16 @@ pub struct Extension {
     pub extension_data: VLBytes,
 }
 
-/// A credential (RFC 9420 §5.3).
-#[derive(Clone, Debug, PartialEq, Eq, TlsSize, TlsSerialize, TlsDeserializeBytes)]
-#[repr(u16)]
+/// A credential (RFC 9420 §5.3). Every type that is registered so far is one vector, and one of
+/// a type unknown here is kept intact as that.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Credential {
     /// A bare identity.
-    #[tls_codec(discriminant = 1)]
     Basic(VLBytes),
     /// A certificate chain, kept as it came.
-    #[tls_codec(discriminant = 2)]
     X509(Vec<VLBytes>),
+    /// Something else.
+    Other(CredentialType, VLBytes),
 }
 
 impl Credential {
@@ -107,7 +119,41 @@ impl Credential {
         match self {
             Self::Basic(_) => CredentialType::BASIC,
             Self::X509(_) => CredentialType::X509,
+            Self::Other(kind, _) => *kind,
         }
+    }
+}
+
+impl Size for Credential {
+    fn tls_serialized_len(&self) -> usize {
+        2 + match self {
+            Self::Basic(data) | Self::Other(_, data) => data.tls_serialized_len(),
+            Self::X509(chain) => chain.tls_serialized_len(),
+        }
+    }
+}
+
+impl Serialize for Credential {
+    fn tls_serialize<W: std::io::Write>(&self, writer: &mut W) -> Result<usize, Error> {
+        let header = self.credential_type().tls_serialize(writer)?;
+        let body = match self {
+            Self::Basic(data) | Self::Other(_, data) => data.tls_serialize(writer)?,
+            Self::X509(chain) => chain.tls_serialize(writer)?,
+        };
+        Ok(header + body)
+    }
+}
+
+impl DeserializeBytes for Credential {
+    fn tls_deserialize_bytes(bytes: &[u8]) -> Result<(Self, &[u8]), Error> {
+        let (kind, rest) = CredentialType::tls_deserialize_bytes(bytes)?;
+        if kind == CredentialType::X509 {
+            let (chain, rest) = Vec::tls_deserialize_bytes(rest)?;
+            return Ok((Self::X509(chain), rest));
+        }
+        let (data, rest) = VLBytes::tls_deserialize_bytes(rest)?;
+        let basic = kind == CredentialType::BASIC;
+        Ok((if basic { Self::Basic(data) } else { Self::Other(kind, data) }, rest))
     }
 }
 
@@ -143,13 +189,15 @@ impl Capabilities {
         wanted.is_default() || self.extensions.contains(&wanted)
     }
 
+    /// Whether this client supports a proposal type.
+    pub fn supports_proposal(&self, wanted: ProposalType) -> bool {
+        wanted.is_default() || self.proposals.contains(&wanted)
+    }
+
     /// Whether this client has everything a group requires.
     pub fn satisfy(&self, required: &RequiredCapabilities) -> bool {
         required.extension_types.iter().all(|&wanted| self.supports_extension(wanted))
-            && required
-                .proposal_types
-                .iter()
-                .all(|wanted| wanted.is_default() || self.proposals.contains(wanted))
+            && required.proposal_types.iter().all(|&wanted| self.supports_proposal(wanted))
             && required.credential_types.iter().all(|wanted| self.credentials.contains(wanted))
     }
 }
@@ -163,6 +211,15 @@ pub struct RequiredCapabilities {
     pub proposal_types: Vec<ProposalType>,
     /// Credential types that every member must support.
     pub credential_types: Vec<CredentialType>,
+}
+
+/// An entry of the `external_senders` extension (RFC 9420 §12.1.8.1).
+#[derive(Clone, Debug, PartialEq, Eq, TlsSize, TlsSerialize, TlsDeserializeBytes)]
+pub struct ExternalSender {
+    /// The key it signs with.
+    pub signature_key: SignaturePublicKey,
+    /// Who it is.
+    pub credential: Credential,
 }
 
 /// When a key package may be used, in seconds since the Unix epoch.
@@ -220,7 +277,6 @@ impl LeafNode {
 
     /// `LeafNodeTBS`: every field but the signature, then the position where the source has one.
     fn tbs(&self, position: LeafPosition<'_>) -> Result<Vec<u8>, CodecError> {
-        use tls_codec::{Serialize, Size};
         let mut tbs = encode(self)?;
         tbs.truncate(tbs.len() - self.signature.tls_serialized_len());
         if !matches!(self.leaf_node_source, LeafNodeSource::KeyPackage(_)) {

@@ -6,6 +6,7 @@ mod key_package;
 mod leaf_node;
 mod parent_hash;
 mod proposal;
+mod proposal_list;
 mod ratchet_tree;
 mod roster;
 mod tree_hash;
@@ -13,19 +14,21 @@ mod validate;
 
 pub(crate) use apply::leave_path;
 pub use apply::{
-    AppliedProposals, ProposalError, apply_add, apply_proposals, apply_remove, apply_update,
+    AppliedProposals, ProposalContext, ProposalError, apply_add, apply_proposals, apply_remove,
+    apply_update, check_package,
 };
 pub use key_package::{KeyPackage, KeyPackageSecrets};
 pub use leaf_node::{
-    Capabilities, Credential, CredentialType, Extension, ExtensionType, LeafNode, LeafNodeError,
-    LeafNodeSource, Lifetime, ProposalType, ProtocolVersion, RequiredCapabilities,
+    Capabilities, Credential, CredentialType, Extension, ExtensionType, ExternalSender, LeafNode,
+    LeafNodeError, LeafNodeSource, Lifetime, ProposalType, ProtocolVersion, RequiredCapabilities,
 };
 pub use parent_hash::{count_parent_hash_checks, parent_hash, verify_parent_hashes};
 pub use proposal::{PreSharedKeyId, Proposal, ProposalOrRef, PskType, ReInit, ResumptionPskUsage};
+pub use proposal_list::{ListRules, Listed, Purpose, check_list};
 pub use ratchet_tree::{
     DecodeTreeError, ParentNode, RatchetData, RatchetTree, decode_tree, encode_tree,
     encoded_tree_length,
 };
 pub use roster::{LeafKeys, Roster, RosterChange, RosterDraft};
 pub use tree_hash::{blank_subtree_hash, subtree_hash, tree_hash};
-pub use validate::{ExpectedSource, LeafRules, TreeError, validate_tree};
+pub use validate::{ExpectedSource, LeafRules, TreeError, check_distinct, validate_tree};

@@ -1,42 +1,70 @@
 //! Proposals and how a commit lists them (RFC 9420 §12.1, §12.4; PSK identifiers of §8.4).
-//! All default types have their encodings here; which of them a group can apply, the group
-//! says.
+//! All default types have their encodings here; [`super::apply`] says what they do.
 
-use tls_codec::{TlsDeserializeBytes, TlsSerialize, TlsSize, VLBytes};
+use std::fmt;
+
+use tls_codec::{
+    DeserializeBytes, Error, Serialize, Size, TlsDeserializeBytes, TlsSerialize, TlsSize, VLBytes,
+};
 
 use super::key_package::KeyPackage;
-use super::leaf_node::{Extension, LeafNode, ProtocolVersion};
+use super::leaf_node::{Extension, LeafNode, ProposalType, ProtocolVersion};
 use crate::crypto::{CipherSuite, Digest};
 use crate::tree::LeafIndex;
 
-/// `Proposal`, with its type as discriminant.
-#[derive(Clone, Debug, PartialEq, Eq, TlsSize, TlsSerialize, TlsDeserializeBytes)]
-#[repr(u16)]
+/// `Proposal`.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Proposal {
     /// Add the client of a key package.
-    #[tls_codec(discriminant = 1)]
     Add(KeyPackage),
     /// Replace the sender's leaf.
-    #[tls_codec(discriminant = 2)]
     Update(LeafNode),
     /// Remove a leaf.
-    #[tls_codec(discriminant = 3)]
     Remove(LeafIndex),
     /// Inject a pre-shared key.
-    #[tls_codec(discriminant = 4)]
     PreSharedKey(PreSharedKeyId),
     /// Start again with other parameters.
-    #[tls_codec(discriminant = 5)]
     ReInit(ReInit),
     /// The KEM output of an external commit.
-    #[tls_codec(discriminant = 6)]
     ExternalInit(VLBytes),
     /// Replace the extensions of the group context.
-    #[tls_codec(discriminant = 7)]
     GroupContextExtensions(Vec<Extension>),
+    /// Something that the application gives a meaning. Nothing in RFC 9420 says where a
+    /// proposal of another type ends: it is read as one vector, as other implementations do.
+    Custom(ProposalType, VLBytes),
+}
+
+/// Does something with what is inside a proposal, whatever it is.
+macro_rules! inside {
+    ($proposal:expr, $body:ident => $result:expr) => {
+        match $proposal {
+            Proposal::Add($body) => $result,
+            Proposal::Update($body) => $result,
+            Proposal::Remove($body) => $result,
+            Proposal::PreSharedKey($body) => $result,
+            Proposal::ReInit($body) => $result,
+            Proposal::ExternalInit($body) => $result,
+            Proposal::GroupContextExtensions($body) => $result,
+            Proposal::Custom(_, $body) => $result,
+        }
+    };
 }
 
 impl Proposal {
+    /// Its type.
+    pub fn proposal_type(&self) -> ProposalType {
+        match self {
+            Self::Add(_) => ProposalType::ADD,
+            Self::Update(_) => ProposalType::UPDATE,
+            Self::Remove(_) => ProposalType::REMOVE,
+            Self::PreSharedKey(_) => ProposalType::PSK,
+            Self::ReInit(_) => ProposalType::REINIT,
+            Self::ExternalInit(_) => ProposalType::EXTERNAL_INIT,
+            Self::GroupContextExtensions(_) => ProposalType::GROUP_CONTEXT_EXTENSIONS,
+            Self::Custom(kind, _) => *kind,
+        }
+    }
+
     /// The name of its type.
     pub fn name(&self) -> &'static str {
         match self {
@@ -47,12 +75,58 @@ impl Proposal {
             Self::ReInit(_) => "reinit",
             Self::ExternalInit(_) => "external_init",
             Self::GroupContextExtensions(_) => "group_context_extensions",
+            Self::Custom(..) => "custom",
         }
     }
 
-    /// Whether a commit that covers it must carry a path (RFC 9420 §17.4).
+    /// Whether a commit that covers it must carry a path (RFC 9420 §17.4). Of a type that is
+    /// unknown here nothing is known, and a path does no harm.
     pub fn requires_path(&self) -> bool {
         !matches!(self, Self::Add(_) | Self::PreSharedKey(_) | Self::ReInit(_))
+    }
+
+    /// Whether an external sender may send it (RFC 9420 §12.1.8).
+    pub fn is_allowed_externally(&self) -> bool {
+        !matches!(self, Self::Update(_) | Self::ExternalInit(_) | Self::Custom(..))
+    }
+}
+
+impl Size for Proposal {
+    fn tls_serialized_len(&self) -> usize {
+        2 + inside!(self, body => body.tls_serialized_len())
+    }
+}
+
+impl Serialize for Proposal {
+    fn tls_serialize<W: std::io::Write>(&self, writer: &mut W) -> Result<usize, Error> {
+        let header = self.proposal_type().tls_serialize(writer)?;
+        Ok(header + inside!(self, body => body.tls_serialize(writer))?)
+    }
+}
+
+/// Decodes a body and puts it into its proposal.
+fn body<T: DeserializeBytes>(
+    bytes: &[u8],
+    proposal: impl FnOnce(T) -> Proposal,
+) -> Result<(Proposal, &[u8]), Error> {
+    let (body, rest) = T::tls_deserialize_bytes(bytes)?;
+    Ok((proposal(body), rest))
+}
+
+impl DeserializeBytes for Proposal {
+    fn tls_deserialize_bytes(bytes: &[u8]) -> Result<(Self, &[u8]), Error> {
+        let (kind, rest) = ProposalType::tls_deserialize_bytes(bytes)?;
+        match kind {
+            ProposalType::ADD => body(rest, Self::Add),
+            ProposalType::UPDATE => body(rest, Self::Update),
+            ProposalType::REMOVE => body(rest, Self::Remove),
+            ProposalType::PSK => body(rest, Self::PreSharedKey),
+            ProposalType::REINIT => body(rest, Self::ReInit),
+            ProposalType::EXTERNAL_INIT => body(rest, Self::ExternalInit),
+            ProposalType::GROUP_CONTEXT_EXTENSIONS => body(rest, Self::GroupContextExtensions),
+            ProposalType(0) => Err(Error::UnknownValue(0)),
+            other => body(rest, |data| Self::Custom(other, data)),
+        }
     }
 }
 
@@ -104,6 +178,31 @@ pub enum PskType {
     /// Taken from an earlier epoch of some group.
     #[tls_codec(discriminant = 2)]
     Resumption(ResumptionPskUsage, VLBytes, u64),
+}
+
+impl PskType {
+    /// Whether it ties a new group to an old one (RFC 9420 §11.2, §11.3).
+    pub fn ties_groups(&self) -> bool {
+        matches!(
+            self,
+            Self::Resumption(ResumptionPskUsage::Reinit | ResumptionPskUsage::Branch, ..)
+        )
+    }
+}
+
+impl fmt::Display for PskType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let hex = |f: &mut fmt::Formatter<'_>, bytes: &VLBytes| {
+            bytes.as_slice().iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        };
+        match self {
+            Self::External(id) => hex(f, id),
+            Self::Resumption(_, group, epoch) => {
+                write!(f, "of epoch {epoch} of group ")?;
+                hex(f, group)
+            }
+        }
+    }
 }
 
 /// `PreSharedKeyID`.

@@ -113,6 +113,12 @@ impl LeafRules {
             return Err(TreeError::OwnExtension(kind));
         }
         check_distinct(&leaf.extensions)?;
+        self.check_group(leaf)
+    }
+
+    /// Checks what the group demands beside what every leaf must keep to.
+    pub fn check_group(&self, leaf: &LeafNode) -> Result<(), TreeError> {
+        let supported = |kind| leaf.capabilities.supports_extension(kind);
         let mut group = self.group_extensions.iter().copied();
         if let Some(kind) = group.find(|kind| !supported(*kind)) {
             return Err(TreeError::GroupExtension(kind));
@@ -125,7 +131,7 @@ impl LeafRules {
 }
 
 /// No list of extensions may have two of one type (RFC 9420 §13.4).
-pub(super) fn check_distinct(extensions: &[Extension]) -> Result<(), TreeError> {
+pub fn check_distinct(extensions: &[Extension]) -> Result<(), TreeError> {
     let mut seen = BTreeSet::new();
     extensions
         .iter()

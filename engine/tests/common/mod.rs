@@ -156,6 +156,7 @@ impl<'p> Group<'p> {
             path: plan.path,
             tree_in_welcome: plan.tree_in_welcome,
             now: 1,
+            ..CommitRequest::default()
         };
         let Live { member, roster, .. } = &self.live[&plan.by];
         member.commit(crypto, roster, request, &mut self.rng).unwrap()

@@ -85,7 +85,8 @@ pub(crate) fn bytes(message: PublicMessage) -> Vec<u8> {
 
 fn tbs(signer: &Live, message: &PublicMessage) -> Vec<u8> {
     let context = signer.member.public.context.encoded();
-    framed_content_tbs(WireFormat::PUBLIC_MESSAGE, &encode(&message.content).unwrap(), &context)
+    let content = encode(&message.content).unwrap();
+    framed_content_tbs(WireFormat::PUBLIC_MESSAGE, message.content.sender, &content, &context)
 }
 
 fn sign(signer: &Live, message: &mut PublicMessage) {

@@ -77,22 +77,24 @@ fn a_sender_that_is_not_a_member() {
 }
 
 #[test]
-fn a_sender_outside_the_group() {
-    for sender in [Sender::External(0), Sender::NewMemberProposal, Sender::NewMemberCommit] {
+fn a_commit_of_somebody_outside_the_group() {
+    for (sender, name) in
+        [(Sender::External(0), "an external sender"), (Sender::NewMemberProposal, "a new member")]
+    {
         let refused = after(|message| {
             message.content.sender = sender;
             message.membership_tag = None;
         });
-        assert_eq!(refused, ApplyError::ExternalSender);
+        assert_eq!(refused, ApplyError::NotAllowed { sender: name, content: "commit" });
     }
 }
 
 #[test]
-fn a_proposal_by_reference() {
+fn a_proposal_by_reference_that_was_not_received() {
     let refused = after(|message| {
         commit_of(message).proposals.push(ProposalOrRef::Reference(Digest::from([1; 32])));
     });
-    assert_eq!(refused, ApplyError::ByReference);
+    assert_eq!(refused, ApplyError::UnknownReference);
 }
 
 #[test]

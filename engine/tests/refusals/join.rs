@@ -2,13 +2,15 @@
 
 use arboretum_engine::codec::{CodecError, decode, encode};
 use arboretum_engine::crypto::{CipherSuite, CryptoError, Digest, Secret};
-use arboretum_engine::group::{GroupInfo, JoinError, Member, OpenedWelcome, PendingCommit};
+use arboretum_engine::group::{JoinError, Member, OpenedWelcome, PendingCommit};
 use arboretum_engine::tree::{LeafIndex, NotATree};
 use arboretum_engine::treedem::MlsMessage;
-use arboretum_engine::treekem::{GroupSecrets, JoinerSecret, PathError, Welcome, WelcomeError};
+use arboretum_engine::treekem::{
+    GroupInfo, GroupSecrets, JoinerSecret, PathError, PskError, PskStore, Welcome, WelcomeError,
+};
 use arboretum_engine::treesync::{
     DecodeTreeError, Extension, ExtensionType, LeafNodeError, PreSharedKeyId, PskType, RatchetTree,
-    TreeError, decode_tree, encode_tree, tree_hash,
+    ResumptionPskUsage, TreeError, decode_tree, encode_tree, tree_hash,
 };
 
 use crate::common::client::Client;
@@ -39,7 +41,9 @@ impl Invitation {
         let pending = group.propose(&crypto(), &plan, std::slice::from_ref(&client));
         let welcome = welcome_of(pending.welcome.as_ref().unwrap());
         let Client { package, secrets, .. } = &client;
-        let opened = OpenedWelcome::open(&crypto(), &welcome, package, secrets).unwrap();
+        let opened =
+            OpenedWelcome::open(&crypto(), &welcome, package, secrets, &PskStore::default())
+                .unwrap();
         Self { group, client, pending, welcome, opened }
     }
 
@@ -197,17 +201,27 @@ fn a_group_info_that_does_not_open_or_is_none() {
     assert_eq!(invitation.join(sealed), Err(JoinError::Codec(trailing)));
 }
 
-#[test]
-fn pre_shared_keys() {
+/// What the client says to a Welcome that asks for these keys.
+fn asking_for(psks: &[PskType]) -> Result<(), JoinError> {
     let invitation = Invitation::new();
-    let welcome = invitation.forged(
-        |_| (),
-        |secrets| {
-            let psk_type = PskType::External(vec![1].into());
-            secrets.psks.push(PreSharedKeyId { psk_type, psk_nonce: vec![2].into() });
-        },
-    );
-    assert_eq!(invitation.join(welcome), Err(JoinError::PreSharedKeys));
+    let nonce = |psk_type: &PskType| PreSharedKeyId {
+        psk_type: psk_type.clone(),
+        psk_nonce: vec![2; 32].into(),
+    };
+    let add = |secrets: &mut GroupSecrets| secrets.psks.extend(psks.iter().map(nonce));
+    invitation.join(invitation.forged(|_| (), add)).map(|_| ())
+}
+
+#[test]
+fn a_pre_shared_key_that_is_not_held() {
+    let refused = asking_for(&[PskType::External(vec![1].into())]);
+    assert_eq!(refused, Err(JoinError::Psk(PskError::NotHeld("01".into()))));
+}
+
+#[test]
+fn ties_to_two_groups() {
+    let tie = |epoch| PskType::Resumption(ResumptionPskUsage::Branch, vec![1].into(), epoch);
+    assert_eq!(asking_for(&[tie(1), tie(2)]), Err(JoinError::ManyTies));
 }
 
 #[test]

@@ -8,7 +8,7 @@ use arboretum_engine::tree::LeafIndex;
 use arboretum_engine::treesync::{
     Credential, CredentialType, Extension, ExtensionType, KeyPackage, LeafNodeSource,
     PreSharedKeyId, Proposal, ProposalError, ProposalOrRef, ProposalType, ProtocolVersion, PskType,
-    ReInit, RequiredCapabilities, TreeError,
+    ReInit, RequiredCapabilities, ResumptionPskUsage, TreeError,
 };
 
 use crate::common::client::{Client, LAST_SECOND};
@@ -19,7 +19,7 @@ use crate::forge::{
 };
 
 fn request(proposals: Vec<Proposal>, now: u64) -> CommitRequest {
-    CommitRequest { proposals, path: true, tree_in_welcome: false, now }
+    CommitRequest { proposals, path: true, now, ..CommitRequest::default() }
 }
 
 /// Asks the sender for a commit, and makes one behind its back for the receiver.
@@ -71,7 +71,7 @@ fn removing_nobody() {
 fn removing_somebody_twice() {
     let one = LeafIndex(1);
     let refused = list(&mut six(), vec![Proposal::Remove(one), Proposal::Remove(one)]);
-    assert_eq!(refused, ProposalError::NoSuchMember(one));
+    assert_eq!(refused, ProposalError::SameLeafTwice(one));
 }
 
 #[test]
@@ -88,26 +88,115 @@ fn updating_oneself() {
     assert_eq!(refused, ProposalError::UpdatesCommitter);
 }
 
+fn psk(psk_type: PskType, nonce: usize) -> Proposal {
+    Proposal::PreSharedKey(PreSharedKeyId { psk_type, psk_nonce: vec![3; nonce].into() })
+}
+
+fn external_psk() -> PskType {
+    PskType::External(vec![1].into())
+}
+
 #[test]
-fn proposals_of_later_days() {
-    let psk = PskType::External(vec![1].into());
-    let re_init = ReInit {
+fn a_psk_with_a_nonce_of_another_length() {
+    for length in [0, 31, 33] {
+        let refused = list(&mut six(), vec![psk(external_psk(), length)]);
+        assert_eq!(refused, ProposalError::PskNonce);
+    }
+}
+
+#[test]
+fn a_psk_twice() {
+    let twice = vec![psk(external_psk(), 32), psk(external_psk(), 32)];
+    assert_eq!(list(&mut six(), twice), ProposalError::SamePskTwice);
+}
+
+#[test]
+fn a_resumption_key_that_is_not_for_this() {
+    for usage in [ResumptionPskUsage::Reinit, ResumptionPskUsage::Branch] {
+        let key = PskType::Resumption(usage, vec![1].into(), 1);
+        assert_eq!(list(&mut six(), vec![psk(key, 32)]), ProposalError::PskUsage);
+    }
+}
+
+fn re_init(version: ProtocolVersion) -> Proposal {
+    Proposal::ReInit(ReInit {
         group_id: vec![2].into(),
-        version: ProtocolVersion::MLS10,
+        version,
         cipher_suite: CipherSuite(1),
         extensions: vec![],
-    };
-    for (proposal, name) in [
-        (
-            Proposal::PreSharedKey(PreSharedKeyId { psk_type: psk, psk_nonce: vec![3].into() }),
-            "psk",
-        ),
-        (Proposal::ReInit(re_init), "reinit"),
-        (Proposal::ExternalInit(vec![4].into()), "external_init"),
-        (Proposal::GroupContextExtensions(vec![]), "group_context_extensions"),
-    ] {
-        assert_eq!(list(&mut six(), vec![proposal]), ProposalError::NotBuilt(name));
+    })
+}
+
+#[test]
+fn a_reinit_with_something_else() {
+    let one = || re_init(ProtocolVersion::MLS10);
+    for others in [vec![one(), one()], vec![Proposal::Remove(LeafIndex(1)), one()]] {
+        assert_eq!(list(&mut six(), others), ProposalError::ReInitWithOthers);
     }
+}
+
+#[test]
+fn a_reinit_to_an_older_version() {
+    let refused = list(&mut six(), vec![re_init(ProtocolVersion(0))]);
+    assert_eq!(refused, ProposalError::ReInitVersion);
+}
+
+#[test]
+fn an_external_init_of_a_member() {
+    let refused = list(&mut six(), vec![Proposal::ExternalInit(vec![4].into())]);
+    assert_eq!(refused, ProposalError::ExternalInit);
+}
+
+#[test]
+fn extensions_replaced_twice() {
+    let empty = || Proposal::GroupContextExtensions(vec![]);
+    assert_eq!(list(&mut six(), vec![empty(), empty()]), ProposalError::ManyExtensions);
+}
+
+#[test]
+fn extensions_that_members_do_not_support() {
+    let replace = |extension| vec![Proposal::GroupContextExtensions(vec![extension])];
+    let refused = list(&mut six(), replace(extension(PRIVATE)));
+    assert_eq!(refused, ProposalError::Tree(TreeError::GroupExtension(PRIVATE)));
+    let required = RequiredCapabilities {
+        credential_types: vec![CredentialType::X509],
+        ..RequiredCapabilities::default()
+    };
+    let required = Extension {
+        extension_type: ExtensionType::REQUIRED_CAPABILITIES,
+        extension_data: encode(&required).unwrap().into(),
+    };
+    let refused = list(&mut six(), replace(required));
+    assert_eq!(refused, ProposalError::Tree(TreeError::RequiredCapability));
+}
+
+#[test]
+fn extensions_that_are_none() {
+    let twice = vec![extension(PRIVATE), extension(PRIVATE)];
+    let refused = both(&mut six(), vec![Proposal::GroupContextExtensions(twice)]);
+    assert_eq!(refused, ApplyError::Tree(TreeError::DuplicateExtension(PRIVATE)));
+    for kind in [ExtensionType::EXTERNAL_SENDERS, ExtensionType::REQUIRED_CAPABILITIES] {
+        let garbage = Extension { extension_type: kind, extension_data: vec![1].into() };
+        let refused = both(&mut six(), vec![Proposal::GroupContextExtensions(vec![garbage])]);
+        assert!(matches!(refused, ApplyError::Codec(_)), "{refused}");
+    }
+}
+
+/// The new extensions are in force for the packages of the same commit.
+#[test]
+fn a_newcomer_who_does_not_support_the_new_extensions() {
+    let mut group = six();
+    let client = group.client();
+    let list_of =
+        vec![add(&client.package), Proposal::GroupContextExtensions(vec![extension(PRIVATE)])];
+    assert_eq!(list(&mut group, list_of), ProposalError::Tree(TreeError::GroupExtension(PRIVATE)));
+}
+
+#[test]
+fn a_proposal_type_that_members_do_not_support() {
+    let kind = ProposalType(0xff03);
+    let refused = list(&mut six(), vec![Proposal::Custom(kind, vec![1].into())]);
+    assert_eq!(refused, ProposalError::NotSupportedByAll { leaf: LeafIndex(0), kind });
 }
 
 #[test]

@@ -6,7 +6,7 @@ use arboretum_results::Summary;
 use arboretum_workloads::{nearest, shipped};
 
 use super::failure::Failure;
-use super::scenario::{PROTOCOLS, STRATEGIES, SUITES};
+use super::scenario::{PROTOCOLS, STRATEGIES, suites};
 
 const WHAT: &[&str] = &["scenarios", "protocols", "strategies", "suites", "metrics"];
 
@@ -16,7 +16,7 @@ pub(crate) fn list(what: &str) -> Result<ExitCode, Failure> {
         "scenarios" => shipped().iter().map(|found| (found.name.into(), found.title())).collect(),
         "protocols" => named(PROTOCOLS),
         "strategies" => named(STRATEGIES),
-        "suites" => SUITES.iter().map(|(n, name)| (n.to_string(), (*name).into())).collect(),
+        "suites" => suites().iter().map(|(n, name)| (n.to_string(), (*name).into())).collect(),
         "metrics" => metrics(),
         "studies" => return Err(Failure::input("studies are not built in this version")),
         other => {

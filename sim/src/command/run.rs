@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use arboretum_engine::crypto::{CountingProvider, Op, Provider, RealProvider};
+use arboretum_engine::crypto::{CipherSuite, CountingProvider, Op, Provider, provider};
 use arboretum_engine::protocol::{FullTreeKem, SharedTreeKem};
 use arboretum_results::{
     Host, Provenance, Recorded, RunFacts, RunFolder, RunRecorder, Summary, WriteOptions,
@@ -134,22 +134,23 @@ fn play(
     settings: Settings<'_>,
 ) -> Result<Outcome, Fault> {
     let seeds = StreamSeeds(RootSeed::from_u64(scenario.seed));
-    let real: Arc<dyn Provider> = Arc::new(RealProvider::new());
+    // The suite's number was checked when the scenario was chosen.
+    let real = || provider(CipherSuite(scenario.group.suite)).expect("the suite is built");
     match scenario.group.fidelity {
         Fidelity::Full => {
-            let mut protocol = FullTreeKem::new(real, seeds);
+            let mut protocol = FullTreeKem::new(real(), seeds);
             simulation::run(scenario, demand, &mut protocol, recorder, settings)
         }
-        Fidelity::Shared => shared(real, seeds, scenario, demand, recorder, settings),
+        Fidelity::Shared => shared(real(), seeds, scenario, demand, recorder, settings),
         Fidelity::Counted => {
-            let counting = Arc::new(CountingProvider::new());
+            let counting = &CountingProvider;
             shared(counting, seeds, scenario, demand, recorder, settings)
         }
     }
 }
 
 fn shared(
-    provider: Arc<dyn Provider>,
+    provider: &'static dyn Provider,
     seeds: StreamSeeds,
     scenario: &Scenario,
     demand: &Demand,

@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use arboretum_workloads::{Scenario, Trace, find_shipped, nearest, shipped};
+use arboretum_engine::crypto::CipherSuite;
+use arboretum_workloads::{Fidelity, Scenario, Trace, find_shipped, nearest, shipped};
 
 use super::arguments::RunOptions;
 use super::failure::Failure;
@@ -14,8 +15,13 @@ pub(crate) const PROTOCOLS: &[(&str, &str)] = &[("treekem", "TreeKEM as in RFC 9
 pub(crate) const STRATEGIES: &[(&str, &str)] =
     &[("rfc9420", "leftmost blank leaf, removals blank, perfect tree truncated at the right")];
 
-/// Cipher suites that can be run.
-pub(crate) const SUITES: &[(u16, &str)] = &[(1, "MLS_128_DHKEMX25519_AES128GCM_SHA256_Ed25519")];
+/// Cipher suites that can be run, with their names.
+pub(crate) fn suites() -> Vec<(u16, &'static str)> {
+    CipherSuite::ALL.iter().filter_map(|suite| Some((suite.0, suite.name()?))).collect()
+}
+
+/// The cipher suite whose sizes the counting provider has.
+const COUNTED_SUITE: CipherSuite = CipherSuite::X25519_AES128GCM_SHA256_ED25519;
 
 /// A scenario and where it came from.
 #[derive(Debug)]
@@ -71,10 +77,14 @@ fn check_names(scenario: &Scenario) -> Result<(), Failure> {
     let group = &scenario.group;
     check_name("protocol", &group.protocol, PROTOCOLS)?;
     check_name("strategy", &group.strategy, STRATEGIES)?;
-    if SUITES.iter().all(|(number, _)| *number != group.suite) {
-        return Err(Failure::input_with_help(
-            format!("group.suite: cipher suite {} is not built", group.suite),
-            "see `arboretum list suites`",
+    let refuse = |what: String| Err(Failure::input_with_help(what, "see `arboretum list suites`"));
+    if CipherSuite(group.suite).name().is_none() {
+        return refuse(format!("group.suite: cipher suite {} is not built", group.suite));
+    }
+    if group.fidelity == Fidelity::Counted && group.suite != COUNTED_SUITE.0 {
+        return refuse(format!(
+            "group.fidelity: `counted` has the sizes of cipher suite {}, not of {}",
+            COUNTED_SUITE.0, group.suite
         ));
     }
     Ok(())

@@ -51,6 +51,14 @@ impl<'v> Case<'v> {
         hex::decode(self.text(field)?).map_err(|error| format!("field `{field}`: {error}"))
     }
 
+    /// A field that may be missing or null.
+    pub(super) fn optional_bytes(&self, field: &str) -> Result<Option<Vec<u8>>, String> {
+        match self.0.get(field) {
+            None | Some(Value::Null) => Ok(None),
+            Some(_) => self.bytes(field).map(Some),
+        }
+    }
+
     pub(super) fn secret(&self, field: &str) -> Result<Secret, String> {
         self.bytes(field).map(Secret::from)
     }

@@ -3,8 +3,12 @@
 
 mod case;
 mod crypto_basics;
+mod messages;
+mod passive;
+mod protection;
 mod report;
 mod schedule;
+mod secret_tree;
 mod tree_math;
 mod treekem;
 mod trees;
@@ -18,7 +22,7 @@ use serde_json::Value;
 
 use case::Case;
 pub(crate) use report::Report;
-use report::{FileReport, Need, Verdict};
+use report::{FileReport, Verdict};
 
 /// The largest vector file, in bytes.
 const MAX_FILE: u64 = 1 << 30;
@@ -33,56 +37,32 @@ pub(crate) struct ConformanceError {
 
 type Check = fn(&Crypto<'_>, &Case<'_>) -> Result<(), String>;
 
-/// What is done with the cases of a kind.
-enum Layer {
-    /// They are checked.
-    Built(Check),
-    /// They need this, which the engine does not have.
-    Missing(&'static str),
-}
-
-/// A kind of file: its name, a key that only its cases have, and what is done with them.
+/// A kind of file: its name, a key that only its cases have, and how they are checked.
 struct Kind {
     name: &'static str,
     key: &'static str,
-    layer: Layer,
+    check: Check,
 }
 
 const KINDS: [Kind; 14] = [
-    Kind { name: "tree-math", key: "n_leaves", layer: Layer::Built(tree_math::check) },
-    Kind { name: "crypto-basics", key: "ref_hash", layer: Layer::Built(crypto_basics::check) },
-    Kind {
-        name: "deserialization",
-        key: "vlbytes_header",
-        layer: Layer::Built(case::check_header),
-    },
-    Kind { name: "tree-operations", key: "proposal_sender", layer: Layer::Built(trees::operation) },
-    Kind { name: "tree-validation", key: "resolutions", layer: Layer::Built(trees::validation) },
-    Kind { name: "treekem", key: "update_paths", layer: Layer::Built(treekem::check) },
-    Kind {
-        name: "key-schedule",
-        key: "initial_init_secret",
-        layer: Layer::Built(schedule::epochs),
-    },
+    Kind { name: "tree-math", key: "n_leaves", check: tree_math::check },
+    Kind { name: "crypto-basics", key: "ref_hash", check: crypto_basics::check },
+    Kind { name: "deserialization", key: "vlbytes_header", check: case::check_header },
+    Kind { name: "tree-operations", key: "proposal_sender", check: trees::operation },
+    Kind { name: "tree-validation", key: "resolutions", check: trees::validation },
+    Kind { name: "treekem", key: "update_paths", check: treekem::check },
+    Kind { name: "key-schedule", key: "initial_init_secret", check: schedule::epochs },
     Kind {
         name: "transcript-hashes",
         key: "interim_transcript_hash_before",
-        layer: Layer::Built(schedule::transcript),
+        check: schedule::transcript,
     },
-    Kind { name: "welcome", key: "signer_pub", layer: Layer::Built(welcome::check) },
-    Kind { name: "secret-tree", key: "sender_data", layer: Layer::Missing("the secret tree") },
-    Kind {
-        name: "message-protection",
-        key: "application_priv",
-        layer: Layer::Missing("message protection"),
-    },
-    Kind { name: "psk_secret", key: "psk_secret", layer: Layer::Missing("pre-shared keys") },
-    Kind { name: "messages", key: "mls_welcome", layer: Layer::Missing("all message types") },
-    Kind {
-        name: "passive-client",
-        key: "initial_epoch_authenticator",
-        layer: Layer::Missing("proposals by reference, private messages and pre-shared keys"),
-    },
+    Kind { name: "psk_secret", key: "psk_secret", check: schedule::psk_secret },
+    Kind { name: "welcome", key: "signer_pub", check: welcome::check },
+    Kind { name: "secret-tree", key: "sender_data", check: secret_tree::check },
+    Kind { name: "message-protection", key: "application_priv", check: protection::check },
+    Kind { name: "messages", key: "mls_welcome", check: messages::check },
+    Kind { name: "passive-client", key: "initial_epoch_authenticator", check: passive::check },
 ];
 
 /// Checks every JSON file of a folder.
@@ -138,15 +118,11 @@ fn kind_of(name: &str, cases: &[Value]) -> Option<&'static Kind> {
 }
 
 fn check_case(kind: &Kind, case: &Case<'_>) -> Verdict {
-    let check = match kind.layer {
-        Layer::Built(check) => check,
-        Layer::Missing(layer) => return Verdict::Needs(Need::Layer(layer)),
-    };
     // The kinds that name no suite use none.
     let suite = case.optional_number("cipher_suite").unwrap_or(1);
     let provider = u16::try_from(suite).ok().and_then(|suite| provider(CipherSuite(suite)));
-    let Some(provider) = provider else { return Verdict::Needs(Need::Suite(suite)) };
-    match check(&Crypto::new(provider), case) {
+    let Some(provider) = provider else { return Verdict::NeedsSuite(suite) };
+    match (kind.check)(&Crypto::new(provider), case) {
         Ok(()) => Verdict::Passed,
         Err(what) => Verdict::Failed(what),
     }

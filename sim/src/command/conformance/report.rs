@@ -7,17 +7,8 @@ use std::fmt;
 pub(super) enum Verdict {
     Passed,
     Failed(String),
-    /// It needs something that is not built.
-    Needs(Need),
-}
-
-/// Something that is not built.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Need {
-    /// A cipher suite.
-    Suite(u64),
-    /// A part of the protocol.
-    Layer(&'static str),
+    /// It needs a cipher suite that is not built.
+    NeedsSuite(u64),
 }
 
 /// A file's cases.
@@ -27,7 +18,7 @@ pub(crate) struct FileReport {
     kind: &'static str,
     passed: usize,
     failed: Vec<(usize, String)>,
-    needs: BTreeMap<Need, usize>,
+    needs: BTreeMap<u64, usize>,
 }
 
 impl FileReport {
@@ -39,7 +30,7 @@ impl FileReport {
         match verdict {
             Verdict::Passed => self.passed += 1,
             Verdict::Failed(what) => self.failed.push((number, what)),
-            Verdict::Needs(what) => *self.needs.entry(what).or_default() += 1,
+            Verdict::NeedsSuite(suite) => *self.needs.entry(suite).or_default() += 1,
         }
     }
 }
@@ -47,21 +38,12 @@ impl FileReport {
 impl FileReport {
     /// What the cases that were not checked need, in one phrase.
     fn why(&self) -> String {
-        let suites: Vec<_> = self
-            .needs
-            .keys()
-            .filter_map(|need| match need {
-                Need::Suite(suite) => Some(suite.to_string()),
-                Need::Layer(_) => None,
-            })
-            .collect();
-        let layers = self.needs.keys().filter_map(|need| match need {
-            Need::Layer(layer) => Some((*layer).to_owned()),
-            Need::Suite(_) => None,
-        });
-        let suites = (!suites.is_empty()).then(|| format!("cipher suites {}", suites.join(" ")));
-        let all: Vec<_> = suites.into_iter().chain(layers).collect();
-        if all.is_empty() { String::new() } else { format!("  {}", all.join(", ")) }
+        let suites: Vec<_> = self.needs.keys().map(u64::to_string).collect();
+        if suites.is_empty() {
+            String::new()
+        } else {
+            format!("  cipher suites {}", suites.join(" "))
+        }
     }
 }
 

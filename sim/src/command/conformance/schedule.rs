@@ -1,11 +1,11 @@
-//! key-schedule and transcript-hashes (RFC 9420 §8, §8.2).
+//! key-schedule, transcript-hashes and psk_secret (RFC 9420 §8, §8.2, §8.4).
 
 use arboretum_engine::codec::{decode, encode};
 use arboretum_engine::crypto::{CipherSuite, Crypto, CryptoError, Digest, Secret, Signature};
-use arboretum_engine::group::{GroupContext, confirmed_transcript_hash, interim_transcript_hash};
+use arboretum_engine::group::{confirmed_transcript_hash, interim_transcript_hash};
 use arboretum_engine::treedem::{Content, FramedContent, WireFormat};
-use arboretum_engine::treekem::JoinerSecret;
-use arboretum_engine::treesync::ProtocolVersion;
+use arboretum_engine::treekem::{GroupContext, JoinerSecret, PskStore};
+use arboretum_engine::treesync::{PreSharedKeyId, ProtocolVersion, PskType};
 use tls_codec::DeserializeBytes;
 
 use super::case::Case;
@@ -98,4 +98,16 @@ pub(super) fn transcript(crypto: &Crypto<'_>, case: &Case<'_>) -> Result<(), Str
     }
     let interim = interim_transcript_hash(crypto, &confirmed, &tag);
     case.expect("interim_transcript_hash_after", interim.map_err(|e| e.to_string())?.as_slice())
+}
+
+pub(super) fn psk_secret(crypto: &Crypto<'_>, case: &Case<'_>) -> Result<(), String> {
+    let (mut store, mut ids) = (PskStore::default(), vec![]);
+    for psk in case.cases("psks")? {
+        let id = psk.bytes("psk_id")?;
+        store.insert_external(id.clone(), psk.secret("psk")?);
+        let psk_nonce = psk.bytes("psk_nonce")?.into();
+        ids.push(PreSharedKeyId { psk_type: PskType::External(id.into()), psk_nonce });
+    }
+    let secret = store.psk_secret(crypto, &ids).map_err(|error| error.to_string())?;
+    case.expect("psk_secret", secret.as_slice())
 }

@@ -4,6 +4,7 @@ use arboretum_engine::codec::decode;
 use arboretum_engine::crypto::{Crypto, SignaturePublicKey};
 use arboretum_engine::group::OpenedWelcome;
 use arboretum_engine::treedem::MlsMessage;
+use arboretum_engine::treekem::PskStore;
 use arboretum_engine::treesync::KeyPackageSecrets;
 
 use super::case::Case;
@@ -25,7 +26,7 @@ pub(super) fn check(crypto: &Crypto<'_>, case: &Case<'_>) -> Result<(), String> 
     }
     // The leaf's private key is not part of the case, and opening a Welcome does not use it.
     let secrets = KeyPackageSecrets { encryption: init.clone(), init };
-    let opened = OpenedWelcome::open(crypto, &welcome, &package, &secrets);
+    let opened = OpenedWelcome::open(crypto, &welcome, &package, &secrets, &PskStore::default());
     let opened = opened.map_err(|error| error.to_string())?;
     let signer = SignaturePublicKey::from(case.bytes("signer_pub")?);
     opened.group_info.verify(crypto, &signer).map_err(|error| error.to_string())?;

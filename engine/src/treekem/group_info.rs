@@ -7,7 +7,7 @@ use crate::crypto::{
     CipherSuite, Crypto, CryptoError, Digest, Signature, SignaturePrivateKey, SignaturePublicKey,
 };
 use crate::tree::LeafIndex;
-use crate::treesync::{Extension, ExtensionType, LeafRules, ProtocolVersion};
+use crate::treesync::{Extension, ExtensionType, LeafNodeError, LeafRules, ProtocolVersion};
 
 /// `GroupContext`.
 #[derive(Clone, Debug, PartialEq, Eq, TlsSize, TlsSerialize, TlsDeserializeBytes)]
@@ -34,14 +34,15 @@ impl GroupContext {
         self.tls_serialize_detached().expect("a group context is shorter than 2^30 bytes")
     }
 
+    /// The data of an extension, if it is there.
+    pub fn extension(&self, wanted: ExtensionType) -> Option<&[u8]> {
+        find_extension(&self.extensions, wanted)
+    }
+
     /// What the group's extensions demand of a leaf.
     pub fn leaf_rules(&self) -> Result<LeafRules, CodecError> {
-        let required = self
-            .extensions
-            .iter()
-            .find(|extension| extension.extension_type == ExtensionType::REQUIRED_CAPABILITIES)
-            .map(|extension| decode("required capabilities", extension.extension_data.as_slice()))
-            .transpose()?;
+        let required = self.extension(ExtensionType::REQUIRED_CAPABILITIES);
+        let required = required.map(|data| decode("required capabilities", data)).transpose()?;
         let group_extensions = self.extensions.iter().map(|ext| ext.extension_type).collect();
         Ok(LeafRules { required: required.unwrap_or_default(), group_extensions })
     }
@@ -77,7 +78,7 @@ impl GroupInfo {
         &mut self,
         crypto: &Crypto<'_>,
         key: &SignaturePrivateKey,
-    ) -> Result<(), crate::treesync::LeafNodeError> {
+    ) -> Result<(), LeafNodeError> {
         self.signature = crypto.sign_with_label(key, Self::LABEL, &self.tbs()?)?;
         Ok(())
     }
@@ -87,15 +88,19 @@ impl GroupInfo {
         &self,
         crypto: &Crypto<'_>,
         key: &SignaturePublicKey,
-    ) -> Result<(), crate::treesync::LeafNodeError> {
+    ) -> Result<(), LeafNodeError> {
         crypto
             .verify_with_label(key, Self::LABEL, &self.tbs()?, &self.signature)
-            .map_err(|error: CryptoError| crate::treesync::LeafNodeError::Crypto(error))
+            .map_err(|error: CryptoError| LeafNodeError::Crypto(error))
     }
 
     /// The data of an extension, if it is there.
     pub fn extension(&self, wanted: ExtensionType) -> Option<&[u8]> {
-        let found = self.extensions.iter().find(|ext| ext.extension_type == wanted);
-        found.map(|extension| extension.extension_data.as_slice())
+        find_extension(&self.extensions, wanted)
     }
+}
+
+fn find_extension(extensions: &[Extension], wanted: ExtensionType) -> Option<&[u8]> {
+    let found = extensions.iter().find(|extension| extension.extension_type == wanted);
+    found.map(|extension| extension.extension_data.as_slice())
 }

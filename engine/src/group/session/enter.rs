@@ -1,0 +1,164 @@
+//! Ways into a group: creating one (RFC 9420 §11), a Welcome (§12.4.3.1), and an external commit
+//! (§12.4.3.2).
+
+use std::collections::BTreeSet;
+
+use rand_core::Rng;
+
+use super::{Session, SessionError, Settings};
+use crate::codec::decode;
+use crate::crypto::{Crypto, HpkePublicKey, SignatureKeyPair};
+use crate::group::commit::{Author, CommitRequest, Protection};
+use crate::group::holdings::Holdings;
+use crate::group::join::{JoinError, OpenedWelcome};
+use crate::group::member::{Founding, Member};
+use crate::group::public_group::ApplyError;
+use crate::tree::LeafIndex;
+use crate::treedem::MlsMessage;
+use crate::treekem::{EXTERNAL_INIT_LABEL, GroupInfo, PskStore};
+use crate::treesync::{
+    ExtensionType, KeyPackage, KeyPackageSecrets, LeafNode, PreSharedKeyId, Proposal, RatchetTree,
+    Roster,
+};
+
+/// What somebody brings who enters a group.
+#[derive(Clone, Debug)]
+pub struct Joining<'a> {
+    /// The key that it signs with.
+    pub signer: SignatureKeyPair,
+    /// The package by which it was added, or whose leaf it adds itself with.
+    pub package: &'a KeyPackage,
+    /// The package's private half.
+    pub secrets: &'a KeyPackageSecrets,
+    /// The ratchet tree, if it was fetched apart.
+    pub tree: Option<RatchetTree>,
+    /// The pre-shared keys that it holds.
+    pub psks: PskStore,
+    /// The groups that it is in, which the new one must not be among.
+    pub groups: BTreeSet<Vec<u8>>,
+    /// What it decides about the group.
+    pub settings: Settings,
+}
+
+impl<'a> Joining<'a> {
+    /// With a package alone, and default settings.
+    pub fn new(
+        signer: SignatureKeyPair,
+        package: &'a KeyPackage,
+        secrets: &'a KeyPackageSecrets,
+    ) -> Self {
+        Self {
+            signer,
+            package,
+            secrets,
+            tree: None,
+            psks: PskStore::default(),
+            groups: BTreeSet::new(),
+            settings: Settings::default(),
+        }
+    }
+
+    fn check_new(&self, group_id: &[u8]) -> Result<(), JoinError> {
+        if self.groups.contains(group_id) { Err(JoinError::AlreadyIn) } else { Ok(()) }
+    }
+}
+
+impl Session {
+    /// Creates a group of one.
+    pub fn create(
+        crypto: &Crypto<'_>,
+        joining: Joining<'_>,
+        founding: Founding,
+        rng: &mut dyn Rng,
+    ) -> Result<Self, SessionError> {
+        joining.check_new(&founding.group_id)?;
+        let Joining { signer, package, secrets, psks, settings, .. } = joining;
+        let member = Member::create_with(crypto, signer, package, secrets, founding, rng)?;
+        let roster = Roster::of(&member.public.tree).map_err(ApplyError::from)?;
+        let rules = member.public.context.leaf_rules()?;
+        rules.check_group(&package.leaf_node).map_err(ApplyError::from)?;
+        let holdings = Holdings { psks, ..Holdings::default() };
+        Ok(Self::begin(member, roster, holdings, settings))
+    }
+
+    /// Joins by a Welcome. One that ties the group to another is for
+    /// [`Session::join_successor`] and [`Session::join_branch`].
+    pub fn join(
+        crypto: &Crypto<'_>,
+        welcome: &[u8],
+        joining: Joining<'_>,
+    ) -> Result<Self, SessionError> {
+        let opened = Self::open_welcome(crypto, welcome, &joining)?;
+        if opened.group_secrets.psks.iter().any(|id| id.psk_type.ties_groups()) {
+            return Err(JoinError::Tied.into());
+        }
+        Self::join_opened(crypto, opened, joining)
+    }
+
+    pub(super) fn open_welcome(
+        crypto: &Crypto<'_>,
+        welcome: &[u8],
+        joining: &Joining<'_>,
+    ) -> Result<OpenedWelcome, SessionError> {
+        let MlsMessage::Welcome(welcome) = decode("an MLS message", welcome)? else {
+            return Err(JoinError::NotAWelcome.into());
+        };
+        let Joining { package, secrets, psks, .. } = joining;
+        let opened = OpenedWelcome::open(crypto, &welcome, package, secrets, psks)?;
+        joining.check_new(opened.group_info.group_context.group_id.as_slice())?;
+        Ok(opened)
+    }
+
+    pub(super) fn join_opened(
+        crypto: &Crypto<'_>,
+        opened: OpenedWelcome,
+        joining: Joining<'_>,
+    ) -> Result<Self, SessionError> {
+        let Joining { signer, package, secrets, tree, psks, settings, .. } = joining;
+        let (member, roster) = opened.join(crypto, tree, signer, package, secrets)?;
+        let holdings = Holdings { psks, ..Holdings::default() };
+        Ok(Self::begin(member, roster, holdings, settings))
+    }
+
+    /// Joins by oneself: makes the external commit, and the session that is in the group once
+    /// the Delivery Service has chosen it. `removing` is the client's former leaf, if it
+    /// rejoins; `psks` are to be injected.
+    pub fn join_external(
+        crypto: &Crypto<'_>,
+        group_info: &GroupInfo,
+        joining: Joining<'_>,
+        removing: Option<LeafIndex>,
+        psks: Vec<PreSharedKeyId>,
+        rng: &mut dyn Rng,
+    ) -> Result<(Self, Vec<u8>), SessionError> {
+        joining.check_new(group_info.group_context.group_id.as_slice())?;
+        let Joining { signer, package, tree, psks: store, settings, .. } = joining;
+        let tree = group_info.tree().map_err(JoinError::from)?.or(tree);
+        let (public, mut roster) = group_info.validate(crypto, tree.ok_or(JoinError::NoTree)?)?;
+        let external = group_info.extension(ExtensionType::EXTERNAL_PUB);
+        let external: HpkePublicKey =
+            decode("an external public key", external.ok_or(JoinError::NoExternalKey)?)?;
+        let mut seed = crate::crypto::Seed::default();
+        rng.fill_bytes(&mut seed);
+        let (kem_output, init_secret) =
+            crypto.send_export(&external, EXTERNAL_INIT_LABEL, &seed)?;
+        let mut proposals = vec![Proposal::ExternalInit(kem_output.into())];
+        proposals.extend(removing.map(Proposal::Remove));
+        proposals.extend(psks.into_iter().map(Proposal::PreSharedKey));
+        let author = Author {
+            public: &public,
+            member: None,
+            leaf_node: LeafNode::clone(&package.leaf_node),
+            signer: &signer,
+            keys: None,
+            secrets: None,
+            init_secret,
+        };
+        let request = CommitRequest { proposals, path: true, ..CommitRequest::default() };
+        let holdings = Holdings { psks: store, ..Holdings::default() };
+        let pending =
+            author.commit(crypto, &roster, request, &holdings, Protection::Public, rng)?;
+        roster.advance(&pending.roster_changes);
+        Ok((Self::begin(pending.after, roster, holdings, settings), pending.message))
+    }
+}

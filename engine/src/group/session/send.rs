@@ -1,0 +1,251 @@
+//! What goes out: proposals, commits with their Welcome, and application data (RFC 9420 §12.1,
+//! §12.4.1, §15).
+
+use rand_core::Rng;
+
+use super::{Received, Session, SessionError};
+use crate::codec::encode;
+use crate::crypto::{Crypto, Digest, Seed, SignatureKeyPair};
+use crate::group::commit::{CommitRequest, Protection};
+use crate::group::holdings::{OwnUpdate, StoredProposal};
+use crate::group::public_group::{ApplyError, Viewpoint};
+use crate::tree::LeafIndex;
+use crate::treedem::{AuthenticatedContent, Content, FramedContent, Sender};
+use crate::treesync::{
+    AppliedProposals, LeafNode, LeafNodeSource, Listed, PreSharedKeyId, Proposal, PskType, Purpose,
+};
+
+/// What a client wants to commit, beside the proposals that it has received in this epoch.
+#[derive(Clone, Debug, Default)]
+pub struct CommitPlan {
+    /// Proposals of its own, by value.
+    pub proposals: Vec<Proposal>,
+    /// Whether to leave out what others have proposed.
+    pub only_own: bool,
+    /// Whether to send a path although none is required.
+    pub path: bool,
+    /// The second since the Unix epoch at which lifetimes are checked.
+    pub now: u64,
+    /// What is authenticated along with it.
+    pub authenticated_data: Vec<u8>,
+}
+
+/// A commit to be sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Committed {
+    /// For all members: an encoded message.
+    pub message: Vec<u8>,
+    /// For those who are added: an encoded message.
+    pub welcome: Option<Vec<u8>>,
+}
+
+impl Session {
+    /// A pre-shared key identifier with a fresh nonce.
+    pub fn psk_id(crypto: &Crypto<'_>, psk_type: PskType, rng: &mut dyn Rng) -> PreSharedKeyId {
+        let mut nonce = vec![0; crypto.provider().digest_length()];
+        rng.fill_bytes(&mut nonce);
+        PreSharedKeyId { psk_type, psk_nonce: nonce.into() }
+    }
+
+    /// Proposes something to the group. The client keeps it, and can commit it itself.
+    pub fn propose(
+        &mut self,
+        crypto: &Crypto<'_>,
+        proposal: Proposal,
+        rng: &mut dyn Rng,
+    ) -> Result<Vec<u8>, SessionError> {
+        self.check_alive()?;
+        self.check_lifetime(&proposal)?;
+        let listed = [Listed { proposal: &proposal, sender: Some(self.leaf()) }];
+        let anybody = Some(LeafIndex(u32::MAX));
+        let view = Viewpoint { committer: anybody, ..Viewpoint::default() };
+        self.public().propose(crypto, &self.roster, &listed, view)?;
+        let (reference, message) =
+            self.send_content(crypto, Content::Proposal(proposal.clone()), vec![], rng)?;
+        let sender = Some(self.leaf());
+        self.holdings.proposals.insert(StoredProposal { reference, sender, proposal })?;
+        Ok(message)
+    }
+
+    /// Proposes a new leaf for itself, with a fresh key, and a new signature key if one is
+    /// given. `change` may change the credential, the capabilities and the extensions.
+    pub fn propose_update(
+        &mut self,
+        crypto: &Crypto<'_>,
+        signer: Option<SignatureKeyPair>,
+        change: impl FnOnce(&mut LeafNode),
+        rng: &mut dyn Rng,
+    ) -> Result<Vec<u8>, SessionError> {
+        self.check_alive()?;
+        let signer = signer.unwrap_or_else(|| self.member.signer.clone());
+        let mut seed = Seed::default();
+        rng.fill_bytes(&mut seed);
+        let pair = crypto.derive_key_pair(&seed.as_slice().into())?;
+        let old = self.public().tree.leaf(self.leaf()).ok_or(ApplyError::UnknownSender)?;
+        let mut leaf = LeafNode::clone(old);
+        change(&mut leaf);
+        leaf.encryption_key = pair.public.clone();
+        leaf.signature_key = signer.public.clone();
+        leaf.leaf_node_source = LeafNodeSource::Update;
+        let group_id = self.public().context.group_id.clone();
+        leaf.sign(crypto, &signer.private, group_id.as_slice(), self.leaf())?;
+        let message = self.propose(crypto, Proposal::Update(leaf), rng)?;
+        self.holdings.updates.push(OwnUpdate { leaf: pair, signer });
+        Ok(message)
+    }
+
+    /// Sends application data.
+    pub fn send(
+        &mut self,
+        crypto: &Crypto<'_>,
+        data: &[u8],
+        authenticated_data: &[u8],
+        rng: &mut dyn Rng,
+    ) -> Result<Vec<u8>, SessionError> {
+        self.check_alive()?;
+        if !self.holdings.proposals.is_empty() {
+            return Err(SessionError::ProposalsWaiting);
+        }
+        let content = Content::Application(data.to_vec().into());
+        Ok(self.send_content(crypto, content, authenticated_data.to_vec(), rng)?.1)
+    }
+
+    /// Signs and protects content; gives its reference and the encoded message.
+    fn send_content(
+        &mut self,
+        crypto: &Crypto<'_>,
+        content: Content,
+        authenticated_data: Vec<u8>,
+        rng: &mut dyn Rng,
+    ) -> Result<(Digest, Vec<u8>), SessionError> {
+        let private =
+            self.settings.private_handshakes || matches!(content, Content::Application(_));
+        let body = content.encoded_body()?.len();
+        let member = &self.member;
+        let content = FramedContent {
+            group_id: member.public.context.group_id.clone(),
+            epoch: member.epoch(),
+            sender: Sender::Member(member.leaf),
+            authenticated_data: authenticated_data.into(),
+            content,
+        };
+        let protection = if private {
+            let padding = padding(body, self.settings.padding);
+            Protection::Private { secrets: &mut self.messages, padding }
+        } else {
+            Protection::Public
+        };
+        let context = member.public.context.encoded();
+        let key = &member.signer.private;
+        let format = protection.wire_format();
+        let signed = AuthenticatedContent::sign(crypto, key, format, content, &context)?;
+        let reference = signed.reference(crypto)?;
+        let secrets = Some(&*member.secrets);
+        let message = protection.protect(crypto, signed, secrets, &context, rng)?;
+        Ok((reference, encode(&message)?))
+    }
+
+    /// Makes a commit of what has been proposed in this epoch and of the plan's own proposals.
+    /// The client stays in its epoch until the commit comes back by [`Session::receive`], or
+    /// [`Session::accept_pending`] says that it was chosen.
+    pub fn commit(
+        &mut self,
+        crypto: &Crypto<'_>,
+        plan: CommitPlan,
+        rng: &mut dyn Rng,
+    ) -> Result<Committed, SessionError> {
+        self.commit_for(crypto, plan, Purpose::Ordinary, rng)
+    }
+
+    pub(super) fn commit_for(
+        &mut self,
+        crypto: &Crypto<'_>,
+        plan: CommitPlan,
+        purpose: Purpose,
+        rng: &mut dyn Rng,
+    ) -> Result<Committed, SessionError> {
+        self.check_alive()?;
+        if self.pending.is_some() {
+            return Err(SessionError::AlreadyPending);
+        }
+        plan.proposals.iter().try_for_each(|proposal| self.check_lifetime(proposal))?;
+        let view = Viewpoint { committer: Some(self.leaf()), purpose, now: Some(plan.now) };
+        let references =
+            if plan.only_own { vec![] } else { self.choose(crypto, &plan.proposals, view) };
+        let request = CommitRequest {
+            proposals: plan.proposals,
+            references,
+            path: plan.path,
+            tree_in_welcome: self.settings.tree_in_welcome,
+            now: plan.now,
+            purpose,
+            authenticated_data: plan.authenticated_data,
+        };
+        let protection = if self.settings.private_handshakes {
+            Protection::Private { secrets: &mut self.messages, padding: 0 }
+        } else {
+            Protection::Public
+        };
+        let (member, roster, holdings) = (&self.member, &self.roster, &self.holdings);
+        let pending = member.commit_with(crypto, roster, request, holdings, protection, rng)?;
+        let committed =
+            Committed { message: pending.message.clone(), welcome: pending.welcome.clone() };
+        self.pending = Some(pending);
+        Ok(committed)
+    }
+
+    /// The references of proposals that can be committed together with `own`. What another has
+    /// proposed cannot keep this client from committing: where all together are invalid, each
+    /// is taken that fits those before it.
+    fn choose(&self, crypto: &Crypto<'_>, own: &[Proposal], view: Viewpoint) -> Vec<Digest> {
+        let chosen = self.holdings.proposals.choose(self.leaf(), &self.holdings.psks);
+        let own = own.iter().map(|proposal| Listed { proposal, sender: Some(self.leaf()) });
+        let own: Vec<_> = own.collect();
+        let fits = |list: &[&StoredProposal]| {
+            let stored = list
+                .iter()
+                .map(|stored| Listed { proposal: &stored.proposal, sender: stored.sender });
+            let list: Vec<_> = stored.chain(own.iter().copied()).collect();
+            let proposed = self.public().propose(crypto, &self.roster, &list, view);
+            proposed.and_then(|proposed| Ok(proposed.roster.finish()?)).is_ok()
+        };
+        let mut taken = chosen;
+        if !fits(&taken) {
+            let mut fitting = vec![];
+            for stored in taken {
+                fitting.push(stored);
+                if !fits(&fitting) {
+                    fitting.pop();
+                }
+            }
+            taken = fitting;
+        }
+        taken.into_iter().map(|stored| stored.reference).collect()
+    }
+
+    /// The Delivery Service has chosen the commit on its way.
+    pub fn accept_pending(&mut self) -> Result<Received, SessionError> {
+        let pending = self.pending.take().ok_or(SessionError::NothingPending)?;
+        self.roster.advance(&pending.roster_changes);
+        let applied = AppliedProposals {
+            added: pending.added,
+            removed: pending.removed,
+            updated: pending.updated,
+            psks: pending.psks,
+            reinit: pending.reinit.clone(),
+            ..AppliedProposals::default()
+        };
+        self.advance(pending.after, pending.reinit);
+        Ok(Received::Commit { committer: self.leaf(), applied })
+    }
+
+    /// The commit on its way was not chosen.
+    pub fn discard_pending(&mut self) {
+        self.pending = None;
+    }
+}
+
+/// How many zeros bring `length` to a multiple of `block`.
+fn padding(length: usize, block: usize) -> usize {
+    length.checked_next_multiple_of(block.max(1)).map_or(0, |padded| padded - length)
+}
