@@ -2,20 +2,26 @@
 //! ([`PublicGroup`]), what one member adds to it ([`Member`]), and the commits that take both
 //! from epoch to epoch.
 
+mod authentication;
 mod commit;
 mod holdings;
 mod join;
 mod member;
+mod outside;
 mod public_group;
 mod session;
 mod transcript;
 
+pub use authentication::{
+    AcceptAll, AuthenticationService, CredentialError, MAX_CHAIN, X509Anchors,
+};
 pub use commit::{CommitCost, CommitError, CommitRequest, PendingCommit, Protection};
 pub use holdings::{
     Holdings, MAX_PROPOSALS, OwnUpdate, ProposalStore, StoredProposal, TooManyProposals,
 };
 pub use join::{JoinError, OpenedWelcome};
 pub use member::{FollowError, Followed, Founding, Member};
+pub use outside::{Outsider, propose_from_outside};
 pub use public_group::{ApplyError, PublicGroup, Transition, TransitionPath, Verified};
 pub use session::{
     CommitPlan, Committed, Ended, Joining, Received, Session, SessionError, Settings,

@@ -39,15 +39,49 @@ pub struct KeyPackageSecrets {
     pub encryption: HpkeKeyPair,
 }
 
+/// What a client says of itself in a package.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Profile {
+    /// Who it is.
+    pub credential: Credential,
+    /// What it supports.
+    pub capabilities: Capabilities,
+    /// When the package may be used.
+    pub lifetime: Lifetime,
+    /// Extensions of its leaf, which its capabilities must list.
+    pub leaf_extensions: Vec<Extension>,
+    /// Extensions of the package.
+    pub package_extensions: Vec<Extension>,
+}
+
 impl KeyPackage {
     const LABEL: &'static str = "KeyPackageTBS";
 
-    /// Makes and signs a package; its keys derive from `seed`.
+    /// Makes and signs a package of a client that supports MLS 1.0, this suite and basic
+    /// credentials; its keys derive from `seed`.
     pub fn generate(
         crypto: &Crypto<'_>,
         signer: &SignatureKeyPair,
         credential: Credential,
         lifetime: Lifetime,
+        seed: Seed,
+    ) -> Result<(Self, KeyPackageSecrets), LeafNodeError> {
+        let capabilities = Capabilities::basic(crypto.cipher_suite());
+        let profile = Profile {
+            credential,
+            capabilities,
+            lifetime,
+            leaf_extensions: vec![],
+            package_extensions: vec![],
+        };
+        Self::of_profile(crypto, signer, profile, seed)
+    }
+
+    /// Makes and signs a package of a client as described; its keys derive from `seed`.
+    pub fn of_profile(
+        crypto: &Crypto<'_>,
+        signer: &SignatureKeyPair,
+        profile: Profile,
         seed: Seed,
     ) -> Result<(Self, KeyPackageSecrets), LeafNodeError> {
         let seed = Secret::from(seed.as_slice());
@@ -58,10 +92,10 @@ impl KeyPackage {
         let mut leaf_node = LeafNode {
             encryption_key: secrets.encryption.public.clone(),
             signature_key: signer.public.clone(),
-            credential,
-            capabilities: Capabilities::basic(crypto.cipher_suite()),
-            leaf_node_source: LeafNodeSource::KeyPackage(lifetime),
-            extensions: vec![],
+            credential: profile.credential,
+            capabilities: profile.capabilities,
+            leaf_node_source: LeafNodeSource::KeyPackage(profile.lifetime),
+            extensions: profile.leaf_extensions,
             signature: vec![].into(),
         };
         leaf_node.sign(crypto, &signer.private, &[], LeafIndex(0))?;
@@ -70,7 +104,7 @@ impl KeyPackage {
             cipher_suite: crypto.cipher_suite(),
             init_key: secrets.init.public.clone(),
             leaf_node,
-            extensions: vec![],
+            extensions: profile.package_extensions,
             signature: vec![].into(),
         };
         package.signature =

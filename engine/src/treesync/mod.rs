@@ -4,6 +4,7 @@
 mod apply;
 mod key_package;
 mod leaf_node;
+mod negotiate;
 mod parent_hash;
 mod proposal;
 mod proposal_list;
@@ -17,11 +18,12 @@ pub use apply::{
     AppliedProposals, ProposalContext, ProposalError, apply_add, apply_proposals, apply_remove,
     apply_update, check_package,
 };
-pub use key_package::{KeyPackage, KeyPackageSecrets};
+pub use key_package::{KeyPackage, KeyPackageSecrets, Profile};
 pub use leaf_node::{
     Capabilities, Credential, CredentialType, Extension, ExtensionType, ExternalSender, LeafNode,
     LeafNodeError, LeafNodeSource, Lifetime, ProposalType, ProtocolVersion, RequiredCapabilities,
 };
+pub use negotiate::{grease, negotiate};
 pub use parent_hash::{count_parent_hash_checks, parent_hash, verify_parent_hashes};
 pub use proposal::{PreSharedKeyId, Proposal, ProposalOrRef, PskType, ReInit, ResumptionPskUsage};
 pub use proposal_list::{ListRules, Listed, Purpose, check_list};

@@ -2,12 +2,14 @@
 //! (§12.4.3.2).
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use rand_core::Rng;
 
 use super::{Session, SessionError, Settings};
 use crate::codec::decode;
 use crate::crypto::{Crypto, HpkePublicKey, SignatureKeyPair};
+use crate::group::authentication::{AcceptAll, AuthenticationService};
 use crate::group::commit::{Author, CommitRequest, Protection};
 use crate::group::holdings::Holdings;
 use crate::group::join::{JoinError, OpenedWelcome};
@@ -38,6 +40,8 @@ pub struct Joining<'a> {
     pub groups: BTreeSet<Vec<u8>>,
     /// What it decides about the group.
     pub settings: Settings,
+    /// Whom it asks about the credentials of others.
+    pub service: Arc<dyn AuthenticationService>,
 }
 
 impl<'a> Joining<'a> {
@@ -55,6 +59,7 @@ impl<'a> Joining<'a> {
             psks: PskStore::default(),
             groups: BTreeSet::new(),
             settings: Settings::default(),
+            service: Arc::new(AcceptAll),
         }
     }
 
@@ -72,13 +77,13 @@ impl Session {
         rng: &mut dyn Rng,
     ) -> Result<Self, SessionError> {
         joining.check_new(&founding.group_id)?;
-        let Joining { signer, package, secrets, psks, settings, .. } = joining;
+        let Joining { signer, package, secrets, psks, settings, service, .. } = joining;
         let member = Member::create_with(crypto, signer, package, secrets, founding, rng)?;
         let roster = Roster::of(&member.public.tree).map_err(ApplyError::from)?;
         let rules = member.public.context.leaf_rules()?;
         rules.check_group(&package.leaf_node).map_err(ApplyError::from)?;
         let holdings = Holdings { psks, ..Holdings::default() };
-        Ok(Self::begin(member, roster, holdings, settings))
+        Ok(Self::begin(member, roster, holdings, settings, service))
     }
 
     /// Joins by a Welcome. One that ties the group to another is for
@@ -114,10 +119,21 @@ impl Session {
         opened: OpenedWelcome,
         joining: Joining<'_>,
     ) -> Result<Self, SessionError> {
-        let Joining { signer, package, secrets, tree, psks, settings, .. } = joining;
+        let Joining { signer, package, secrets, tree, psks, settings, service, .. } = joining;
         let (member, roster) = opened.join(crypto, tree, signer, package, secrets)?;
         let holdings = Holdings { psks, ..Holdings::default() };
-        Ok(Self::begin(member, roster, holdings, settings))
+        let session = Self::begin(member, roster, holdings, settings, service);
+        session.check_members()?;
+        Ok(session)
+    }
+
+    /// Checks the credentials of everybody in a group that was entered. How long their packages
+    /// may have been published was the decision of those who added them.
+    fn check_members(&self) -> Result<(), SessionError> {
+        for (_, leaf) in self.public().tree.root().leaves() {
+            self.service.check(&leaf.credential, &leaf.signature_key)?;
+        }
+        Ok(())
     }
 
     /// Joins by oneself: makes the external commit, and the session that is in the group once
@@ -132,7 +148,7 @@ impl Session {
         rng: &mut dyn Rng,
     ) -> Result<(Self, Vec<u8>), SessionError> {
         joining.check_new(group_info.group_context.group_id.as_slice())?;
-        let Joining { signer, package, tree, psks: store, settings, .. } = joining;
+        let Joining { signer, package, tree, psks: store, settings, service, .. } = joining;
         let tree = group_info.tree().map_err(JoinError::from)?.or(tree);
         let (public, mut roster) = group_info.validate(crypto, tree.ok_or(JoinError::NoTree)?)?;
         let external = group_info.extension(ExtensionType::EXTERNAL_PUB);
@@ -159,6 +175,8 @@ impl Session {
         let pending =
             author.commit(crypto, &roster, request, &holdings, Protection::Public, rng)?;
         roster.advance(&pending.roster_changes);
-        Ok((Self::begin(pending.after, roster, holdings, settings), pending.message))
+        let session = Self::begin(pending.after, roster, holdings, settings, service);
+        session.check_members()?;
+        Ok((session, pending.message))
     }
 }

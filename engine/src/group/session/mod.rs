@@ -18,6 +18,7 @@ mod tie;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use super::authentication::{AuthenticationService, CredentialError};
 use super::commit::{CommitError, PendingCommit};
 use super::holdings::{Holdings, TooManyProposals};
 use super::join::JoinError;
@@ -28,7 +29,7 @@ use crate::crypto::{Crypto, CryptoError, Digest, Secret};
 use crate::tree::LeafIndex;
 use crate::treedem::{PrivateMessageError, SecretTree};
 use crate::treekem::GroupInfo;
-use crate::treesync::{LeafNode, LeafNodeError, ReInit, Roster};
+use crate::treesync::{LeafNode, LeafNodeError, LeafNodeSource, Proposal, ReInit, Roster};
 
 pub use enter::Joining;
 pub use receive::Received;
@@ -94,6 +95,7 @@ pub struct Session {
     pending: Option<PendingCommit>,
     ended: Option<Ended>,
     settings: Settings,
+    service: Arc<dyn AuthenticationService>,
 }
 
 /// The rule that a message or a request breaks.
@@ -147,6 +149,9 @@ pub enum SessionError {
         /// The longest that is accepted.
         most: u64,
     },
+    /// A credential is not believed.
+    #[error(transparent)]
+    Credential(#[from] CredentialError),
     /// Too many proposals.
     #[error(transparent)]
     TooMany(#[from] TooManyProposals),
@@ -178,11 +183,17 @@ pub enum SessionError {
 
 impl Session {
     /// A session that begins with a member's state.
-    fn begin(mut member: Member, roster: Roster, holdings: Holdings, settings: Settings) -> Self {
+    fn begin(
+        mut member: Member,
+        roster: Roster,
+        holdings: Holdings,
+        settings: Settings,
+        service: Arc<dyn AuthenticationService>,
+    ) -> Self {
         let messages = take_messages(&mut member);
         let (past, pending, ended) = (VecDeque::new(), None, None);
         let mut session =
-            Self { member, roster, holdings, messages, past, pending, ended, settings };
+            Self { member, roster, holdings, messages, past, pending, ended, settings, service };
         session.keep_resumption();
         session
     }
@@ -282,6 +293,25 @@ impl Session {
         }
         state.extend(format!("{:?} {}", self.ended, self.pending.is_some()).bytes());
         Ok(crypto.provider().hash(&state))
+    }
+
+    /// Checks a leaf that is new to the group against the decisions of the application: its
+    /// credential (RFC 9420 §5.3.1), and how long it may have been published (§7.2).
+    fn check_leaf(&self, leaf: &LeafNode) -> Result<(), SessionError> {
+        self.service.check(&leaf.credential, &leaf.signature_key)?;
+        let LeafNodeSource::KeyPackage(lifetime) = leaf.leaf_node_source else { return Ok(()) };
+        let found = lifetime.not_after.saturating_sub(lifetime.not_before);
+        let most = self.settings.max_lifetime;
+        if found > most { Err(SessionError::Lifetime { found, most }) } else { Ok(()) }
+    }
+
+    /// Checks the leaf that a proposal brings, if it does.
+    fn check_proposal(&self, proposal: &Proposal) -> Result<(), SessionError> {
+        match proposal {
+            Proposal::Add(package) => self.check_leaf(&package.leaf_node),
+            Proposal::Update(leaf) => self.check_leaf(leaf),
+            _ => Ok(()),
+        }
     }
 
     fn check_alive(&self) -> Result<(), SessionError> {

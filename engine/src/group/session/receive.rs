@@ -11,7 +11,7 @@ use crate::tree::LeafIndex;
 use crate::treedem::{
     Consumption, Content, ContentType, MlsMessage, PrivateMessage, PublicMessage, Sender,
 };
-use crate::treesync::{AppliedProposals, LeafNode, LeafNodeSource, Listed, Proposal};
+use crate::treesync::{AppliedProposals, Listed};
 
 /// What a message came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -177,7 +177,7 @@ impl Session {
             Sender::Member(leaf) => Some(leaf),
             _ => None,
         };
-        self.check_lifetime(proposal)?;
+        self.check_proposal(proposal)?;
         // Whether it is valid must not depend on who will commit it.
         let anybody = Some(LeafIndex(u32::MAX));
         let view = Viewpoint { committer: anybody, ..Viewpoint::default() };
@@ -188,12 +188,6 @@ impl Session {
         Ok(Received::Proposal { sender: content.content.sender, reference })
     }
 
-    /// The longest lifetime is a decision of the application (RFC 9420 §7.2).
-    pub(super) fn check_lifetime(&self, proposal: &Proposal) -> Result<(), SessionError> {
-        let Proposal::Add(package) = proposal else { return Ok(()) };
-        check_lifetime(&package.leaf_node, self.settings.max_lifetime)
-    }
-
     /// The private half of a commit.
     fn follow(
         &mut self,
@@ -201,12 +195,14 @@ impl Session {
         transition: &Transition,
         used: Option<Consumption>,
     ) -> Result<Received, SessionError> {
-        for leaf in &transition.added {
+        let committer = transition.committer;
+        let sender = transition.path.is_some().then_some(&committer);
+        let applied = &transition.applied;
+        for leaf in applied.added.iter().chain(&applied.updated).chain(sender) {
             if let Some(leaf) = transition.after.tree.leaf(*leaf) {
-                check_lifetime(leaf, self.settings.max_lifetime)?;
+                self.check_leaf(leaf)?;
             }
         }
-        let committer = transition.committer;
         let mut member = self.member.clone();
         match member.follow_with(crypto, transition, &self.holdings)? {
             Followed::Removed => {
@@ -225,12 +221,6 @@ impl Session {
             }
         }
     }
-}
-
-fn check_lifetime(leaf: &LeafNode, most: u64) -> Result<(), SessionError> {
-    let LeafNodeSource::KeyPackage(lifetime) = leaf.leaf_node_source else { return Ok(()) };
-    let found = lifetime.not_after.saturating_sub(lifetime.not_before);
-    if found > most { Err(SessionError::Lifetime { found, most }) } else { Ok(()) }
 }
 
 /// Opens a private message and verifies its signature.

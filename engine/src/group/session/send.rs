@@ -55,7 +55,7 @@ impl Session {
         rng: &mut dyn Rng,
     ) -> Result<Vec<u8>, SessionError> {
         self.check_alive()?;
-        self.check_lifetime(&proposal)?;
+        self.check_proposal(&proposal)?;
         let listed = [Listed { proposal: &proposal, sender: Some(self.leaf()) }];
         let anybody = Some(LeafIndex(u32::MAX));
         let view = Viewpoint { committer: anybody, ..Viewpoint::default() };
@@ -168,7 +168,7 @@ impl Session {
         if self.pending.is_some() {
             return Err(SessionError::AlreadyPending);
         }
-        plan.proposals.iter().try_for_each(|proposal| self.check_lifetime(proposal))?;
+        plan.proposals.iter().try_for_each(|proposal| self.check_proposal(proposal))?;
         let view = Viewpoint { committer: Some(self.leaf()), purpose, now: Some(plan.now) };
         let references =
             if plan.only_own { vec![] } else { self.choose(crypto, &plan.proposals, view) };
