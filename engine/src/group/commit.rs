@@ -290,7 +290,10 @@ impl Author<'_> {
             Viewpoint { committer: self.member, purpose: request.purpose, now: Some(request.now) };
         let mut proposed = self.public.propose(crypto, roster, &list, view)?;
         let packages = new_members(crypto, &list)?;
-        let leaf = self.member.unwrap_or_else(|| proposed.assign_leaf());
+        let leaf = match self.member {
+            Some(member) => member,
+            None => proposed.place_joiner(&self.leaf_node)?,
+        };
         let psk_secret = holdings.psks.psk_secret(crypto, &proposed.applied.psks)?;
         let before = proposed.tree.clone();
         let drawn = path.then(|| self.draw_path(crypto, &mut proposed, leaf, rng)).transpose()?;

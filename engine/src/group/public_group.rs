@@ -7,7 +7,7 @@ use super::holdings::ProposalStore;
 use super::transcript::{confirmed_transcript_hash, interim_transcript_hash};
 use crate::codec::{CodecError, decode, encode};
 use crate::crypto::{Crypto, CryptoError, Digest, HpkePublicKey, SignaturePublicKey};
-use crate::tree::LeafIndex;
+use crate::tree::{LeafIndex, OutsideTree};
 use crate::treedem::{
     AuthenticatedContent, Commit, Content, MlsMessage, PublicMessage, Sender,
     authenticated_content_tbm,
@@ -16,8 +16,8 @@ use crate::treekem::{GroupContext, PathError, UpdatePath, merge_path};
 use crate::treesync::{
     AppliedProposals, Credential, ExpectedSource, ExtensionType, ExternalSender, LeafNode,
     LeafRules, ListRules, Listed, Proposal, ProposalContext, ProposalError, ProposalOrRef, Purpose,
-    RatchetTree, Roster, RosterChange, RosterDraft, TreeError, apply_proposals, check_distinct,
-    leave_path, tree_hash,
+    RatchetTree, Roster, RosterChange, RosterDraft, TreeError, apply_add, apply_proposals,
+    check_distinct, leave_path, tree_hash,
 };
 
 /// What anybody can know of a group who has its tree and has seen its commits. Cloning it
@@ -95,6 +95,9 @@ pub enum ApplyError {
     /// The path is wrong.
     #[error(transparent)]
     Path(#[from] PathError),
+    /// A leaf lies outside the tree.
+    #[error(transparent)]
+    Outside(#[from] OutsideTree),
     /// A signature is wrong.
     #[error(transparent)]
     Crypto(#[from] CryptoError),
@@ -176,6 +179,8 @@ pub(super) struct Proposed<'r> {
     pub(super) added: Vec<LeafIndex>,
     /// The rules for leaves in the new epoch.
     rules: LeafRules,
+    /// Whether the committer was not in the tree before.
+    joins: bool,
 }
 
 /// How a list of proposals is looked at: by whom, for what, and when.
@@ -346,7 +351,11 @@ impl PublicGroup {
         let view = Viewpoint { committer: member, ..Viewpoint::default() };
         let mut proposed = self.propose(crypto, roster, &listed, view)?;
         drop(listed);
-        let committer = member.unwrap_or_else(|| proposed.assign_leaf());
+        let committer = match (member, &commit.path) {
+            (Some(member), _) => member,
+            (None, Some(path)) => proposed.place_joiner(&path.leaf_node)?,
+            (None, None) => return Err(ApplyError::PathRequired),
+        };
         let tree_before = proposed.tree.clone();
         if let Some(path) = &commit.path {
             let leaf = &path.leaf_node;
@@ -407,7 +416,7 @@ impl PublicGroup {
         let applied = apply_proposals(crypto, &mut tree, &mut roster, &context, list)?;
         let mut added = applied.added.clone();
         added.sort_unstable();
-        Ok(Proposed { group, tree, roster, applied, added, rules })
+        Ok(Proposed { group, tree, roster, applied, added, rules, joins: false })
     }
 
     /// Checks the leaf of a path. `member` is where the committer was before, if it was.
@@ -455,14 +464,11 @@ impl PublicGroup {
 }
 
 impl Proposed<'_> {
-    /// The place of somebody who joins by this commit: the leftmost blank leaf, once the
-    /// proposals are applied.
-    pub(super) fn assign_leaf(&mut self) -> LeafIndex {
-        self.tree.leftmost_blank().unwrap_or_else(|| {
-            let index = LeafIndex(self.tree.width());
-            self.tree.extend();
-            index
-        })
+    /// Places somebody who joins by this commit, once its proposals are applied: as if it were
+    /// added (RFC 9420 §12.4.3.2). What is put there gives way to the leaf of the path.
+    pub(super) fn place_joiner(&mut self, leaf: &LeafNode) -> Result<LeafIndex, OutsideTree> {
+        self.joins = true;
+        apply_add(&mut self.tree, Arc::new(leaf.clone()))
     }
 
     /// Merges the keys of a path; `leaf` makes the new leaf from its parent hash.
@@ -473,8 +479,8 @@ impl Proposed<'_> {
         keys: &[HpkePublicKey],
         leaf: impl FnOnce(Digest) -> Result<LeafNode, E>,
     ) -> Result<(), E> {
-        let Self { tree, roster, .. } = self;
-        let old = tree.leaf(committer).cloned();
+        let Self { tree, roster, joins, .. } = self;
+        let old = tree.leaf(committer).filter(|_| !*joins).cloned();
         let merged = merge_path(crypto, tree, committer, keys)?;
         let leaf = leaf(merged.leaf_parent_hash)?;
         // None of the new keys may be in the tree yet, the replaced ones included.
