@@ -2,5 +2,11 @@
 
 #[path = "sessions/life.rs"]
 mod life;
+#[path = "sessions/messages.rs"]
+mod messages;
+#[path = "sessions/outside.rs"]
+mod outside;
+#[path = "sessions/ties.rs"]
+mod ties;
 #[path = "sessions/world.rs"]
 mod world;

@@ -239,6 +239,11 @@ impl Session {
         &self.holdings
     }
 
+    /// The secrets of the epoch's messages, as far as they have not been used.
+    pub fn messages(&self) -> &SecretTree {
+        &self.messages
+    }
+
     /// Puts in a pre-shared key of the application.
     pub fn insert_psk(&mut self, id: Vec<u8>, psk: Secret) {
         self.holdings.psks.insert_external(id, psk);

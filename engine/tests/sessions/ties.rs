@@ -1,0 +1,244 @@
+//! Groups that replace a group (RFC 9420 §11.2) and groups that branch off one (§11.3).
+
+use arboretum_engine::crypto::{CipherSuite, Crypto, provider};
+use arboretum_engine::group::{
+    CommitPlan, CommitRequest, Committed, Ended, Founding, Holdings, JoinError, Member, Protection,
+    Session, SessionError, Settings,
+};
+use arboretum_engine::tree::LeafIndex;
+use arboretum_engine::treesync::{
+    Extension, KeyPackage, Proposal, ProtocolVersion, PskType, Purpose, ReInit, ResumptionPskUsage,
+    Roster,
+};
+
+use crate::world::{Client, EXTENSION, World};
+
+const NEW: &[u8] = b"the new group";
+
+fn extensions() -> Vec<Extension> {
+    vec![Extension { extension_type: EXTENSION, extension_data: vec![1].into() }]
+}
+
+/// A group of three that a ReInit has ended, the new one to be of this suite.
+fn ended(cipher_suite: CipherSuite) -> World {
+    let mut world = World::of(3, 1, Settings::default());
+    let reinit = ReInit {
+        group_id: NEW.to_vec().into(),
+        version: ProtocolVersion::MLS10,
+        cipher_suite,
+        extensions: extensions(),
+    };
+    world.propose(2, Proposal::ReInit(reinit));
+    world.commit(0, world.plan());
+    world
+}
+
+/// New packages of the group's members for a suite.
+fn packages(world: &mut World, suite: CipherSuite) -> Vec<Client> {
+    let before = world.provider;
+    world.provider = provider(suite).unwrap();
+    let names: Vec<_> = world.sessions.keys().copied().collect();
+    let clients = names.into_iter().map(|name| {
+        let seed = world.seed();
+        let signer = world.provider.signature_key_pair(&seed);
+        world.client_named(name, signer)
+    });
+    let clients = clients.collect();
+    world.provider = before;
+    clients
+}
+
+fn others(clients: &[Client]) -> Vec<KeyPackage> {
+    clients[1..].iter().map(|client| client.package.clone()).collect()
+}
+
+fn succeed(
+    world: &mut World,
+    crypto: &Crypto<'_>,
+    clients: &[Client],
+) -> Result<(Session, Committed), SessionError> {
+    let joining = clients[0].joining(Settings::default());
+    let old = world.session(0).clone();
+    old.create_successor(crypto, joining, others(clients), 1, &mut world.rng)
+}
+
+#[test]
+fn a_group_is_replaced_by_one_of_another_suite() {
+    for suite in [CipherSuite::ALL[0], CipherSuite::ALL[1]] {
+        let mut world = ended(suite);
+        let crypto = Crypto::new(provider(suite).unwrap());
+        let clients = packages(&mut world, suite);
+        let (first, committed) = succeed(&mut world, &crypto, &clients).unwrap();
+        assert_eq!(first.public().context.group_id.as_slice(), NEW);
+        assert_eq!(first.public().context.extensions, extensions());
+        for client in &clients[1..] {
+            let joining = client.joining(Settings::default());
+            let old = world.session(client.name);
+            let welcome = committed.welcome.as_ref().unwrap();
+            let session = old.join_successor(&crypto, welcome, joining.clone()).unwrap();
+            assert_eq!(session.epoch_authenticator(), first.epoch_authenticator());
+            // It is no ordinary group, and no branch.
+            let refused = old.join_branch(&crypto, welcome, joining).map(|_| ());
+            assert_eq!(refused, Err(JoinError::NotTied.into()));
+        }
+    }
+}
+
+#[test]
+fn a_group_that_has_ended_is_silent() {
+    let mut world = ended(CipherSuite::ALL[0]);
+    let (crypto, plan) = (world.crypto(), world.plan());
+    let session = world.sessions.get_mut(&1).unwrap();
+    let over = || SessionError::Reinitialized;
+    assert_eq!(session.send(&crypto, b"", b"", &mut world.rng), Err(over()));
+    assert_eq!(session.commit(&crypto, plan, &mut world.rng), Err(over()));
+    let remove = Proposal::Remove(LeafIndex(0));
+    assert_eq!(session.propose(&crypto, remove, &mut world.rng), Err(over()));
+    assert_eq!(session.receive(&crypto, b""), Err(over()));
+}
+
+#[test]
+fn a_group_that_has_not_ended_is_not_replaced() {
+    let mut world = World::of(3, 1, Settings::default());
+    let crypto = world.crypto();
+    let clients = packages(&mut world, CipherSuite::ALL[0]);
+    let refused = succeed(&mut world, &crypto, &clients).map(|_| ());
+    assert_eq!(refused, Err(SessionError::NotReinitialized));
+}
+
+fn broken(what: &'static str) -> Result<(), SessionError> {
+    Err(JoinError::TieBroken(what).into())
+}
+
+#[test]
+fn a_successor_has_the_same_members() {
+    let mut world = ended(CipherSuite::ALL[0]);
+    let crypto = world.crypto();
+    let clients = packages(&mut world, CipherSuite::ALL[0]);
+    let expected = broken("its members are not those of the old group");
+    let fewer = succeed(&mut world, &crypto, &clients[..2]).map(|_| ());
+    assert_eq!(fewer, expected);
+    let mut more = clients;
+    more.push(world.client());
+    assert_eq!(succeed(&mut world, &crypto, &more).map(|_| ()), expected);
+}
+
+/// One whose creator does not keep to the ReInit is not joined: two groups with one past, whose
+/// ReInits differ.
+#[test]
+fn a_successor_is_what_the_reinit_says() {
+    let suite = CipherSuite::ALL[0];
+    let cases: [(fn(&mut ReInit), &'static str); 2] = [
+        (
+            |reinit| reinit.group_id = b"another".to_vec().into(),
+            "the group identifier is not that of the ReInit",
+        ),
+        (|reinit| reinit.extensions.clear(), "the extensions are not those of the ReInit"),
+    ];
+    for (change, what) in cases {
+        let mut world = ended(suite);
+        let crypto = world.crypto();
+        let clients = packages(&mut world, suite);
+        let Some(Ended::Reinit(mut reinit)) = world.session(0).ended().cloned() else {
+            panic!("the group has ended")
+        };
+        change(&mut reinit);
+        // By hand, tied as it should be, but made otherwise.
+        let old = world.session(0);
+        let tie = PskType::Resumption(
+            ResumptionPskUsage::Reinit,
+            old.public().context.group_id.clone(),
+            old.epoch(),
+        );
+        let psks = old.holdings().psks.clone();
+        let founding = Founding {
+            group_id: reinit.group_id.as_slice().to_vec(),
+            extensions: reinit.extensions.clone(),
+        };
+        let Client { signer, package, secrets, .. } = &clients[0];
+        let (signer, rng) = (signer.clone(), &mut world.rng);
+        let member = Member::create_with(&crypto, signer, package, secrets, founding, rng).unwrap();
+        let roster = Roster::of(&member.public.tree).unwrap();
+        let mut proposals: Vec<_> = others(&clients).into_iter().map(Proposal::Add).collect();
+        proposals.push(Proposal::PreSharedKey(Session::psk_id(&crypto, tie, rng)));
+        let request = CommitRequest {
+            proposals,
+            tree_in_welcome: true,
+            purpose: Purpose::Reinit,
+            now: 1,
+            ..CommitRequest::default()
+        };
+        let holdings = Holdings { psks, ..Holdings::default() };
+        let made =
+            member.commit_with(&crypto, &roster, request, &holdings, Protection::Public, rng);
+        let joining = clients[1].joining(Settings::default());
+        let welcome = made.unwrap().welcome.unwrap();
+        let joined = world.session(1).join_successor(&crypto, &welcome, joining);
+        assert_eq!(joined.map(|_| ()), broken(what));
+    }
+}
+
+#[test]
+fn a_branch_of_some_members() {
+    let mut world = World::of(4, 1, Settings::default());
+    let crypto = world.crypto();
+    let clients = packages(&mut world, CipherSuite::ALL[0]);
+    let parent = world.session(0).clone();
+    let joining = || clients[0].joining(Settings::default());
+    let some = vec![clients[2].package.clone()];
+    let branched = parent.create_branch(&crypto, joining(), NEW.to_vec(), some, 1, &mut world.rng);
+    let (first, committed) = branched.unwrap();
+    let welcome = committed.welcome.unwrap();
+    let two = clients[2].joining(Settings::default());
+    let second = world.session(2).join_branch(&crypto, &welcome, two.clone()).unwrap();
+    assert_eq!(first.epoch_authenticator(), second.epoch_authenticator());
+    // Whoever does not name the group it branches off does not have its key.
+    let alone = Session::join(&crypto, &welcome, two).map(|_| ());
+    assert!(matches!(alone, Err(SessionError::Join(JoinError::Psk(_)))), "{alone:?}");
+    // The old group goes on.
+    world.talk(1);
+    // Strangers are not of it.
+    let stranger = world.client();
+    let refused = parent.create_branch(
+        &crypto,
+        joining(),
+        NEW.to_vec(),
+        vec![stranger.package],
+        1,
+        &mut world.rng,
+    );
+    let expected = broken("it has members that the old group has not");
+    assert_eq!(refused.map(|_| ()), expected);
+}
+
+#[test]
+fn a_group_that_is_not_tied() {
+    let mut world = World::of(3, 1, Settings::default());
+    let crypto = world.crypto();
+    let client = world.client();
+    let plan = CommitPlan { proposals: vec![client.add()], ..world.plan() };
+    let welcome = world.commit(0, plan).unwrap();
+    let joining = client.joining(Settings::default());
+    let refused = world.session(1).join_branch(&crypto, &welcome, joining).map(|_| ());
+    assert_eq!(refused, Err(JoinError::NotTied.into()));
+}
+
+/// A key that is forgotten ties nothing.
+#[test]
+fn resumption_keys_are_kept_for_a_while() {
+    let settings = Settings { resumption_epochs: 2, ..Settings::default() };
+    let mut world = World::of(2, 1, settings);
+    let at = world.session(0).epoch();
+    for _ in 0..3 {
+        world.commit(0, world.plan());
+    }
+    let context = &world.session(1).public().context;
+    let held = |epoch: u64| {
+        let usage = ResumptionPskUsage::Application;
+        let group = context.group_id.clone();
+        let psk = PskType::Resumption(usage, group, epoch);
+        world.session(1).holdings().psks.find(&psk).is_some()
+    };
+    let kept: Vec<_> = (at..=at + 3).map(held).collect();
+    assert_eq!(kept, [false, false, true, true]);
+}
