@@ -1,5 +1,7 @@
 //! Whole clients, [`arboretum_engine::group::Session`]: groups that live, and each rule broken.
 
+#[path = "sessions/hostile.rs"]
+mod hostile;
 #[path = "sessions/life.rs"]
 mod life;
 #[path = "sessions/messages.rs"]

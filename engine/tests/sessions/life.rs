@@ -94,7 +94,7 @@ fn commit(world: &mut World) {
     }
     race(world, committer);
     let mut plan = world.plan();
-    if world.rng.next_u32() % 3 == 0 {
+    if world.rng.next_u32().is_multiple_of(3) {
         let client = world.client();
         plan.proposals.push(client.add());
         newcomers.push(client);
@@ -110,8 +110,8 @@ fn commit(world: &mut World) {
 
 /// Somebody joins by itself, or comes back by itself in the place of its former self.
 fn enter_alone(world: &mut World) {
-    let returning =
-        (world.rng.next_u32() % 2 == 0 && world.sessions.len() > 1).then(|| somebody(world));
+    let returning = (world.rng.next_u32().is_multiple_of(2) && world.sessions.len() > 1)
+        .then(|| somebody(world));
     let client = match returning {
         Some(name) => {
             let signer = world.session(name).member().signer.clone();
@@ -143,7 +143,7 @@ fn enter_alone(world: &mut World) {
 fn live(suite: CipherSuite, seed: u64, steps: usize) {
     let settings = Settings {
         private_handshakes: seed % 2 == 1,
-        padding: if seed % 3 == 0 { 256 } else { 0 },
+        padding: if seed.is_multiple_of(3) { 256 } else { 0 },
         ..Settings::default()
     };
     let mut world = World::new(suite, seed, settings);
