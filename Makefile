@@ -3,11 +3,12 @@
 CARGO ?= cargo
 RELEASE = target/release/arboretum
 
-.PHONY: run test lint bench conformance smoke clean help
+.PHONY: run test test-peers lint lint-all bench conformance smoke clean help
 
 help:
 	@echo "make run          50,000 clients through a week, into runs/fifty-thousand"
 	@echo "make test         all tests"
+	@echo "make test-peers   random groups of our clients, OpenMLS and mls-rs (compiles for minutes)"
 	@echo "make lint         rustfmt and clippy, warnings denied"
 	@echo "make bench        benchmarks: key operations, one member, growth with n"
 	@echo "make conformance  the MLS working group's vectors in VECTORS (default ../shared/vectors)"
@@ -28,9 +29,18 @@ smoke: $(RELEASE)
 
 # The workspace's own crates are tested with their assertions on and the optimiser at work.
 test:
-	$(CARGO) test --workspace
+	$(CARGO) test
+
+# PEERS_SEEDS groups (100) of PEERS_OPERATIONS operations each (200).
+test-peers:
+	$(CARGO) test --release -p arboretum-peers
 
 lint:
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --all-targets -- -D warnings
+
+# With the crates that are not built by default.
+lint-all:
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 

@@ -9,10 +9,12 @@
 
 mod mls_rs_peer;
 mod openmls_peer;
+mod our_group;
 mod ours;
 
 pub use mls_rs_peer::MlsRs;
 pub use openmls_peer::OpenMls;
+pub use our_group::{OurGroup, key_packages};
 pub use ours::Ours;
 
 /// What an implementation says when it refuses.

@@ -64,6 +64,13 @@ impl MlsRs {
     }
 }
 
+impl MlsRs {
+    /// The ratchet tree of the epoch, encoded.
+    pub fn ratchet_tree(&self) -> Result<Vec<u8>> {
+        self.group()?.export_tree().to_bytes().map_err(refusal(KIND))
+    }
+}
+
 fn no_suite() -> PeerError {
     PeerError { kind: KIND, what: "the cipher suite is not supported".into() }
 }

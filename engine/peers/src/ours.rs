@@ -35,8 +35,14 @@ pub struct Ours {
 }
 
 #[allow(clippy::disallowed_types, reason = "key packages are checked against the real time")]
-fn now() -> u64 {
+pub(crate) fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
+
+/// The first and the last second of a key package that is made now.
+pub(crate) fn validity() -> (u64, u64) {
+    let not_before = now() - HOUR;
+    (not_before, not_before + VALID)
 }
 
 fn no_group() -> PeerError {
@@ -84,11 +90,11 @@ impl Ours {
         let crypto = self.crypto();
         let mut seed = Seed::default();
         self.rng.fill_bytes(&mut seed);
-        let not_before = now() - HOUR;
+        let (not_before, not_after) = validity();
         let profile = Profile {
             credential: Credential::Basic(self.name.clone().into()),
             capabilities: Capabilities::basic(crypto.cipher_suite()).with_grease(&mut self.rng),
-            lifetime: Lifetime { not_before, not_after: not_before + VALID },
+            lifetime: Lifetime { not_before, not_after },
             leaf_extensions: vec![],
             package_extensions: vec![],
         };

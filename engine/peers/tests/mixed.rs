@@ -1,7 +1,7 @@
 //! Random groups of clients of all three implementations: each kind creates, adds, updates,
 //! removes, leaves, joins by itself, sends and receives; after each commit all agree.
 //!
-//! `PEERS_SEEDS` says how many groups (100), `PEERS_STEPS` how many operations each has (200).
+//! `PEERS_SEEDS` says how many groups (100), `PEERS_OPERATIONS` how many operations each has (200).
 
 use std::collections::BTreeMap;
 
@@ -312,15 +312,13 @@ fn setting(name: &str, default: u64) -> u64 {
 
 #[test]
 fn mixed_groups_agree() {
-    let (seeds, steps) = (setting("PEERS_SEEDS", 100), setting("PEERS_STEPS", 200));
+    let (seeds, operations) = (setting("PEERS_SEEDS", 100), setting("PEERS_OPERATIONS", 200));
     let tallies: Vec<_> = (0..seeds)
         .into_par_iter()
         .map(|seed| {
             let mut room = Room::new(seed);
-            for step in 0..steps {
-                let before = room.members.len();
-                let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| room.step()));
-                assert!(caught.is_ok(), "seed {seed}, step {step}, {before} members");
+            while room.tally.values().sum::<u64>() < operations {
+                room.step();
             }
             room.tally
         })
