@@ -125,7 +125,8 @@ fn messages(c: &mut Criterion, n: u32) {
     let mut bench = c.benchmark_group("messages");
     bench.sample_size(10).sampling_mode(SamplingMode::Flat);
     for kind in KINDS {
-        let (mut sender, mut group) = (peer("arboretum"), OurGroup::cold(n - 2));
+        let mut sender = Ours::new(b"sender", SUITE, false, [8; 32]).unwrap();
+        let mut group = OurGroup::cold(n - 2);
         let (_, welcome) = group.add(&[sender.key_package().unwrap()]);
         sender.join(&welcome).unwrap();
         let mut receiver = peer(kind);
