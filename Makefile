@@ -3,7 +3,7 @@
 CARGO ?= cargo
 RELEASE = target/release/arboretum
 
-.PHONY: run test test-peers lint lint-all bench conformance smoke clean help
+.PHONY: run test test-peers lint lint-all bench bench-peers conformance smoke clean help
 
 help:
 	@echo "make run          50,000 clients through a week, into runs/fifty-thousand"
@@ -11,6 +11,7 @@ help:
 	@echo "make test-peers   random groups of our clients, OpenMLS and mls-rs (compiles for minutes)"
 	@echo "make lint         rustfmt and clippy, warnings denied"
 	@echo "make bench        benchmarks: key operations, one member, growth with n"
+	@echo "make bench-peers  beside OpenMLS and mls-rs, for a quarter of an hour"
 	@echo "make conformance  the MLS working group's vectors in VECTORS (default ../shared/vectors)"
 	@echo "make smoke        500 clients through two days, in seconds"
 
@@ -34,6 +35,7 @@ test:
 # PEERS_SEEDS groups (100) of PEERS_OPERATIONS operations each (200).
 test-peers:
 	$(CARGO) test --release -p arboretum-peers
+	$(CARGO) test --release -p arboretum-sim --features peers --test peers
 
 lint:
 	$(CARGO) fmt --all --check
@@ -46,6 +48,10 @@ lint-all:
 
 bench:
 	$(CARGO) bench -p arboretum-engine
+
+# Writes its table into docs/benchmarks.md.
+bench-peers:
+	SPLICE_INTO=$(CURDIR)/docs/benchmarks.md $(CARGO) bench -p arboretum-peers --bench side_by_side
 
 VECTORS ?= ../shared/vectors
 conformance: $(RELEASE)

@@ -31,6 +31,10 @@ fn assert_refused(arguments: &[&str], parts: &[&str]) {
 fn names_that_are_not_there() {
     assert_refused(&["smoek"], &["neither a file nor a shipped scenario", "did you mean `smoke`?"]);
     assert_refused(&["smoke", "--protocol", "treekm"], &["did you mean `treekem`?"]);
+    if cfg!(not(feature = "peers")) {
+        let parts = ["`openmls` is not in this build", "--features peers"];
+        assert_refused(&["smoke", "--protocol", "openmls"], &parts);
+    }
     assert_refused(&["smoke", "--strategy", "rfc9421"], &["did you mean `rfc9420`?"]);
     assert_refused(&["smoke", "--set", "group.suite=9"], &["suite 9 is not built", "list suites"]);
     let counted = ["smoke", "--fidelity", "counted", "--set", "group.suite=2"];

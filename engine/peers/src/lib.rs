@@ -6,16 +6,29 @@
 //! | [`Ours`] | `arboretum-engine` |
 //! | [`OpenMls`] | `openmls` |
 //! | [`MlsRs`] | `mls-rs` |
+//!
+//! [`PeerGroup`] puts whole groups of them behind the trait that the simulator drives.
 
+mod lab;
 mod mls_rs_peer;
 mod openmls_peer;
 mod our_group;
 mod ours;
 
+pub use lab::{PeerDraft, PeerGroup, PeerKind};
 pub use mls_rs_peer::MlsRs;
 pub use openmls_peer::OpenMls;
 pub use our_group::{OurGroup, key_packages};
 pub use ours::Ours;
+
+/// How a client goes about what RFC 9420 leaves to it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Habits {
+    /// Proposals and commits are sent as private messages.
+    pub private_handshakes: bool,
+    /// Every commit carries a path, needed or not.
+    pub always_path: bool,
+}
 
 /// What an implementation says when it refuses.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

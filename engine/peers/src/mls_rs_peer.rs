@@ -12,7 +12,7 @@ use mls_rs::{
 };
 use mls_rs_crypto_awslc::AwsLcCryptoProvider;
 
-use crate::{Commit, Event, Peer, PeerError, Result, refusal};
+use crate::{Commit, Event, Habits, Peer, PeerError, Result, refusal};
 
 const KIND: &str = "mls-rs";
 
@@ -32,8 +32,8 @@ fn no_group() -> PeerError {
 }
 
 impl MlsRs {
-    /// A client of this name, which sends proposals and commits as private messages or not.
-    pub fn new(name: &[u8], suite: u16, private_handshakes: bool) -> Result<Self> {
+    /// A client of this name and these habits.
+    pub fn new(name: &[u8], suite: u16, habits: Habits) -> Result<Self> {
         let suite = CipherSuite::from(suite);
         let crypto = AwsLcCryptoProvider::new();
         let provider = crypto.cipher_suite_provider(suite).ok_or_else(no_suite)?;
@@ -41,9 +41,13 @@ impl MlsRs {
         let credential = BasicCredential::new(name.to_vec()).into_credential();
         let identity = SigningIdentity::new(credential, public);
         let rules = DefaultMlsRules::new()
-            .with_commit_options(CommitOptions::new().with_ratchet_tree_extension(true))
+            .with_commit_options(
+                CommitOptions::new()
+                    .with_ratchet_tree_extension(true)
+                    .with_path_required(habits.always_path),
+            )
             .with_encryption_options(EncryptionOptions::new(
-                private_handshakes,
+                habits.private_handshakes,
                 PaddingMode::StepFunction,
             ));
         let client = Client::builder()

@@ -6,7 +6,7 @@ use openmls::schedule::psk::{ExternalPsk, PreSharedKeyId, Psk};
 use openmls_basic_credential::SignatureKeyPair;
 use openmls_rust_crypto::OpenMlsRustCrypto;
 
-use crate::{Commit, Event, Peer, PeerError, Result, refusal};
+use crate::{Commit, Event, Habits, Peer, PeerError, Result, refusal};
 
 const KIND: &str = "openmls";
 
@@ -21,6 +21,7 @@ pub struct OpenMls {
     signer: SignatureKeyPair,
     credential: CredentialWithKey,
     policy: WireFormatPolicy,
+    always_path: bool,
     group: Option<MlsGroup>,
 }
 
@@ -33,8 +34,8 @@ fn unexpected(what: &str) -> PeerError {
 }
 
 impl OpenMls {
-    /// A client of this name, which sends proposals and commits as private messages or not.
-    pub fn new(name: &[u8], suite: u16, private_handshakes: bool) -> Result<Self> {
+    /// A client of this name and these habits.
+    pub fn new(name: &[u8], suite: u16, habits: Habits) -> Result<Self> {
         let provider = OpenMlsRustCrypto::default();
         let suite = Ciphersuite::try_from(suite).map_err(refusal(KIND))?;
         let signer = SignatureKeyPair::new(suite.signature_algorithm()).map_err(refusal(KIND))?;
@@ -43,12 +44,13 @@ impl OpenMls {
             credential: BasicCredential::new(name.to_vec()).into(),
             signature_key: signer.to_public_vec().into(),
         };
-        let policy = if private_handshakes {
+        let policy = if habits.private_handshakes {
             MIXED_CIPHERTEXT_WIRE_FORMAT_POLICY
         } else {
             MIXED_PLAINTEXT_WIRE_FORMAT_POLICY
         };
-        Ok(Self { provider, suite, signer, credential, policy, group: None })
+        let always_path = habits.always_path;
+        Ok(Self { provider, suite, signer, credential, policy, always_path, group: None })
     }
 
     fn group(&self) -> Result<&MlsGroup> {
@@ -208,6 +210,7 @@ impl Peer for OpenMls {
             .commit_builder()
             .propose_adds(adds)
             .propose_removals(removes)
+            .force_self_update(self.always_path)
             .load_psks(provider.storage())
             .map_err(refusal(KIND))?
             .build(provider.rand(), provider.crypto(), signer, |_| true)

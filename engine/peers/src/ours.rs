@@ -14,7 +14,7 @@ use arboretum_engine::treesync::{
 use rand_chacha::ChaCha20Rng;
 use rand_core::{Rng, SeedableRng};
 
-use crate::{Commit, Event, Peer, PeerError, Result, refusal};
+use crate::{Commit, Event, Habits, Peer, PeerError, Result, refusal};
 
 const KIND: &str = "arboretum";
 
@@ -29,6 +29,7 @@ pub struct Ours {
     name: Vec<u8>,
     signer: SignatureKeyPair,
     settings: Settings,
+    always_path: bool,
     packages: Vec<(KeyPackage, KeyPackageSecrets)>,
     psks: PskStore,
     session: Option<Session>,
@@ -50,8 +51,8 @@ fn no_group() -> PeerError {
 }
 
 impl Ours {
-    /// A client of this name, which sends proposals and commits as private messages or not.
-    pub fn new(name: &[u8], suite: u16, private_handshakes: bool, seed: Seed) -> Result<Self> {
+    /// A client of this name and these habits.
+    pub fn new(name: &[u8], suite: u16, habits: Habits, seed: Seed) -> Result<Self> {
         let provider = provider(CipherSuite(suite)).ok_or_else(|| PeerError {
             kind: KIND,
             what: format!("cipher suite {suite} is not built"),
@@ -64,7 +65,11 @@ impl Ours {
             rng,
             name: name.to_vec(),
             signer: provider.signature_key_pair(&signer),
-            settings: Settings { private_handshakes, ..Settings::default() },
+            settings: Settings {
+                private_handshakes: habits.private_handshakes,
+                ..Settings::default()
+            },
+            always_path: habits.always_path,
             packages: vec![],
             psks: PskStore::default(),
             session: None,
@@ -214,7 +219,8 @@ impl Peer for Ours {
         let mut proposals: Vec<_> =
             removes.iter().map(|leaf| Proposal::Remove(LeafIndex(*leaf))).collect();
         proposals.extend(adds.collect::<Result<Vec<_>>>()?);
-        let plan = CommitPlan { proposals, now: now(), ..CommitPlan::default() };
+        let path = self.always_path;
+        let plan = CommitPlan { proposals, path, now: now(), ..CommitPlan::default() };
         let (session, crypto, rng) = self.working()?;
         let committed = session.commit(&crypto, plan, rng).map_err(refusal(KIND))?;
         Ok(Commit { message: committed.message, welcome: committed.welcome })

@@ -2,14 +2,14 @@
 //! 64 leaves. `LARGE_MEMBERS` says how many (65,536).
 
 use arboretum_engine::treesync::encode_tree;
-use arboretum_peers::{Event, MlsRs, OurGroup, Peer};
+use arboretum_peers::{Event, Habits, MlsRs, OurGroup, Peer};
 
 #[test]
 fn a_large_group_is_one_group_for_both() {
     let members: u32 =
         std::env::var("LARGE_MEMBERS").map_or(1 << 16, |value| value.parse().expect("a number"));
     let mut ours = OurGroup::warm(members - 1);
-    let mut theirs = MlsRs::new(b"mls-rs", 1, false).unwrap();
+    let mut theirs = MlsRs::new(b"mls-rs", 1, Habits::default()).unwrap();
     let (_, welcome) = ours.add(&[theirs.key_package().unwrap()]);
     theirs.join(&welcome).unwrap();
     let check = |ours: &OurGroup, theirs: &MlsRs| {

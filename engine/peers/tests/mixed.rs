@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use arboretum_peers::{Commit, Event, MlsRs, OpenMls, Ours, Peer};
+use arboretum_peers::{Commit, Event, Habits, MlsRs, OpenMls, Ours, Peer};
 use rand_chacha::ChaCha20Rng;
 use rand_core::{Rng, SeedableRng};
 use rayon::prelude::*;
@@ -73,15 +73,17 @@ impl Room {
     fn peer_of(&mut self, kind: u64) -> Box<dyn Peer> {
         let name = self.names.to_be_bytes();
         self.names += 1;
-        let (suite, private) = (self.suite, self.private_handshakes);
+        let suite = self.suite;
+        let private_handshakes = self.private_handshakes;
+        let habits = Habits { private_handshakes, ..Habits::default() };
         match kind {
             0 => {
                 let mut seed = [0; 32];
                 self.rng.fill_bytes(&mut seed);
-                Box::new(Ours::new(&name, suite, private, seed).unwrap())
+                Box::new(Ours::new(&name, suite, habits, seed).unwrap())
             }
-            1 => Box::new(OpenMls::new(&name, suite, private).unwrap()),
-            _ => Box::new(MlsRs::new(&name, suite, private).unwrap()),
+            1 => Box::new(OpenMls::new(&name, suite, habits).unwrap()),
+            _ => Box::new(MlsRs::new(&name, suite, habits).unwrap()),
         }
     }
 

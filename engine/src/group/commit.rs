@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use rand_core::Rng;
-use tls_codec::Size;
 
+use super::commit_cost::CommitCost;
 use super::holdings::Holdings;
 use super::member::Member;
 use super::public_group::{ApplyError, Proposed, PublicGroup, Viewpoint};
@@ -95,29 +95,6 @@ impl Protection<'_> {
             }
         }
     }
-}
-
-/// What a commit costs its sender in message, in bytes by part, and what it reaches.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct CommitCost {
-    /// Ciphertexts of the path.
-    pub ciphertexts: u64,
-    /// Public keys of the path, the leaf's not among them.
-    pub public_keys: u64,
-    /// The whole commit message.
-    pub bytes: u64,
-    /// Its list of proposals.
-    pub bytes_proposals: u64,
-    /// The new leaf node.
-    pub bytes_leaf_node: u64,
-    /// The path's public keys.
-    pub bytes_path_keys: u64,
-    /// The path's ciphertexts, with their vector headers.
-    pub bytes_path_ciphertexts: u64,
-    /// Everything else: frame, signature, tags.
-    pub bytes_framing: u64,
-    /// The Welcome, if there is one.
-    pub bytes_welcome: u64,
 }
 
 /// A commit that is made but not yet accepted. Its sender stays in the old epoch until the
@@ -311,7 +288,7 @@ impl Author<'_> {
             proposals: proposals_or_refs(request.proposals, &request.references),
             path: sent,
         };
-        let cost = cost_of(&commit);
+        let cost = CommitCost::of_parts(&commit);
         let content = FramedContent {
             group_id: self.public.context.group_id.clone(),
             epoch: self.public.epoch(),
@@ -322,10 +299,11 @@ impl Author<'_> {
         let entropy = Entropy { commit_secret, psk_secret };
         let framed = self.frame(crypto, &mut public, content, &entropy, protection, rng)?;
         let Proposed { roster, applied, .. } = proposed;
+        let message = encode(&framed.message)?;
         let mut pending = PendingCommit {
-            message: encode(&framed.message)?,
+            cost: cost.in_message(message.len()),
+            message,
             welcome: None,
-            cost,
             after: self.after(public, leaf, &secrets, framed.secrets)?,
             joiner: framed.joiner,
             path: secrets,
@@ -336,7 +314,6 @@ impl Author<'_> {
             reinit: applied.reinit,
             roster_changes: roster.finish()?,
         };
-        pending.cost.bytes = pending.message.len() as u64;
         if !pending.added.is_empty() {
             let with_tree = request.tree_in_welcome;
             let psk_secret = &entropy.psk_secret;
@@ -345,7 +322,7 @@ impl Author<'_> {
             pending.cost.bytes_welcome = welcome.len() as u64;
             pending.welcome = Some(welcome);
         }
-        Ok(pending.with_framing())
+        Ok(pending)
     }
 
     /// Draws a new path and merges its keys into the proposed tree.
@@ -467,35 +444,7 @@ fn own_keys(path: &NewPath) -> PrivateKeys {
     keys
 }
 
-fn cost_of(commit: &Commit) -> CommitCost {
-    let mut cost = CommitCost {
-        bytes_proposals: commit.proposals.tls_serialized_len() as u64,
-        ..CommitCost::default()
-    };
-    if let Some(path) = &commit.path {
-        cost.bytes_leaf_node = path.leaf_node.tls_serialized_len() as u64;
-        cost.public_keys = path.nodes.len() as u64;
-        cost.ciphertexts = path.ciphertexts() as u64;
-        for node in &path.nodes {
-            cost.bytes_path_keys += node.encryption_key.tls_serialized_len() as u64;
-            cost.bytes_path_ciphertexts += node.encrypted_path_secret.tls_serialized_len() as u64;
-        }
-    }
-    cost
-}
-
 impl PendingCommit {
-    /// What of the message no other part accounts for.
-    fn with_framing(mut self) -> Self {
-        let cost = &mut self.cost;
-        let parts = cost.bytes_proposals
-            + cost.bytes_leaf_node
-            + cost.bytes_path_keys
-            + cost.bytes_path_ciphertexts;
-        cost.bytes_framing = cost.bytes - parts;
-        self
-    }
-
     /// The position on the filtered path of the lowest node above both the sender and a
     /// member.
     fn common_node(&self, member: LeafIndex) -> Result<Option<usize>, OutsideTree> {

@@ -4,6 +4,7 @@
 
 mod authentication;
 mod commit;
+mod commit_cost;
 mod holdings;
 mod join;
 mod member;
@@ -15,7 +16,8 @@ mod transcript;
 pub use authentication::{
     AcceptAll, AuthenticationService, CredentialError, MAX_CHAIN, X509Anchors,
 };
-pub use commit::{CommitCost, CommitError, CommitRequest, PendingCommit, Protection};
+pub use commit::{CommitError, CommitRequest, PendingCommit, Protection};
+pub use commit_cost::CommitCost;
 pub use holdings::{
     Holdings, MAX_PROPOSALS, OwnUpdate, ProposalStore, StoredProposal, TooManyProposals,
 };

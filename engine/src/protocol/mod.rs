@@ -22,7 +22,7 @@ use crate::tree::{Aggregates, LeafIndex, OutsideTree};
 use crate::treesync::LeafNodeError;
 
 pub use full::FullTreeKem;
-pub use shared::SharedTreeKem;
+pub use shared::{SharedTreeKem, predict};
 
 /// A client, by its number in the simulation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -154,6 +154,9 @@ pub enum ProtocolError {
     /// A Welcome could not be used.
     #[error("joining: {0}")]
     Join(#[from] JoinError),
+    /// Another implementation refuses.
+    #[error("another implementation refuses: {0}")]
+    Implementation(String),
     /// A key package could not be made.
     #[error("making a key package: {0}")]
     KeyPackage(#[from] LeafNodeError),
@@ -175,6 +178,11 @@ pub trait Protocol {
 
     /// The name of the protocol.
     fn name(&self) -> &'static str;
+
+    /// Whether its ledgers say anything: nobody can count inside another implementation.
+    fn counts_operations(&self) -> bool {
+        true
+    }
 
     /// Makes a client's identity and publishes `packages` key packages for it. Gives the work
     /// and the bytes of one package.

@@ -392,7 +392,7 @@ pub(super) fn single_welcome_length(welcome: &Welcome, entry: &EncryptedGroupSec
 
 /// The ciphertexts that the resolutions of the copath demand, and those that new members make
 /// unnecessary.
-pub(super) fn predict(transition: &Transition) -> Result<(u64, u64), ProtocolError> {
+pub fn predict(transition: &Transition) -> Result<(u64, u64), ProtocolError> {
     let Some(path) = &transition.path else { return Ok((0, 0)) };
     let steps = path.tree_before.filtered_direct_path(transition.committer)?;
     let needed = |added: &[LeafIndex]| -> u64 {

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use arboretum_engine::crypto::{CipherSuite, CountingProvider, Op, Provider, provider};
+use arboretum_engine::crypto::{CipherSuite, CountingProvider, Ledger, Op, Provider, provider};
 use arboretum_engine::protocol::{FullTreeKem, SharedTreeKem};
 use arboretum_results::{
     Host, Provenance, Recorded, RunFacts, RunFolder, RunRecorder, Summary, WriteOptions,
@@ -16,7 +16,7 @@ use super::arguments::{QuietOptions, RunOptions};
 use super::failure::Failure;
 use super::host::{self, Clock};
 use super::progress::Meter;
-use super::scenario::{Chosen, choose};
+use super::scenario::{Chosen, choose, is_peer};
 use crate::simulation::{self, Fault, Outcome, Settings, StreamSeeds};
 
 /// Names of the ledger's operations, in its order: columns of commits.csv.
@@ -33,6 +33,10 @@ const OP_NAMES: [&str; Op::ALL.len()] = {
 /// What a member takes in memory, in KiB, measured with `arboretum run fifty-thousand` and
 /// rounded up.
 const MEMBER_KIB: u64 = 8;
+
+/// What each client of another implementation takes for each member of its group, in KiB:
+/// measured with `make bench-peers`, rounded up.
+const PEER_LEAF_KIB: u64 = 3;
 
 /// Exit code after Ctrl-C.
 const INTERRUPTED: u8 = 130;
@@ -133,6 +137,13 @@ fn play(
     recorder: &mut RunRecorder,
     settings: Settings<'_>,
 ) -> Result<Outcome, Fault> {
+    #[cfg(feature = "peers")]
+    if let Some(kind) = arboretum_peers::PeerKind::by_name(&scenario.group.protocol) {
+        let suite = CipherSuite(scenario.group.suite);
+        let group = arboretum_peers::PeerGroup::new(kind, suite);
+        let mut protocol = group.expect("the suite was checked when the scenario was chosen");
+        return simulation::run(scenario, demand, &mut protocol, recorder, settings);
+    }
     let seeds = StreamSeeds(RootSeed::from_u64(scenario.seed));
     // The suite's number was checked when the scenario was chosen.
     let real = || provider(CipherSuite(scenario.group.suite)).expect("the suite is built");
@@ -163,6 +174,7 @@ fn shared(
 }
 
 fn facts(scenario: &Scenario, outcome: &Outcome, host: Host) -> RunFacts {
+    let ops = outcome.ops.iter().flat_map(Ledger::iter);
     RunFacts {
         scenario: scenario.name.clone(),
         seed: scenario.seed,
@@ -176,7 +188,7 @@ fn facts(scenario: &Scenario, outcome: &Outcome, host: Host) -> RunFacts {
         operations: outcome.operations,
         commits_rejected: outcome.rejected,
         rejected_work: outcome.rejected_work,
-        ops: outcome.ops.iter().map(|(op, count)| (op.name().into(), count)).collect(),
+        ops: ops.map(|(op, count)| (op.name().into(), count)).collect(),
         audits: outcome.audits,
         invariants: outcome.invariants,
         materialised: outcome.audits.performed,
@@ -202,7 +214,13 @@ fn fault_found(chosen: &Chosen, fault: &Fault) -> Failure {
 
 /// Refuses a group that this machine has no memory for.
 fn check_memory(scenario: &Scenario) -> Result<(), Failure> {
-    let needed = u64::from(scenario.group.members) * MEMBER_KIB / 1024;
+    let members = u64::from(scenario.group.members);
+    let each = if is_peer(&scenario.group.protocol) {
+        members.saturating_mul(PEER_LEAF_KIB)
+    } else {
+        MEMBER_KIB
+    };
+    let needed = members.saturating_mul(each) / 1024;
     match host::available_mib() {
         Some(available) if needed > available => Err(Failure::input_with_help(
             format!(

@@ -9,7 +9,24 @@ use super::arguments::RunOptions;
 use super::failure::Failure;
 
 /// Protocols that can be run.
-pub(crate) const PROTOCOLS: &[(&str, &str)] = &[("treekem", "TreeKEM as in RFC 9420")];
+pub(crate) const PROTOCOLS: &[(&str, &str)] = &[
+    ("treekem", "TreeKEM as in RFC 9420"),
+    #[cfg(feature = "peers")]
+    ("openmls", "RFC 9420 by OpenMLS: every client on its own"),
+    #[cfg(feature = "peers")]
+    ("mls-rs", "RFC 9420 by mls-rs: every client on its own"),
+];
+
+/// Protocols of other implementations, which are built on request.
+const PEERS: &[&str] = &["openmls", "mls-rs"];
+
+/// Whether a protocol is another implementation's.
+pub(crate) fn is_peer(protocol: &str) -> bool {
+    PEERS.contains(&protocol)
+}
+
+/// The cipher suites that all implementations have.
+const PEER_SUITES: &[u16] = &[1, 2, 3];
 
 /// Strategies that can be run.
 pub(crate) const STRATEGIES: &[(&str, &str)] =
@@ -45,8 +62,9 @@ pub(crate) fn choose(options: &RunOptions) -> Result<Chosen, Failure> {
     add("group.strategy", text(&options.strategy));
     let fidelity = options.fidelity.map(arboretum_workloads::Fidelity::from);
     add("group.fidelity", fidelity.map(|fidelity| format!("{:?}", fidelity.name())));
-    let scenario = load(&options.scenario, &overrides)?;
+    let mut scenario = load(&options.scenario, &overrides)?;
     check_names(&scenario)?;
+    settle_peers(&mut scenario, options.fidelity.is_some())?;
     let trace = scenario.workload.trace.as_deref().map(Trace::load).transpose();
     let trace = trace.map_err(|error| Failure::input(error.to_string()))?;
     Ok(Chosen { scenario, source: options.scenario.clone(), trace })
@@ -75,6 +93,12 @@ fn load(given: &str, overrides: &[String]) -> Result<Scenario, Failure> {
 /// The names that only the engine knows.
 fn check_names(scenario: &Scenario) -> Result<(), Failure> {
     let group = &scenario.group;
+    if cfg!(not(feature = "peers")) && is_peer(&group.protocol) {
+        return Err(Failure::input_with_help(
+            format!("group.protocol: `{}` is not in this build", group.protocol),
+            "build it in: cargo build --release -p arboretum-sim --features peers",
+        ));
+    }
     check_name("protocol", &group.protocol, PROTOCOLS)?;
     check_name("strategy", &group.strategy, STRATEGIES)?;
     let refuse = |what: String| Err(Failure::input_with_help(what, "see `arboretum list suites`"));
@@ -87,6 +111,37 @@ fn check_names(scenario: &Scenario) -> Result<(), Failure> {
             COUNTED_SUITE.0, group.suite
         ));
     }
+    Ok(())
+}
+
+/// Other implementations have one fidelity: every client does its own work. They say nothing of
+/// what is inside them, so nobody can be audited.
+fn settle_peers(scenario: &mut Scenario, asked: bool) -> Result<(), Failure> {
+    let group = &mut scenario.group;
+    if !is_peer(&group.protocol) {
+        return Ok(());
+    }
+    let refuse = |what: String, help: String| Err(Failure::input_with_help(what, help));
+    if asked && group.fidelity != Fidelity::Full {
+        return refuse(
+            format!("group.fidelity: every client of `{}` does its own work", group.protocol),
+            "leave --fidelity out, or give `full`".into(),
+        );
+    }
+    if !PEER_SUITES.contains(&group.suite) {
+        return refuse(
+            format!("group.suite: `{}` has no cipher suite {}", group.protocol, group.suite),
+            format!("take one of {PEER_SUITES:?}"),
+        );
+    }
+    if group.strategy != "rfc9420" {
+        return refuse(
+            format!("group.strategy: `{}` follows RFC 9420 and nothing else", group.protocol),
+            "give `rfc9420`".into(),
+        );
+    }
+    group.fidelity = Fidelity::Full;
+    group.audit = 0;
     Ok(())
 }
 

@@ -45,7 +45,8 @@ impl<P: Protocol> World<'_, '_, P> {
         }
         let tree = self.protocol.tree();
         let online = self.clients.online().len() as u64;
-        let counts = |ledger: Ledger| Op::ALL.iter().map(|op| ledger.count(*op)).collect();
+        let counted = if self.protocol.counts_operations() { &Op::ALL[..] } else { &[] };
+        let counts = |ledger: Ledger| counted.iter().map(|op| ledger.count(*op)).collect();
         recorder.commit(CommitRow {
             epoch: accepted.epoch,
             time_ms: self.now.0,
@@ -145,6 +146,20 @@ impl<P: Protocol> World<'_, '_, P> {
             values: (0..self.authentication.registered()).map(value).collect(),
         };
         let tally = |at: usize| self.clients.get(ClientId(at as u32)).tally;
+        let mut clients = vec![
+            histogram("bytes_received", "bytes", &|at| tally(at).bytes_received),
+            histogram("bytes_sent", "bytes", &|at| tally(at).bytes_sent),
+            histogram("commits_processed", "commits", &|at| tally(at).commits_processed),
+            histogram("commits_sent", "commits", &|at| tally(at).commits_sent),
+        ];
+        let counted = self.protocol.counts_operations();
+        if counted {
+            let spent = |name, op| {
+                histogram(name, "operations", &move |at| tally(at).ledger.count(op))
+            };
+            clients.push(spent("kem_decapsulations", Op::KemDecapsulate));
+            clients.push(spent("signatures_verified", Op::Verify));
+        }
         Outcome {
             interrupted,
             virtual_time: self.now,
@@ -152,22 +167,11 @@ impl<P: Protocol> World<'_, '_, P> {
             operations: self.facts.operations,
             rejected: self.facts.rejected,
             rejected_work: self.facts.rejected_work,
-            ops,
+            ops: counted.then_some(ops),
             audits: self.facts.audits,
             invariants: self.facts.invariants,
             last_resort: self.delivery.last_resort,
-            clients: vec![
-                histogram("bytes_received", "bytes", &|at| tally(at).bytes_received),
-                histogram("bytes_sent", "bytes", &|at| tally(at).bytes_sent),
-                histogram("commits_processed", "commits", &|at| tally(at).commits_processed),
-                histogram("commits_sent", "commits", &|at| tally(at).commits_sent),
-                histogram("kem_decapsulations", "operations", &|at| {
-                    tally(at).ledger.count(Op::KemDecapsulate)
-                }),
-                histogram("signatures_verified", "operations", &|at| {
-                    tally(at).ledger.count(Op::Verify)
-                }),
-            ],
+            clients,
             events: self.events,
         }
     }

@@ -57,8 +57,8 @@ pub struct Outcome {
     pub rejected: u64,
     /// What those had cost.
     pub rejected_work: RejectedWork,
-    /// Work of all clients together.
-    pub ops: Ledger,
+    /// Work of all clients together; none if the protocol does not count it.
+    pub ops: Option<Ledger>,
     /// Audits.
     pub audits: Audits,
     /// Checks.

@@ -4,11 +4,15 @@
 //! *Cold*: the first member has added all others, and nobody else has committed. *Warm*: every
 //! member has committed since. The client that is measured is one more in the group.
 
+mod memory;
+mod table;
+
 use std::hint::black_box;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
-use arboretum_peers::{MlsRs, OpenMls, OurGroup, Ours, Peer, key_packages};
-use criterion::{BenchmarkId, Criterion, SamplingMode, criterion_group, criterion_main};
+use arboretum_peers::{Habits, MlsRs, OpenMls, OurGroup, Ours, Peer, key_packages};
+use criterion::{BenchmarkId, Criterion, SamplingMode, criterion_group};
 
 const SUITE: u16 = 1;
 const SIZES: [u32; 3] = [100, 1_000, 10_000];
@@ -17,9 +21,9 @@ const MESSAGES: usize = 1_000;
 
 fn peer(kind: &str) -> Box<dyn Peer> {
     match kind {
-        "openmls" => Box::new(OpenMls::new(b"openmls", SUITE, false).unwrap()),
-        "mls-rs" => Box::new(MlsRs::new(b"mls-rs", SUITE, false).unwrap()),
-        _ => Box::new(Ours::new(b"arboretum", SUITE, false, [7; 32]).unwrap()),
+        "openmls" => Box::new(OpenMls::new(b"openmls", SUITE, Habits::default()).unwrap()),
+        "mls-rs" => Box::new(MlsRs::new(b"mls-rs", SUITE, Habits::default()).unwrap()),
+        _ => Box::new(Ours::new(b"arboretum", SUITE, Habits::default(), [7; 32]).unwrap()),
     }
 }
 
@@ -125,7 +129,7 @@ fn messages(c: &mut Criterion, n: u32) {
     let mut bench = c.benchmark_group("messages");
     bench.sample_size(10).sampling_mode(SamplingMode::Flat);
     for kind in KINDS {
-        let mut sender = Ours::new(b"sender", SUITE, false, [8; 32]).unwrap();
+        let mut sender = Ours::new(b"sender", SUITE, Habits::default(), [8; 32]).unwrap();
         let mut group = OurGroup::cold(n - 2);
         let (_, welcome) = group.add(&[sender.key_package().unwrap()]);
         sender.join(&welcome).unwrap();
@@ -197,4 +201,16 @@ criterion_group! {
         .measurement_time(Duration::from_secs(2));
     targets = side_by_side
 }
-criterion_main!(benches);
+
+/// `SPLICE_INTO` names a document to put the table into; `TABLE_ONLY` leaves out the measuring.
+fn main() {
+    if std::env::var_os("TABLE_ONLY").is_none() {
+        table::record(&memory::measure()).expect("the target folder can be written");
+        benches();
+        Criterion::default().configure_from_args().final_summary();
+    }
+    print!("{}", table::markdown());
+    if let Some(document) = std::env::var_os("SPLICE_INTO") {
+        table::splice(Path::new(&document)).expect("the document has its marks");
+    }
+}
