@@ -16,7 +16,8 @@ use std::sync::Arc;
 use arboretum_engine::crypto::Digest;
 use arboretum_engine::crypto::{Crypto, HpkePublicKey, RealProvider};
 use arboretum_engine::group::{CommitRequest, Followed, Member, PendingCommit, PublicGroup};
-use arboretum_engine::tree::{LeafIndex, Perfect, Tree};
+use arboretum_engine::strategy::Strategy;
+use arboretum_engine::tree::LeafIndex;
 use arboretum_engine::treekem::{EpochSecrets, GroupContext, NewPath, PrivateKeys, merge_path};
 use arboretum_engine::treesync::{
     LeafNode, LeafNodeSource, Proposal, ProtocolVersion, RatchetTree, Roster, apply_add, tree_hash,
@@ -68,7 +69,7 @@ struct Warm {
 
 impl Warm {
     fn new(clients: &[Client]) -> Self {
-        let mut tree = Tree::new(Perfect);
+        let mut tree = RatchetTree::new(Strategy::default());
         for client in clients {
             apply_add(&mut tree, Arc::new(client.package.leaf_node.clone())).unwrap();
         }

@@ -12,6 +12,7 @@
 //! | [`codec`] | encodings (RFC 9420 §2.1) |
 //! | [`crypto`] | cipher suites, labelled operations, the ledger (§5.1) |
 //! | [`tree`] | the one persistent tree, its shapes and aggregates (§4, §7.7) |
+//! | [`strategy`] | how a group keeps its tree: placement, removal, shape, compaction |
 //! | [`treesync`] | leaf nodes, proposals, tree hash, parent hash, validation (§7, §10, §12.1) |
 //! | [`treekem`] | path secrets, update paths, key schedule, Welcome (§7.4–§7.6, §8) |
 //! | [`treedem`] | framing (§6) |
@@ -22,6 +23,7 @@ pub mod codec;
 pub mod crypto;
 pub mod group;
 pub mod protocol;
+pub mod strategy;
 pub mod tree;
 pub mod treedem;
 pub mod treekem;

@@ -4,6 +4,7 @@
 use arboretum_engine::crypto::{CountingProvider, Crypto, Provider, RealProvider, Seed};
 use arboretum_engine::group::Followed;
 use arboretum_engine::protocol::{ClientId, FullTreeKem, Order, Protocol, Seeds, SharedTreeKem};
+use arboretum_engine::strategy::{Compaction, Layout, Placement, Removal, Strategy};
 use rand_chacha::ChaCha20Rng;
 use rand_core::{Rng, SeedableRng};
 
@@ -44,12 +45,16 @@ fn below(rng: &mut ChaCha20Rng, n: usize) -> usize {
 
 impl Trio {
     fn new(seed: u64) -> Self {
+        Self::with(seed, Strategy::default())
+    }
+
+    fn with(seed: u64, strategy: Strategy) -> Self {
         let seeds = TestSeeds(seed);
         let real: &'static dyn Provider = &RealProvider;
         let mut trio = Self {
-            full: FullTreeKem::new(real, seeds),
-            shared: SharedTreeKem::new(real, seeds).unwrap(),
-            counted: SharedTreeKem::new(&CountingProvider, seeds).unwrap(),
+            full: FullTreeKem::new(real, seeds, strategy),
+            shared: SharedTreeKem::new(real, seeds, strategy).unwrap(),
+            counted: SharedTreeKem::new(&CountingProvider, seeds, strategy).unwrap(),
             members: vec![ClientId(0)],
             next: 1,
             rng: ChaCha20Rng::seed_from_u64(seed),
@@ -215,6 +220,66 @@ fn a_group_of_a_thousand() {
     trio.commit(999, 0);
     trio.live(6, 1_000);
 }
+
+/// Every strategy that makes sense: all values of all choices together.
+fn strategies() -> Vec<Strategy> {
+    let placements = [
+        Placement::LeftmostBlank,
+        Placement::Append,
+        Placement::RandomBlank,
+        Placement::Nearest,
+        Placement::Cheapest,
+    ];
+    let layouts = [Layout::Perfect, Layout::LeftBalanced, Layout::Ary(3), Layout::Ary(4)];
+    let mut all = vec![];
+    for placement in placements {
+        for layout in layouts {
+            for removal in [Removal::Blank, Removal::FasterRemove] {
+                for compaction in [Compaction::None, Compaction::Truncate] {
+                    for (unmerged, filtered) in
+                        [(true, true), (true, false), (false, true), (false, false)]
+                    {
+                        all.push(Strategy {
+                            placement,
+                            removal,
+                            layout,
+                            compaction,
+                            unmerged,
+                            filtered,
+                        });
+                    }
+                }
+            }
+        }
+    }
+    all.retain(|strategy| strategy.check().is_ok());
+    all
+}
+
+#[test]
+fn small_groups_under_every_strategy() {
+    let strategies = strategies();
+    // Unmerged leaves: two removals, filtered or not. None: one removal, and no `cheapest`.
+    assert_eq!(strategies.len(), 4 * 2 * (5 * 2 * 2 + 4 * 2));
+    for (number, strategy) in strategies.into_iter().enumerate() {
+        for seed in 0..STRATEGY_SEEDS {
+            let mut trio = Trio::with(2_000_000 + seed * 1_000 + number as u64, strategy);
+        trio.live(14, 5 + (seed as usize + number) % 16);
+        }
+    }
+}
+
+#[test]
+fn groups_of_up_to_64_under_every_strategy() {
+    for (number, strategy) in strategies().into_iter().enumerate().step_by(3) {
+        let mut trio = Trio::with(3_000_000 + number as u64, strategy);
+        trio.commit(30, 0);
+        trio.live(20, 64);
+    }
+}
+
+/// Groups under each strategy.
+const STRATEGY_SEEDS: u64 = if cfg!(debug_assertions) { 2 } else { 20 };
 
 /// Thousands where the build is optimised; as many as a quick look takes otherwise.
 const SEEDS: u64 = if cfg!(debug_assertions) { 2_000 } else { 10_000 };

@@ -3,7 +3,8 @@
 mod common;
 
 use arboretum_engine::crypto::{Crypto, RealProvider};
-use arboretum_engine::tree::{LeafIndex, Perfect, Tree};
+use arboretum_engine::strategy::Strategy;
+use arboretum_engine::tree::LeafIndex;
 use arboretum_engine::treesync::{
     Credential, CredentialType, LeafNode, RatchetTree, Roster, RosterChange, RosterDraft,
     TreeError, apply_add,
@@ -30,7 +31,7 @@ fn basic(seed: u64, supported: &[CredentialType]) -> LeafNode {
 }
 
 fn tree_of(leaves: &[LeafNode]) -> RatchetTree {
-    let mut tree = Tree::new(Perfect);
+    let mut tree = RatchetTree::new(Strategy::default());
     leaves.iter().for_each(|leaf| {
         apply_add(&mut tree, leaf.clone().into()).unwrap();
     });

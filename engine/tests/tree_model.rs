@@ -282,7 +282,7 @@ proptest! {
         let mut pair = Pair::new();
         (0..start).for_each(|_| pair.change(Change::Add));
         changes.into_iter().for_each(|change| pair.change(change));
-        let link = LinkTree::from_nodes(&pair.array.flat()).unwrap();
+        let link = LinkTree::from_nodes(Perfect, &pair.array.flat()).unwrap();
         Pair { link, ..pair }.check();
     }
 }

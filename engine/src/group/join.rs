@@ -8,6 +8,7 @@ use super::public_group::PublicGroup;
 use super::transcript::interim_transcript_hash;
 use crate::codec::{CodecError, decode};
 use crate::crypto::{Crypto, CryptoError, Secret, SignatureKeyPair};
+use crate::strategy::Strategy;
 use crate::tree::{LeafIndex, OutsideTree};
 use crate::treedem::MlsMessage;
 use crate::treekem::{
@@ -16,7 +17,7 @@ use crate::treekem::{
 };
 use crate::treesync::{
     DecodeTreeError, ExtensionType, KeyPackage, KeyPackageSecrets, LeafNodeError, ProtocolVersion,
-    RatchetTree, Roster, TreeError, check_distinct, decode_tree, tree_hash, validate_tree,
+    RatchetTree, Roster, TreeError, check_distinct, decode_tree_of, tree_hash, validate_tree,
 };
 
 /// The rule that a Welcome or its tree breaks.
@@ -62,6 +63,9 @@ pub enum JoinError {
     /// The tree cannot be decoded.
     #[error(transparent)]
     DecodeTree(#[from] DecodeTreeError),
+    /// The tree is laid out by other rules than the group's.
+    #[error("the tree was decoded under another strategy than the group's")]
+    OtherStrategy,
     /// The tree is not the one the group info speaks of.
     #[error("the tree hash is not that of the group info (RFC 9420 §12.4.3.1)")]
     TreeHash,
@@ -97,7 +101,9 @@ pub enum JoinError {
 impl GroupInfo {
     /// The tree that it carries, if it does.
     pub fn tree(&self) -> Result<Option<RatchetTree>, DecodeTreeError> {
-        self.extension(ExtensionType::RATCHET_TREE).map(decode_tree).transpose()
+        let Some(tree) = self.extension(ExtensionType::RATCHET_TREE) else { return Ok(None) };
+        let strategy = Strategy::of_extensions(&self.group_context.extensions)?;
+        decode_tree_of(strategy, tree).map(Some)
     }
 
     /// Validates the public state: the tree against the group info, and the tree in itself.
@@ -114,6 +120,9 @@ impl GroupInfo {
         }
         check_distinct(&self.extensions)?;
         check_distinct(&context.extensions)?;
+        if Strategy::of_extensions(&context.extensions)? != *tree.shape() {
+            return Err(JoinError::OtherStrategy);
+        }
         if tree_hash(crypto, &tree) != context.tree_hash {
             return Err(JoinError::TreeHash);
         }

@@ -10,7 +10,8 @@ use super::public_group::{PublicGroup, Transition};
 use super::transcript::interim_transcript_hash;
 use crate::codec::CodecError;
 use crate::crypto::{Crypto, CryptoError, Digest, Secret, Seed, SignatureKeyPair};
-use crate::tree::{LeafIndex, OutsideTree, Perfect, Tree};
+use crate::strategy::Strategy;
+use crate::tree::{LeafIndex, OutsideTree, Tree};
 use crate::treekem::{
     EXTERNAL_INIT_LABEL, EpochSecrets, GroupContext, JoinerSecret, OpenedPath, PathError,
     PrivateKeys, PskError,
@@ -158,7 +159,7 @@ impl Member {
         founding: Founding,
         rng: &mut dyn Rng,
     ) -> Result<Self, FollowError> {
-        let mut tree = Tree::new(Perfect);
+        let mut tree = Tree::new(Strategy::of_extensions(&founding.extensions)?);
         let index = apply_add(&mut tree, Arc::new(package.leaf_node.clone()))?;
         let mut epoch_secret = vec![0; crypto.provider().digest_length()];
         rng.fill_bytes(&mut epoch_secret);

@@ -7,6 +7,7 @@ use super::holdings::ProposalStore;
 use super::transcript::{confirmed_transcript_hash, interim_transcript_hash};
 use crate::codec::{CodecError, decode, encode};
 use crate::crypto::{Crypto, CryptoError, Digest, HpkePublicKey, SignaturePublicKey};
+use crate::strategy::Strategy;
 use crate::tree::{LeafIndex, OutsideTree};
 use crate::treedem::{
     AuthenticatedContent, Commit, Content, MlsMessage, PublicMessage, Sender,
@@ -16,7 +17,7 @@ use crate::treekem::{GroupContext, PathError, UpdatePath, merge_path};
 use crate::treesync::{
     AppliedProposals, Credential, ExpectedSource, ExtensionType, ExternalSender, LeafNode,
     LeafRules, ListRules, Listed, Proposal, ProposalContext, ProposalError, ProposalOrRef, Purpose,
-    RatchetTree, Roster, RosterChange, RosterDraft, TreeError, apply_add, apply_proposals,
+    RatchetTree, Roster, RosterChange, RosterDraft, TreeError, add_leaf, apply_proposals,
     check_distinct, leave_path, tree_hash,
 };
 
@@ -77,6 +78,9 @@ pub enum ApplyError {
     /// Application data is sent in the clear.
     #[error("application data is sent in a public message (RFC 9420 §6)")]
     PublicApplication,
+    /// The group's strategy is replaced.
+    #[error("the extensions name another strategy: a group keeps the one it was made with")]
+    OtherStrategy,
     /// A path is missing.
     #[error("the commit must have a path (RFC 9420 §12.4)")]
     PathRequired,
@@ -398,6 +402,10 @@ impl PublicGroup {
             check_distinct(extensions)?;
             group.context.extensions.clone_from(extensions);
             group.external_senders()?;
+            // The tree is kept as it was laid out: that would have to be made anew.
+            if Strategy::of_extensions(extensions)? != *self.tree.shape() {
+                return Err(ApplyError::OtherStrategy);
+            }
         }
         let rules = group.context.leaf_rules()?;
         let mut tree = self.tree.clone();
@@ -405,6 +413,7 @@ impl PublicGroup {
         let context = ProposalContext {
             group_id: self.context.group_id.as_slice(),
             leaf_rules: &rules,
+            epoch: self.epoch(),
             list_rules: ListRules {
                 committer: view.committer,
                 purpose: view.purpose,
@@ -468,7 +477,8 @@ impl Proposed<'_> {
     /// added (RFC 9420 §12.4.3.2). What is put there gives way to the leaf of the path.
     pub(super) fn place_joiner(&mut self, leaf: &LeafNode) -> Result<LeafIndex, OutsideTree> {
         self.joins = true;
-        apply_add(&mut self.tree, Arc::new(leaf.clone()))
+        let epoch = self.group.epoch();
+        add_leaf(&mut self.tree, &mut self.roster, Arc::new(leaf.clone()), None, epoch)
     }
 
     /// Merges the keys of a path; `leaf` makes the new leaf from its parent hash.

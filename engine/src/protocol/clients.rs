@@ -2,9 +2,15 @@
 //! half is not stored: it is derived again when its owner joins.
 
 use super::{ClientId, Joined, ProtocolError, Seeds};
-use crate::crypto::{Crypto, Provider, SignatureKeyPair};
-use crate::treesync::{Credential, KeyPackage, KeyPackageSecrets, Lifetime};
+use crate::codec::CodecError;
+use crate::crypto::{Crypto, Provider, Seed, SignatureKeyPair};
+use crate::group::Founding;
+use crate::strategy::Strategy;
+use crate::treesync::{
+    Capabilities, Credential, ExtensionType, KeyPackage, KeyPackageSecrets, Lifetime, Profile,
+};
 
+use rand_core::Rng;
 use tls_codec::Size;
 
 /// Key packages are valid from the Unix epoch until the year 2100: expiry is not modelled.
@@ -23,12 +29,26 @@ struct Published {
 /// All clients that have registered.
 pub(super) struct Clients<S> {
     seeds: S,
+    strategy: Strategy,
     published: Vec<Published>,
 }
 
 impl<S: Seeds> Clients<S> {
-    pub(super) fn new(seeds: S) -> Self {
-        Self { seeds, published: vec![] }
+    pub(super) fn new(seeds: S, strategy: Strategy) -> Self {
+        Self { seeds, strategy, published: vec![] }
+    }
+
+    /// How their group keeps its tree.
+    pub(super) fn strategy(&self) -> Strategy {
+        self.strategy
+    }
+
+    /// Their group's identifier, drawn from `rng`, and its extensions.
+    pub(super) fn founding(&self, rng: &mut dyn Rng) -> Result<Founding, CodecError> {
+        let mut group_id = Seed::default();
+        rng.fill_bytes(&mut group_id);
+        let extensions = self.strategy.extension()?.into_iter().collect();
+        Ok(Founding { group_id: group_id.to_vec(), extensions })
     }
 
     pub(super) fn seeds(&self) -> &S {
@@ -89,6 +109,17 @@ impl<S: Seeds> Clients<S> {
         let signer = self.signer(crypto.provider(), client);
         let credential = Credential::Basic(client.0.to_be_bytes().to_vec().into());
         let seed = self.seeds.seed("key package", client.0.into(), number.into());
-        Ok(KeyPackage::generate(crypto, &signer, credential, LIFETIME, seed)?)
+        let mut capabilities = Capabilities::basic(crypto.cipher_suite());
+        if self.strategy != Strategy::default() {
+            capabilities.extensions.push(ExtensionType::STRATEGY);
+        }
+        let profile = Profile {
+            credential,
+            capabilities,
+            lifetime: LIFETIME,
+            leaf_extensions: vec![],
+            package_extensions: vec![],
+        };
+        Ok(KeyPackage::of_profile(crypto, &signer, profile, seed)?)
     }
 }

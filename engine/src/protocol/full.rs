@@ -12,9 +12,10 @@ use super::{Accepted, CaughtUp, ClientId, Draft, Joined, Order, Protocol, Protoc
 use crate::codec::decode;
 use crate::crypto::{Crypto, Digest, Provider, Secret};
 use crate::group::{CommitRequest, Followed, Member, PendingCommit, PublicGroup};
+use crate::strategy::Strategy;
 use crate::tree::{Aggregates, LeafIndex};
 use crate::treedem::MlsMessage;
-use crate::treesync::{Proposal, Roster, decode_tree, encode_tree, tree_hash};
+use crate::treesync::{Proposal, Roster, decode_tree_of, encode_tree, tree_hash};
 
 /// What the Delivery Service has of an epoch.
 struct Logged {
@@ -50,11 +51,11 @@ pub struct FullTreeKem<S> {
 }
 
 impl<S: Seeds> FullTreeKem<S> {
-    /// No clients yet.
-    pub fn new(provider: &'static dyn Provider, seeds: S) -> Self {
+    /// No clients yet; their group will keep its tree by this strategy.
+    pub fn new(provider: &'static dyn Provider, seeds: S, strategy: Strategy) -> Self {
         Self {
             provider,
-            clients: Clients::new(seeds),
+            clients: Clients::new(seeds, strategy),
             states: BTreeMap::new(),
             log: vec![],
             observer: None,
@@ -96,7 +97,9 @@ impl<S: Seeds> Protocol for FullTreeKem<S> {
         let signer = self.clients.signer(self.provider, creator);
         let seed = self.clients.seeds().seed("group", 0, 0);
         let mut rng = ChaCha20Rng::from_seed(seed);
-        let member = Member::create(&crypto, signer, &package, &secrets, &mut rng)?;
+        let founding = self.clients.founding(&mut rng)?;
+        let member =
+            Member::create_with(&crypto, signer, &package, &secrets, founding, &mut rng)?;
         let roster = Roster::of(&member.public.tree).map_err(crate::group::ApplyError::from)?;
         self.observer = Some((member.public.clone(), roster.clone()));
         self.by_leaf.insert(member.leaf, creator);
@@ -201,7 +204,8 @@ impl<S: Seeds> Protocol for FullTreeKem<S> {
         let (package, secrets) = self.clients.package(&unpaid, client, number)?;
         let signer = self.clients.signer(self.provider, client);
         let crypto = Crypto::new(self.provider);
-        let tree = Some(decode_tree(&logged.tree).map_err(crate::group::JoinError::from)?);
+        let tree = decode_tree_of(self.clients.strategy(), &logged.tree);
+        let tree = Some(tree.map_err(crate::group::JoinError::from)?);
         let joined = Member::join(&crypto, welcome, tree, signer, &package, &secrets)?;
         let bytes = match decode("an MLS message", welcome)? {
             MlsMessage::Welcome(welcome) => {

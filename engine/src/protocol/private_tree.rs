@@ -6,9 +6,12 @@
 
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use super::{ClientId, ProtocolError};
 use crate::crypto::{HpkeKeyPair, HpkePublicKey};
-use crate::tree::{LeafIndex, OutsideTree, Perfect, Place, Subtree, Tree, TreeData};
+use crate::strategy::Strategy;
+use crate::tree::{LeafIndex, OutsideTree, Place, Subtree, Tree, TreeData};
 use crate::treekem::{NewPath, PrivateKeys};
 use crate::treesync::{RatchetData, RatchetTree};
 
@@ -16,9 +19,12 @@ use crate::treesync::{RatchetData, RatchetTree};
 pub(super) enum PrivateData {}
 
 /// A member's leaf, seen from above.
+#[derive(Clone)]
 pub(super) struct PrivateLeaf {
     pub(super) client: ClientId,
     pub(super) key: HpkeKeyPair,
+    /// What its member owes from parents that were cut off above it.
+    carried: u64,
 }
 
 /// A parent: its key pair where it is keyed, and what has been asked of the members below.
@@ -28,7 +34,16 @@ pub(super) struct PrivateParent {
     /// For the members below each child: node secrets derived so far in order to follow paths
     /// of members below the other children. Sums along a member's direct path, so a commit
     /// charges everybody in O(log n).
-    derived: [u64; 2],
+    derived: SmallVec<[u64; 2]>,
+    /// What all members below owe from parents that were cut off above.
+    carried: u64,
+}
+
+impl PrivateParent {
+    /// What it charges the members below a child.
+    fn charges(&self, child: usize) -> u64 {
+        self.carried + self.derived.get(child).copied().unwrap_or(0)
+    }
 }
 
 impl TreeData for PrivateData {
@@ -39,14 +54,22 @@ impl TreeData for PrivateData {
     fn unmerged(_: &PrivateParent) -> &[LeafIndex] {
         &[]
     }
+
+    fn lift_leaf(cut: &PrivateParent, leaf: &PrivateLeaf) -> Option<PrivateLeaf> {
+        Some(PrivateLeaf { carried: leaf.carried + cut.charges(0), ..leaf.clone() })
+    }
+
+    fn lift_parent(cut: &PrivateParent, child: Option<&PrivateParent>) -> Option<PrivateParent> {
+        let mut child = child.cloned().unwrap_or_default();
+        child.carried += cut.charges(0);
+        Some(child)
+    }
 }
 
 /// The private keys of one epoch.
 #[derive(Clone)]
 pub(super) struct PrivateTree {
-    tree: Tree<PrivateData>,
-    /// What everybody owes who was there when roots were cut off that had charged them.
-    carried: u64,
+    tree: Tree<PrivateData, Strategy>,
 }
 
 fn edited(value: &mut Option<Arc<PrivateParent>>, change: impl FnOnce(&mut PrivateParent)) {
@@ -56,8 +79,8 @@ fn edited(value: &mut Option<Arc<PrivateParent>>, change: impl FnOnce(&mut Priva
 }
 
 impl PrivateTree {
-    pub(super) fn new() -> Self {
-        Self { tree: Tree::new(Perfect), carried: 0 }
+    pub(super) fn new(strategy: Strategy) -> Self {
+        Self { tree: Tree::new(strategy) }
     }
 
     /// The member at a leaf.
@@ -65,24 +88,23 @@ impl PrivateTree {
         self.tree.leaf(leaf).map(AsRef::as_ref)
     }
 
-    /// A member leaves: its path is blanked.
-    pub(super) fn remove(&mut self, leaf: LeafIndex) -> Result<(), OutsideTree> {
-        self.tree.edit(leaf, &mut |_| None, &mut |_, value| edited(value, |p| p.key = None))
+    /// A member leaves: `goes` says, from the lowest parent, which keys above it go.
+    pub(super) fn remove(&mut self, leaf: LeafIndex, goes: &[bool]) -> Result<(), OutsideTree> {
+        let mut goes = goes.iter().copied();
+        self.tree.edit(leaf, &mut |_| None, &mut |_, value| {
+            if goes.next().unwrap_or(true) {
+                edited(value, |parent| parent.key = None);
+            }
+        })
     }
 
-    /// Cuts off roots with an empty right half; everybody left was charged on their left.
+    /// Shrinks as the public tree does.
     pub(super) fn truncate(&mut self) {
-        let mut at = self.tree.root();
-        while let [left, right] = at.children().collect::<Vec<_>>()[..]
-            && right.aggregates().members == 0
-        {
-            self.carried += at.parent().map_or(0, |parent| parent.derived[0]);
-            at = left;
-        }
         self.tree.truncate();
     }
 
-    /// A member comes. Keys above it stay: it is unmerged there, which the public tree says.
+    /// A member comes. Keys above it stay, since it is unmerged there, which the public tree
+    /// says; or go, by the strategy.
     pub(super) fn add(
         &mut self,
         leaf: LeafIndex,
@@ -92,8 +114,13 @@ impl PrivateTree {
         while leaf.0 >= self.tree.width() {
             self.tree.extend();
         }
-        let member = Arc::new(PrivateLeaf { client, key });
-        self.tree.edit(leaf, &mut |_| Some(member.clone()), &mut |_, _| {})
+        let unmerged = self.tree.shape().unmerged;
+        let member = Arc::new(PrivateLeaf { client, key, carried: 0 });
+        self.tree.edit(leaf, &mut |_| Some(member.clone()), &mut |_, value| {
+            if !unmerged {
+                edited(value, |parent| parent.key = None);
+            }
+        })
     }
 
     /// A path is keyed: `in_filter` says, from the lowest parent, which nodes have a key.
@@ -104,8 +131,9 @@ impl PrivateTree {
         path: &NewPath,
         in_filter: &[bool],
     ) -> Result<(), ProtocolError> {
-        let client = self.member(leaf).ok_or_else(|| lost(leaf))?.client;
-        let member = Arc::new(PrivateLeaf { client, key: path.leaf.clone() });
+        let PrivateLeaf { client, carried, .. } = *self.member(leaf).ok_or_else(|| lost(leaf))?;
+        let member = Arc::new(PrivateLeaf { client, key: path.leaf.clone(), carried });
+        let degree = self.tree.shape().layout.degree();
         let mut keys = path.key_pairs.iter();
         let mut in_filter = in_filter.iter();
         let mut above = path.key_pairs.len() as u64;
@@ -114,7 +142,9 @@ impl PrivateTree {
             edited(value, |parent| {
                 parent.key = key.cloned();
                 if key.is_some() {
-                    parent.derived[1 - child] += above;
+                    parent.derived.resize(degree, 0);
+                    let others = parent.derived.iter_mut().enumerate();
+                    others.filter(|(at, _)| *at != child).for_each(|(_, owed)| *owed += above);
                     above -= 1;
                 }
             });
@@ -125,8 +155,9 @@ impl PrivateTree {
     /// Node secrets that a member at this leaf would have derived, had it been there always.
     pub(super) fn derived(&self, leaf: LeafIndex) -> Result<u64, OutsideTree> {
         let path = self.tree.direct_path(leaf)?;
-        let owed = path.iter().filter_map(|step| Some(step.node.parent()?.derived[step.child]));
-        Ok(self.carried + owed.sum::<u64>())
+        let owed = path.iter().filter_map(|step| Some(step.node.parent()?.charges(step.child)));
+        let carried = self.member(leaf).map_or(0, |member| member.carried);
+        Ok(carried + owed.sum::<u64>())
     }
 
     /// The keys that the member at a leaf holds: its own, and those above it where the public

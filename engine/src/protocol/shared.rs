@@ -24,14 +24,15 @@ use crate::group::{
     ApplyError, CommitRequest, Followed, JoinError, Member, OpenedWelcome, PendingCommit,
     PublicGroup, Transition, TransitionPath,
 };
-use crate::tree::{Aggregates, LeafIndex, Perfect, Tree};
+use crate::strategy::Strategy;
+use crate::tree::{Aggregates, LeafIndex, Tree};
 use crate::treedem::MlsMessage;
 use crate::treekem::{
     EncryptedGroupSecrets, EpochSecrets, NewPath, PathSecret, PskStore, Welcome,
     expected_ciphertexts,
 };
 use crate::treesync::{
-    KeyPackage, KeyPackageSecrets, Proposal, Roster, RosterChange, count_parent_hash_checks,
+    KeyPackage, KeyPackageSecrets, ParentNode, Proposal, Roster, RosterChange, count_parent_hash_checks,
     encoded_tree_length, tree_hash,
 };
 
@@ -103,8 +104,12 @@ pub struct SharedTreeKem<S> {
 }
 
 impl<S: Seeds> SharedTreeKem<S> {
-    /// No clients yet.
-    pub fn new(provider: &'static dyn Provider, seeds: S) -> Result<Self, ProtocolError> {
+    /// No clients yet; their group will keep its tree by this strategy.
+    pub fn new(
+        provider: &'static dyn Provider,
+        seeds: S,
+        strategy: Strategy,
+    ) -> Result<Self, ProtocolError> {
         let crypto = Crypto::new(provider);
         let secret = PathSecret(crypto.zero());
         secret.key_pair(&crypto)?;
@@ -112,7 +117,7 @@ impl<S: Seeds> SharedTreeKem<S> {
         let per_node = crypto.ledger();
         Ok(Self {
             provider,
-            clients: Clients::new(seeds),
+            clients: Clients::new(seeds, strategy),
             members: vec![],
             roster: Roster::default(),
             recent: VecDeque::new(),
@@ -287,9 +292,16 @@ impl<S: Seeds> SharedTreeKem<S> {
         path: Option<&NewPath>,
         invitations: &[Invitation],
     ) -> Result<PrivateTree, ProtocolError> {
-        let mut private = self.newest()?.private.clone();
+        let before = self.newest()?;
+        let mut private = before.private.clone();
+        let removal = before.public.tree.shape().removal;
         for leaf in &transition.applied.removed {
-            private.remove(*leaf)?;
+            let path = before.public.tree.direct_path(*leaf)?;
+            let goes = |parent: Option<&Arc<ParentNode>>| {
+                parent.is_none_or(|parent| removal.strikes(parent, *leaf))
+            };
+            let goes: Vec<bool> = path.iter().map(|step| goes(step.node.parent())).collect();
+            private.remove(*leaf, &goes)?;
         }
         private.truncate();
         for (invitation, leaf) in invitations.iter().zip(&transition.applied.added) {
@@ -374,10 +386,11 @@ impl<S: Seeds> SharedTreeKem<S> {
 /// every leaf's signature and the group info's verified.
 fn validation_ledger(public: &PublicGroup) -> Ledger {
     let tree = &public.tree;
-    let nodes = 2 * u64::from(tree.width()) - 1;
+    let Aggregates { width, keyed_parents, blank_parents, .. } = *tree.aggregates();
+    let nodes = u64::from(width) + u64::from(keyed_parents) + u64::from(blank_parents);
     let mut ledger = Ledger::default();
     // One more hash continues the transcript.
-    ledger.charge(Op::Hash, nodes + count_parent_hash_checks(tree.root()) + 1);
+    ledger.charge(Op::Hash, nodes + count_parent_hash_checks(tree) + 1);
     ledger.charge(Op::Verify, u64::from(tree.members()) + 1);
     ledger
 }
@@ -419,9 +432,11 @@ impl<S: Seeds> Protocol for SharedTreeKem<S> {
         let signer = self.clients.signer(self.provider, creator);
         let mut rng = ChaCha20Rng::from_seed(self.clients.seeds().seed("group", 0, 0));
         let Invitation { package, secrets, .. } = &invitation;
-        let member = Member::create(&crypto, signer, package, secrets, &mut rng)?;
+        let founding = self.clients.founding(&mut rng)?;
+        let member =
+            Member::create_with(&crypto, signer, package, secrets, founding, &mut rng)?;
         self.roster = Roster::of(&member.public.tree).map_err(ApplyError::from)?;
-        let mut private = PrivateTree::new();
+        let mut private = PrivateTree::new(self.clients.strategy());
         private.add(member.leaf, creator, secrets.encryption.clone())?;
         let (number, totals) = (0, Totals::default());
         let Member { public, leaf, secrets, .. } = member;
@@ -627,7 +642,7 @@ impl<S: Seeds> Protocol for SharedTreeKem<S> {
 
     fn tree_hash(&self) -> Digest {
         let crypto = Crypto::new(self.provider);
-        let empty = || tree_hash(&crypto, &Tree::new(Perfect));
+        let empty = || tree_hash(&crypto, &Tree::new(self.clients.strategy()));
         self.newest().map_or_else(|_| empty(), |epoch| tree_hash(&crypto, &epoch.public.tree))
     }
 

@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 pub use index::{LeafIndex, NodeIndex};
 pub use node::{Aggregates, Node};
-pub use shape::{Perfect, Shape, Widths};
+pub use shape::{Ary, LeftBalanced, Perfect, Shape, Widths};
 pub use subtree::{ChildIter, Located, PathStep, Place, Resolved, Subtree};
 
 use node::Kind;
@@ -32,6 +32,17 @@ pub trait TreeData: Sized + 'static {
 
     /// The unmerged leaves of a keyed parent, ascending.
     fn unmerged(parent: &Self::Parent) -> &[LeafIndex];
+
+    /// A parent is cut off, and the leaf that was its first child takes its place: what that
+    /// becomes, if it is to change.
+    fn lift_leaf(_cut: &Self::Parent, _leaf: &Self::Leaf) -> Option<Self::Leaf> {
+        None
+    }
+
+    /// The same for a parent that was the first child.
+    fn lift_parent(_cut: &Self::Parent, _child: Option<&Self::Parent>) -> Option<Self::Parent> {
+        None
+    }
 }
 
 /// A leaf index lies outside the tree.
@@ -85,6 +96,11 @@ impl<D: TreeData, S: Shape> Tree<D, S> {
         self.root.aggregates()
     }
 
+    /// How the tree is laid out.
+    pub fn shape(&self) -> &S {
+        &self.shape
+    }
+
     /// Leaves, blank ones included.
     pub fn width(&self) -> u32 {
         self.aggregates().width
@@ -113,7 +129,7 @@ impl<D: TreeData, S: Shape> Tree<D, S> {
     /// The ancestors of a leaf, from the lowest to the root, each with its copath children.
     pub fn direct_path(&self, leaf: LeafIndex) -> Result<Vec<PathStep<'_, D>>, OutsideTree> {
         self.inside(leaf)?;
-        Ok(self.root().direct_path(leaf))
+        Ok(self.root().direct_path(leaf, self.shape.filters_paths()))
     }
 
     /// The direct path without the nodes whose copath children all have an empty resolution
@@ -150,6 +166,17 @@ impl<D: TreeData, S: Shape> Tree<D, S> {
     /// Blanks a leaf and its direct path (a Remove proposal, before truncation).
     pub fn blank(&mut self, index: LeafIndex) -> Result<(), OutsideTree> {
         self.edit(index, &mut |_| None, &mut |_, value| *value = None)
+    }
+
+    /// Blanks a leaf; at each parent above it `keep` says what stays there, if anything.
+    pub fn vacate(
+        &mut self,
+        index: LeafIndex,
+        keep: impl Fn(&D::Parent) -> Option<D::Parent>,
+    ) -> Result<(), OutsideTree> {
+        self.edit(index, &mut |_| None, &mut |_, value| {
+            *value = value.as_deref().and_then(&keep).map(Arc::new);
+        })
     }
 
     /// Sets a leaf and its direct path, from the lowest parent to the root.
@@ -241,47 +268,65 @@ pub enum NotATree {
     /// There are no nodes.
     #[error("a tree has at least one node")]
     Empty,
+    /// There are more nodes than a tree may have.
+    #[error("a tree has at most 2^32 leaves")]
+    TooLarge,
     /// A leaf stands at a parent's place, or a parent at a leaf's.
     #[error("node {0} is of the wrong kind for its place")]
     WrongKind(u32),
 }
 
-impl<D: TreeData> Tree<D, Perfect> {
-    /// Builds the tree whose in-order traversal starts with `nodes`; what is missing at the
-    /// right is blank (RFC 9420 §12.4.3.3).
-    pub fn from_nodes(nodes: &[Option<NodeValue<D::Leaf, D::Parent>>]) -> Result<Self, NotATree> {
+impl<D: TreeData, S: Shape> Tree<D, S> {
+    /// Builds the tree whose traversal starts with `nodes`: a parent stands behind its first
+    /// child, which for two children is in-order. What is missing at the right is blank
+    /// (RFC 9420 §12.4.3.3).
+    pub fn from_nodes(
+        shape: S,
+        nodes: &[Option<NodeValue<D::Leaf, D::Parent>>],
+    ) -> Result<Self, NotATree> {
         if nodes.is_empty() {
             return Err(NotATree::Empty);
         }
-        let width = (nodes.len() as u32 / 2 + 1).next_power_of_two();
-        Ok(Self { root: Arc::new(build::<D>(nodes, 0, width)?), shape: Perfect })
+        let width = shape.width_of_nodes(nodes.len()).ok_or(NotATree::TooLarge)?;
+        let root = build::<D, S>(&shape, nodes, &mut 0, width)?;
+        Ok(Self { root: Arc::new(root), shape })
     }
 }
 
-fn build<D: TreeData>(
+/// Builds a subtree of `width` leaves whose traversal starts at `next`, and moves `next` behind it.
+fn build<D: TreeData, S: Shape>(
+    shape: &S,
     nodes: &[Option<NodeValue<D::Leaf, D::Parent>>],
-    first: u32,
+    next: &mut usize,
     width: u32,
 ) -> Result<Node<D>, NotATree> {
-    let at = |index: u32| nodes.get(index as usize).and_then(Option::as_ref);
-    let middle = first + width - 1;
-    if first as usize >= nodes.len() {
-        return Ok(Node::blank(&Perfect, width));
+    if *next >= nodes.len() {
+        return Ok(Node::blank(shape, width));
     }
+    let take = |next: &mut usize| {
+        let at = *next;
+        *next += 1;
+        (at as u32, nodes.get(at).and_then(Option::as_ref))
+    };
     if width == 1 {
-        return match at(first) {
-            None => Ok(Node::blank(&Perfect, 1)),
-            Some(NodeValue::Leaf(leaf)) => Ok(Node::leaf(leaf.clone())),
-            Some(NodeValue::Parent(_)) => Err(NotATree::WrongKind(first)),
+        return match take(next) {
+            (_, None) => Ok(Node::blank(shape, 1)),
+            (_, Some(NodeValue::Leaf(leaf))) => Ok(Node::leaf(leaf.clone())),
+            (at, Some(NodeValue::Parent(_))) => Err(NotATree::WrongKind(at)),
         };
     }
-    let value = match at(middle) {
-        None => None,
-        Some(NodeValue::Parent(parent)) => Some(parent.clone()),
-        Some(NodeValue::Leaf(_)) => return Err(NotATree::WrongKind(middle)),
-    };
-    let left = build(nodes, first, width / 2)?;
-    let right = build(nodes, middle + 1, width / 2)?;
-    let node = Node::parent(value, [left, right].map(Arc::new).into_iter().collect());
-    Ok(if node.is_empty() { Node::blank(&Perfect, width) } else { node })
+    let mut value = None;
+    let mut children = node::Children::<D>::new();
+    for width in shape.children_of_blank(width) {
+        children.push(Arc::new(build(shape, nodes, next, width)?));
+        if children.len() == 1 {
+            value = match take(next) {
+                (_, None) => None,
+                (_, Some(NodeValue::Parent(parent))) => Some(parent.clone()),
+                (at, Some(NodeValue::Leaf(_))) => return Err(NotATree::WrongKind(at)),
+            };
+        }
+    }
+    let node = Node::parent(value, children);
+    Ok(if node.is_empty() { Node::blank(shape, width) } else { node })
 }

@@ -31,6 +31,9 @@ pub struct Aggregates {
     /// Σ over the members below of the ciphertexts their path update spends below this node:
     /// `S(v) = Σ S(child) + Σ over ordered pairs of children m(a)·r(b)`.
     pub path_cost: u64,
+    /// The least that a leaf put into a blank place below would spend on its path below this
+    /// node: the sum of its copath's resolutions. None if there is no room.
+    pub cheapest_room: Option<u64>,
 }
 
 /// A subtree: wholly blank, one member's leaf, or a parent with its children.
@@ -73,6 +76,7 @@ impl<D: TreeData> Node<D> {
             width,
             blank_parents: shape.parents_in_blank(width),
             height: shape.height_of_blank(width),
+            cheapest_room: Some(0),
             ..Aggregates::default()
         };
         Self { aggregates, cache: D::Cache::default(), kind: Kind::Blank }
@@ -98,6 +102,20 @@ impl<D: TreeData> Node<D> {
             Kind::Parent { children, .. } => children,
             _ => &[],
         }
+    }
+
+    /// The first child, taking the place of this node, which is cut off.
+    pub(super) fn cut(&self) -> Option<Arc<Self>> {
+        let Kind::Parent { value, children } = &self.kind else { return None };
+        let first = children.first()?;
+        let Some(cut) = value.as_deref() else { return Some(first.clone()) };
+        let lifted = match &first.kind {
+            Kind::Blank => None,
+            Kind::Leaf(leaf) => D::lift_leaf(cut, leaf).map(|leaf| Self::leaf(Arc::new(leaf))),
+            Kind::Parent { value, children } => D::lift_parent(cut, value.as_deref())
+                .map(|value| Self::parent(Some(Arc::new(value)), children.clone())),
+        };
+        Some(lifted.map_or_else(|| first.clone(), Arc::new))
     }
 
     /// Whether nothing at all is below this node.
@@ -160,7 +178,10 @@ fn combine<D: TreeData>(value: Option<&D::Parent>, children: &[Arc<Node<D>>]) ->
     // A member spends one ciphertext on each key that its siblings' subtrees resolve to.
     for child in children {
         let child = child.aggregates();
-        sum.path_cost += u64::from(child.members) * u64::from(sum.resolution - child.resolution);
+        let copath = u64::from(sum.resolution - child.resolution);
+        sum.path_cost += u64::from(child.members) * copath;
+        let room = child.cheapest_room.map(|room| room + copath);
+        sum.cheapest_room = [sum.cheapest_room, room].into_iter().flatten().min();
     }
     match value {
         None => sum.blank_parents += 1,

@@ -3,12 +3,20 @@
 //! Everything else about a tree (finding a leaf, paths, resolutions, aggregates) goes by the
 //! width that each node caches, so it is the same for all shapes and all arities.
 
+mod left_balanced;
+mod m_ary;
+mod perfect;
+
 use std::sync::Arc;
 
-use smallvec::{SmallVec, smallvec};
+use smallvec::SmallVec;
 
 use super::TreeData;
-use super::node::Node;
+use super::node::{Children, Node};
+
+pub use left_balanced::LeftBalanced;
+pub use m_ary::Ary;
+pub use perfect::Perfect;
 
 /// The widths of the children of a node, from the left.
 pub type Widths = SmallVec<[u32; 2]>;
@@ -24,47 +32,18 @@ pub trait Shape: Clone + std::fmt::Debug + Send + Sync {
     /// The height of an all-blank subtree of `width` leaves.
     fn height_of_blank(&self, width: u32) -> u8;
 
+    /// The leaves of the smallest tree whose traversal has at least `nodes` nodes; none if
+    /// there would be too many.
+    fn width_of_nodes(&self, nodes: usize) -> Option<u32>;
+
     /// The next larger tree, with the old one inside.
     fn extend<D: TreeData>(&self, root: Arc<Node<D>>) -> Arc<Node<D>>;
 
     /// The smallest tree of this shape that loses no member at the right edge.
     fn truncate<D: TreeData>(&self, root: Arc<Node<D>>) -> Arc<Node<D>>;
-}
 
-/// RFC 9420 §7.7: a perfect binary tree of 2^d leaves, doubled and halved at the right.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Perfect;
-
-impl Shape for Perfect {
-    fn children_of_blank(&self, width: u32) -> Widths {
-        smallvec![width / 2, width / 2]
-    }
-
-    fn parents_in_blank(&self, width: u32) -> u32 {
-        width - 1
-    }
-
-    fn height_of_blank(&self, width: u32) -> u8 {
-        width.trailing_zeros() as u8
-    }
-
-    fn extend<D: TreeData>(&self, root: Arc<Node<D>>) -> Arc<Node<D>> {
-        let right = Node::blank(self, root.aggregates().width);
-        Arc::new(Node::parent(None, smallvec![root, Arc::new(right)]))
-    }
-
-    fn truncate<D: TreeData>(&self, mut root: Arc<Node<D>>) -> Arc<Node<D>> {
-        loop {
-            let width = root.aggregates().width;
-            if width == 1 {
-                return root;
-            }
-            root = match root.children() {
-                [left, right] if right.aggregates().members == 0 => left.clone(),
-                // An all-blank tree keeps one blank leaf.
-                [] => return Arc::new(Node::blank(self, 1)),
-                _ => return root,
-            };
-        }
+    /// Whether a path leaves out the nodes with nobody below their copath (RFC 9420 §4.1.2).
+    fn filters_paths(&self) -> bool {
+        true
     }
 }

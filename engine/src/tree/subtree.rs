@@ -66,12 +66,14 @@ pub struct PathStep<'t, D: TreeData> {
     pub child: usize,
     /// Its other children.
     pub copath: SmallVec<[Subtree<'t, D>; 1]>,
+    /// Whether paths leave out nodes with nobody below their copath.
+    filters: bool,
 }
 
 impl<D: TreeData> PathStep<'_, D> {
     /// Whether the filtered direct path leaves this node out.
     pub fn is_filtered_out(&self) -> bool {
-        self.copath.iter().all(|child| child.aggregates().resolution == 0)
+        self.filters && self.copath.iter().all(|child| child.aggregates().resolution == 0)
     }
 }
 
@@ -178,12 +180,68 @@ impl<'t, D: TreeData> Subtree<'t, D> {
         }
     }
 
+    /// Blank leaves below.
+    pub fn room(&self) -> u32 {
+        self.aggregates().width - self.aggregates().members
+    }
+
     /// The leftmost blank leaf.
     pub fn leftmost_blank(&self) -> Option<LeafIndex> {
+        self.nth_blank(0)
+    }
+
+    /// The blank leaf with `n` blank ones to its left.
+    pub fn nth_blank(&self, mut n: u32) -> Option<LeafIndex> {
         let mut at = *self;
-        while at.aggregates().members < at.aggregates().width {
-            match at.children().find(|child| child.aggregates().members < child.aggregates().width)
-            {
+        if n >= at.room() {
+            return None;
+        }
+        loop {
+            let Some(last) = at.children().next_back() else {
+                // A blank leaf, or a closed subtree of nothing but blank ones.
+                return Some(LeafIndex(at.first + n));
+            };
+            let mut next = last;
+            for child in at.children() {
+                if n < child.room() {
+                    next = child;
+                    break;
+                }
+                n -= child.room();
+            }
+            at = next;
+        }
+    }
+
+    /// The blank leaf from which a path would cost least, the leftmost of equals.
+    pub fn cheapest_blank(&self) -> Option<LeafIndex> {
+        let mut at = *self;
+        at.aggregates().cheapest_room?;
+        loop {
+            let total: u32 = at.children().map(|child| child.aggregates().resolution).sum();
+            let cost = |child: &Self| {
+                let child = child.aggregates();
+                Some(child.cheapest_room? + u64::from(total - child.resolution))
+            };
+            let best = at.children().filter_map(|child| Some((cost(&child)?, child)));
+            match best.min_by_key(|(cost, child)| (*cost, child.first)) {
+                Some((_, child)) => at = child,
+                None => return Some(at.first_leaf()),
+            }
+        }
+    }
+
+    /// The blank leaf whose path meets that of `leaf` lowest, the leftmost of equals.
+    pub fn nearest_blank(&self, leaf: LeafIndex) -> Option<LeafIndex> {
+        let below = self.child_of(leaf).filter(|_| self.contains(leaf));
+        below.and_then(|child| child.nearest_blank(leaf)).or_else(|| self.leftmost_blank())
+    }
+
+    /// The rightmost leaf that is not blank.
+    pub fn rightmost_member(&self) -> Option<LeafIndex> {
+        let mut at = *self;
+        while at.aggregates().members > 0 {
+            match at.children().rev().find(|child| child.aggregates().members > 0) {
                 Some(child) => at = child,
                 None => return Some(at.first_leaf()),
             }
@@ -207,7 +265,7 @@ impl<'t, D: TreeData> Subtree<'t, D> {
     }
 
     /// The ancestors of a leaf inside this subtree, from the lowest upwards.
-    pub(super) fn direct_path(&self, leaf: LeafIndex) -> Vec<PathStep<'t, D>> {
+    pub(super) fn direct_path(&self, leaf: LeafIndex, filters: bool) -> Vec<PathStep<'t, D>> {
         let mut path = Vec::with_capacity(usize::from(self.aggregates().height));
         let mut at = *self;
         while at.node.children().len() > 1 {
@@ -215,7 +273,7 @@ impl<'t, D: TreeData> Subtree<'t, D> {
             let Some(child) = children.iter().position(|child| child.contains(leaf)) else { break };
             let copath =
                 children.iter().enumerate().filter(|(i, _)| *i != child).map(|(_, c)| *c).collect();
-            path.push(PathStep { node: at, child, copath });
+            path.push(PathStep { node: at, child, copath, filters });
             at = children[child];
         }
         path.reverse();

@@ -11,7 +11,7 @@ use crate::crypto::{
     Crypto, CryptoError, Digest, HpkeCiphertext, HpkeKeyPair, HpkePublicKey, Sealed, Secret, Seed,
 };
 use crate::tree::{LeafIndex, OutsideTree, PathStep, Resolved, Subtree};
-use crate::treesync::{LeafNode, ParentNode, RatchetData, RatchetTree, parent_hash, subtree_hash};
+use crate::treesync::{LeafNode, ParentNode, RatchetData, RatchetTree, copath_hash, parent_hash};
 
 const LABEL: &str = "UpdatePathNode";
 
@@ -164,8 +164,8 @@ pub fn merge_path(
                 parent_hash: above,
                 unmerged_leaves: vec![],
             };
-            let sibling = subtree_hash(crypto, step.copath[0]);
-            above = parent_hash(crypto, key, parent.parent_hash, sibling);
+            let copath = copath_hash(crypto, tree.shape(), step.copath.iter().copied(), &[]);
+            above = parent_hash(crypto, key, parent.parent_hash, copath);
             Arc::new(parent)
         }));
     }

@@ -8,11 +8,12 @@ use super::key_package::KeyPackage;
 use super::leaf_node::{LeafNode, ProposalType, ProtocolVersion};
 use super::proposal::{PreSharedKeyId, Proposal, ReInit};
 use super::proposal_list::{ListRules, Listed, check_list};
-use super::ratchet_tree::RatchetTree;
+use super::ratchet_tree::{ParentNode, RatchetTree};
 use super::roster::RosterDraft;
 use super::validate::{ExpectedSource, LeafRules, TreeError, check_distinct};
 use crate::codec::CodecError;
 use crate::crypto::{CipherSuite, Crypto, CryptoError, Labelled};
+use crate::strategy::Newcomer;
 use crate::tree::{LeafIndex, OutsideTree};
 
 /// Why a list of proposals is invalid (RFC 9420 §12.2).
@@ -125,23 +126,59 @@ pub struct ProposalContext<'a> {
     pub group_id: &'a [u8],
     /// What it demands of a leaf, by the extensions that are to come.
     pub leaf_rules: &'a LeafRules,
+    /// The epoch in which the list is committed.
+    pub epoch: u64,
     /// What the list is measured by.
     pub list_rules: ListRules,
     /// The second in which a sender checks lifetimes; receivers give none.
     pub now: Option<u64>,
 }
 
-/// Adds a leaf at the leftmost blank place and says where that is.
+/// Adds a leaf as RFC 9420 §12.1.1 places it, or as the tree's strategy does for a newcomer about
+/// whom nothing is known, and says where that is.
 pub fn apply_add(tree: &mut RatchetTree, leaf: Arc<LeafNode>) -> Result<LeafIndex, OutsideTree> {
-    let index = match tree.leftmost_blank() {
-        Some(index) => index,
-        None => {
-            let index = LeafIndex(tree.width());
-            tree.extend();
-            index
-        }
-    };
-    tree.add(index, leaf, |parent| parent.with_unmerged(index))?;
+    let index = make_room(tree, Newcomer::default());
+    put_leaf(tree, index, leaf)?;
+    Ok(index)
+}
+
+/// The blank leaf for a newcomer; the tree grows where it has none.
+fn make_room(tree: &mut RatchetTree, newcomer: Newcomer) -> LeafIndex {
+    let placement = tree.shape().placement;
+    placement.choose(tree, newcomer).unwrap_or_else(|| {
+        let index = LeafIndex(tree.width());
+        tree.extend();
+        index
+    })
+}
+
+/// Sets a blank leaf: above it, keyed parents list it as unmerged or are blanked.
+fn put_leaf(
+    tree: &mut RatchetTree,
+    index: LeafIndex,
+    leaf: Arc<LeafNode>,
+) -> Result<(), OutsideTree> {
+    if tree.shape().unmerged {
+        tree.add(index, leaf, |parent| parent.with_unmerged(index))
+    } else {
+        tree.replace(index, leaf)
+    }
+}
+
+/// Adds a leaf by the tree's strategy, and says where that is.
+pub(crate) fn add_leaf(
+    tree: &mut RatchetTree,
+    roster: &mut RosterDraft<'_>,
+    leaf: Arc<LeafNode>,
+    committer: Option<LeafIndex>,
+    epoch: u64,
+) -> Result<LeafIndex, OutsideTree> {
+    let newcomer = Newcomer::new(committer, epoch, leaf.credential.identity());
+    let index = make_room(tree, newcomer);
+    if !tree.shape().unmerged {
+        leave_path(tree, roster, index)?;
+    }
+    put_leaf(tree, index, leaf)?;
     Ok(index)
 }
 
@@ -154,11 +191,16 @@ pub fn apply_update(
     tree.replace(sender, leaf)
 }
 
-/// Blanks a leaf and the path above it, and truncates the tree.
+/// Blanks a leaf and what its owner knows above it, and truncates the tree.
 pub fn apply_remove(tree: &mut RatchetTree, removed: LeafIndex) -> Result<(), OutsideTree> {
-    tree.blank(removed)?;
+    vacate(tree, removed)?;
     tree.truncate();
     Ok(())
+}
+
+fn vacate(tree: &mut RatchetTree, removed: LeafIndex) -> Result<(), OutsideTree> {
+    let removal = tree.shape().removal;
+    tree.vacate(removed, |parent| removal.keep(parent, removed))
 }
 
 /// Validates and applies the proposals of a commit, in the order of RFC 9420 §12.3.
@@ -182,17 +224,23 @@ pub fn apply_proposals(
     }
     applied.updated = updates.iter().map(|(sender, _)| *sender).collect();
     // All that goes, goes first: a key may pass from one member to another in one commit.
-    for leaf in applied.updated.iter().chain(&applied.removed) {
-        strike(tree, roster, *leaf)?;
+    for leaf in &applied.updated {
+        strike(tree, roster, *leaf, |_| true)?;
+    }
+    let removal = tree.shape().removal;
+    for leaf in &applied.removed {
+        strike(tree, roster, *leaf, |parent| removal.strikes(parent, *leaf))?;
     }
     update(crypto, tree, roster, context, &updates)?;
-    applied.removed.iter().try_for_each(|removed| tree.blank(*removed))?;
+    applied.removed.iter().try_for_each(|removed| vacate(tree, *removed))?;
     tree.truncate();
     check_custom(tree, &applied.custom)?;
     validate_packages(crypto, context.leaf_rules, &packages, context.now)?;
     for package in packages {
         roster.enter_leaf(&package.leaf_node)?;
-        applied.added.push(apply_add(tree, Arc::new(package.leaf_node.clone()))?);
+        let leaf = Arc::new(package.leaf_node.clone());
+        let committer = context.list_rules.committer;
+        applied.added.push(add_leaf(tree, roster, leaf, committer, context.epoch)?);
     }
     if applied.new_extensions {
         // Everybody must be able to live with them.
@@ -218,15 +266,17 @@ fn note(list: &[Listed<'_>]) -> AppliedProposals {
     applied
 }
 
-/// Strikes a leaf that is to be replaced or removed, and the keys above it, from the roster.
+/// Strikes a leaf that is to be replaced or removed, and the keys above it that go with it, from
+/// the roster.
 fn strike(
     tree: &RatchetTree,
     roster: &mut RosterDraft<'_>,
     index: LeafIndex,
+    goes: impl Fn(&ParentNode) -> bool,
 ) -> Result<(), ProposalError> {
     let leaf = tree.leaf(index).ok_or(ProposalError::NoSuchMember(index))?;
     roster.leave_leaf(leaf);
-    Ok(leave_path(tree, roster, index)?)
+    Ok(leave_parents(tree, roster, index, goes)?)
 }
 
 /// Replaces the leaves of those who have sent Updates (RFC 9420 §12.1.2).
@@ -277,10 +327,19 @@ pub(crate) fn leave_path(
     roster: &mut RosterDraft<'_>,
     leaf: LeafIndex,
 ) -> Result<(), OutsideTree> {
-    for step in tree.direct_path(leaf)? {
-        if let Some(parent) = step.node.parent() {
-            roster.leave_parent(&parent.encryption_key);
-        }
+    leave_parents(tree, roster, leaf, |_| true)
+}
+
+fn leave_parents(
+    tree: &RatchetTree,
+    roster: &mut RosterDraft<'_>,
+    leaf: LeafIndex,
+    goes: impl Fn(&ParentNode) -> bool,
+) -> Result<(), OutsideTree> {
+    let path = tree.direct_path(leaf)?;
+    let parents = path.iter().filter_map(|step| step.node.parent());
+    for parent in parents.filter(|parent| goes(parent)) {
+        roster.leave_parent(&parent.encryption_key);
     }
     Ok(())
 }

@@ -47,6 +47,8 @@ code_point! {
         EXTERNAL_PUB = 4,
         /// `external_senders`.
         EXTERNAL_SENDERS = 5,
+        /// How the group keeps its tree: of a private-use type, ours ([`crate::strategy`]).
+        STRATEGY = 0xf7e3,
     }
 }
 code_point! {
@@ -120,6 +122,14 @@ impl Credential {
             Self::Basic(_) => CredentialType::BASIC,
             Self::X509(_) => CredentialType::X509,
             Self::Other(kind, _) => *kind,
+        }
+    }
+
+    /// Bytes that tell its owner from others: of a chain, the owner's own certificate.
+    pub fn identity(&self) -> &[u8] {
+        match self {
+            Self::Basic(identity) | Self::Other(_, identity) => identity.as_slice(),
+            Self::X509(chain) => chain.first().map_or(&[], VLBytes::as_slice),
         }
     }
 }

@@ -13,7 +13,7 @@ mod roster;
 mod tree_hash;
 mod validate;
 
-pub(crate) use apply::leave_path;
+pub(crate) use apply::{add_leaf, leave_path};
 pub use apply::{
     AppliedProposals, ProposalContext, ProposalError, apply_add, apply_proposals, apply_remove,
     apply_update, check_package,
@@ -24,12 +24,12 @@ pub use leaf_node::{
     LeafNodeError, LeafNodeSource, Lifetime, ProposalType, ProtocolVersion, RequiredCapabilities,
 };
 pub use negotiate::{grease, negotiate};
-pub use parent_hash::{count_parent_hash_checks, parent_hash, verify_parent_hashes};
+pub use parent_hash::{copath_hash, count_parent_hash_checks, parent_hash, verify_parent_hashes};
 pub use proposal::{PreSharedKeyId, Proposal, ProposalOrRef, PskType, ReInit, ResumptionPskUsage};
 pub use proposal_list::{ListRules, Listed, Purpose, check_list};
 pub use ratchet_tree::{
-    DecodeTreeError, ParentNode, RatchetData, RatchetTree, decode_tree, encode_tree,
-    encoded_tree_length,
+    DecodeTreeError, ParentNode, RatchetData, RatchetTree, decode_tree, decode_tree_of,
+    encode_tree, encoded_tree_length,
 };
 pub use roster::{LeafKeys, Roster, RosterChange, RosterDraft};
 pub use tree_hash::{blank_subtree_hash, subtree_hash, tree_hash};

@@ -8,6 +8,7 @@ use tls_codec::{Size, TlsDeserializeBytes, TlsSerialize, TlsSize};
 use super::leaf_node::LeafNode;
 use crate::codec::{CodecError, decode, encode};
 use crate::crypto::{Digest, HpkePublicKey};
+use crate::strategy::Strategy;
 use crate::tree::{LeafIndex, NodeValue, NotATree, Place, Subtree, Tree, TreeData};
 
 /// `ParentNode`.
@@ -22,6 +23,14 @@ pub struct ParentNode {
 }
 
 impl ParentNode {
+    /// The same node without an unmerged leaf; none if it is merged.
+    pub fn without_unmerged(&self, leaf: LeafIndex) -> Option<Self> {
+        let at = self.unmerged_leaves.binary_search(&leaf).ok()?;
+        let mut parent = self.clone();
+        parent.unmerged_leaves.remove(at);
+        Some(parent)
+    }
+
     /// The same node with one more unmerged leaf.
     pub fn with_unmerged(&self, leaf: LeafIndex) -> Self {
         let mut parent = self.clone();
@@ -57,8 +66,8 @@ pub struct RatchetCache {
     pub(super) bytes: OnceLock<u64>,
 }
 
-/// The public tree of a group.
-pub type RatchetTree = Tree<RatchetData>;
+/// The public tree of a group, laid out and kept as its strategy says.
+pub type RatchetTree = Tree<RatchetData, Strategy>;
 
 /// `Node`: an entry of the `ratchet_tree` extension.
 #[derive(Debug, TlsSize, TlsSerialize, TlsDeserializeBytes)]
@@ -94,10 +103,16 @@ pub enum DecodeTreeError {
     TrailingBlank,
 }
 
-/// Decodes `optional<Node> ratchet_tree<V>`.
+/// Decodes `optional<Node> ratchet_tree<V>` of a group that keeps its tree by RFC 9420.
 pub fn decode_tree(bytes: &[u8]) -> Result<RatchetTree, DecodeTreeError> {
+    decode_tree_of(Strategy::default(), bytes)
+}
+
+/// Decodes `optional<Node> ratchet_tree<V>` of a group with this strategy. A parent stands behind
+/// its first child, whatever their number.
+pub fn decode_tree_of(strategy: Strategy, bytes: &[u8]) -> Result<RatchetTree, DecodeTreeError> {
     let wire: Vec<Option<WireNode>> = decode("a ratchet tree", bytes)?;
-    if matches!(wire.last(), Some(None)) {
+    if strategy.trims_trees() && matches!(wire.last(), Some(None)) {
         return Err(DecodeTreeError::TrailingBlank);
     }
     let nodes: Vec<_> = wire
@@ -109,14 +124,14 @@ pub fn decode_tree(bytes: &[u8]) -> Result<RatchetTree, DecodeTreeError> {
             })
         })
         .collect();
-    Ok(RatchetTree::from_nodes(&nodes)?)
+    Ok(RatchetTree::from_nodes(strategy, &nodes)?)
 }
 
 /// Encodes `optional<Node> ratchet_tree<V>`.
 pub fn encode_tree(tree: &RatchetTree) -> Result<Vec<u8>, CodecError> {
     let mut nodes = Vec::with_capacity(2 * tree.width() as usize);
     in_order(tree.root(), &mut nodes);
-    while matches!(nodes.last(), Some(None)) {
+    while tree.shape().trims_trees() && matches!(nodes.last(), Some(None)) {
         nodes.pop();
     }
     encode(&nodes)
@@ -126,7 +141,8 @@ fn in_order<'t>(subtree: Subtree<'t, RatchetData>, nodes: &mut Vec<Option<WireNo
     match subtree.place() {
         Place::Leaf(leaf) => nodes.push(Some(WireNodeRef::Leaf(leaf))),
         Place::Blank => {
-            let count = 2 * subtree.aggregates().width as usize - 1;
+            let blank = subtree.aggregates();
+            let count = (blank.width + blank.blank_parents) as usize;
             nodes.extend(std::iter::repeat_with(|| None).take(count));
         }
         Place::Parent(parent) => {
@@ -145,8 +161,13 @@ fn in_order<'t>(subtree: Subtree<'t, RatchetData>, nodes: &mut Vec<Option<WireNo
 pub fn encoded_tree_length(tree: &RatchetTree) -> usize {
     let aggregates = tree.aggregates();
     let keyed = u64::from(aggregates.members + aggregates.keyed_parents);
-    let last = rightmost_member(tree.root()).map_or(0, |leaf| 2 * u64::from(leaf.0) + 1);
-    let content = keyed_bytes(tree.root()) + last.saturating_sub(keyed);
+    let last = tree.root().rightmost_member().map_or(0, |leaf| 2 * u64::from(leaf.0) + 1);
+    let nodes = if tree.shape().trims_trees() {
+        last
+    } else {
+        u64::from(aggregates.width + aggregates.keyed_parents + aggregates.blank_parents)
+    };
+    let content = keyed_bytes(tree.root()) + nodes.saturating_sub(keyed);
     let header = match content {
         0..0x40 => 1,
         0x40..0x4000 => 2,
@@ -165,15 +186,4 @@ fn keyed_bytes(subtree: Subtree<'_, RatchetData>) -> u64 {
             own + subtree.children().map(keyed_bytes).sum::<u64>()
         }
     })
-}
-
-fn rightmost_member(subtree: Subtree<'_, RatchetData>) -> Option<LeafIndex> {
-    let mut at = subtree;
-    while at.aggregates().members > 0 {
-        match at.children().rev().find(|child| child.aggregates().members > 0) {
-            Some(child) => at = child,
-            None => return Some(at.first_leaf()),
-        }
-    }
-    None
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use arboretum_engine::codec::encode;
 use arboretum_engine::crypto::{CryptoError, Digest};
+use arboretum_engine::strategy::Strategy;
 use arboretum_engine::tree::{LeafIndex, NodeValue, NotATree};
 use arboretum_engine::treesync::{
     Credential, CredentialType, DecodeTreeError, Extension, ExtensionType, LeafNode,
@@ -318,7 +319,7 @@ fn nodes_in_the_wrong_places() {
     let tree = tree_of(&eight());
     let leaf = NodeValue::Leaf(tree.leaf(LeafIndex(0)).unwrap().clone());
     let parent = NodeValue::Parent(tree.root().parent().unwrap().clone());
-    let built = |nodes: &[Option<NodeValue<_, _>>]| RatchetTree::from_nodes(nodes).map(|_| ());
+    let built = |nodes: &[Option<NodeValue<_, _>>]| RatchetTree::from_nodes(Strategy::default(), nodes).map(|_| ());
     assert_eq!(built(&[]), Err(NotATree::Empty));
     assert_eq!(built(&[Some(parent.clone())]), Err(NotATree::WrongKind(0)));
     assert_eq!(built(&[Some(leaf.clone()), Some(leaf.clone())]), Err(NotATree::WrongKind(1)));

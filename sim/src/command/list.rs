@@ -2,11 +2,12 @@
 
 use std::process::ExitCode;
 
+use arboretum_engine::strategy::{CHOICES, PRESETS};
 use arboretum_results::Summary;
 use arboretum_workloads::{nearest, shipped};
 
 use super::failure::Failure;
-use super::scenario::{PROTOCOLS, STRATEGIES, suites};
+use super::scenario::{PROTOCOLS, suites};
 
 const WHAT: &[&str] = &["scenarios", "protocols", "strategies", "suites", "metrics"];
 
@@ -15,7 +16,7 @@ pub(crate) fn list(what: &str) -> Result<ExitCode, Failure> {
     let rows: Vec<(String, String)> = match what {
         "scenarios" => shipped().iter().map(|found| (found.name.into(), found.title())).collect(),
         "protocols" => named(PROTOCOLS),
-        "strategies" => named(STRATEGIES),
+        "strategies" => strategies(),
         "suites" => suites().iter().map(|(n, name)| (n.to_string(), (*name).into())).collect(),
         "metrics" => metrics(),
         "studies" => return Err(Failure::input("studies are not built in this version")),
@@ -32,6 +33,13 @@ pub(crate) fn list(what: &str) -> Result<ExitCode, Failure> {
         println!("{}", format!("{name:width$}  {text}").trim_end());
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The presets, then the choices that can be changed in them.
+fn strategies() -> Vec<(String, String)> {
+    let presets = PRESETS.iter().map(|preset| (preset.name.into(), preset.title.into()));
+    let choices = CHOICES.iter().map(|(choice, values)| (format!("+{choice}="), values.join(", ")));
+    presets.chain(choices).collect()
 }
 
 fn named(rows: &[(&str, &str)]) -> Vec<(String, String)> {

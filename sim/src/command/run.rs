@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use arboretum_engine::crypto::{CipherSuite, CountingProvider, Ledger, Op, Provider, provider};
 use arboretum_engine::protocol::{FullTreeKem, SharedTreeKem};
+use arboretum_engine::strategy::Strategy;
 use arboretum_results::{
     Host, Provenance, Recorded, RunFacts, RunFolder, RunRecorder, Summary, WriteOptions,
 };
@@ -145,17 +146,18 @@ fn play(
         return simulation::run(scenario, demand, &mut protocol, recorder, settings);
     }
     let seeds = StreamSeeds(RootSeed::from_u64(scenario.seed));
-    // The suite's number was checked when the scenario was chosen.
+    // The strategy and the suite's number were checked when the scenario was chosen.
+    let strategy = Strategy::parse(&scenario.group.strategy).expect("the strategy was checked");
     let real = || provider(CipherSuite(scenario.group.suite)).expect("the suite is built");
     match scenario.group.fidelity {
         Fidelity::Full => {
-            let mut protocol = FullTreeKem::new(real(), seeds);
+            let mut protocol = FullTreeKem::new(real(), seeds, strategy);
             simulation::run(scenario, demand, &mut protocol, recorder, settings)
         }
-        Fidelity::Shared => shared(real(), seeds, scenario, demand, recorder, settings),
+        Fidelity::Shared => shared(real(), seeds, strategy, scenario, demand, recorder, settings),
         Fidelity::Counted => {
             let counting = &CountingProvider;
-            shared(counting, seeds, scenario, demand, recorder, settings)
+            shared(counting, seeds, strategy, scenario, demand, recorder, settings)
         }
     }
 }
@@ -163,12 +165,13 @@ fn play(
 fn shared(
     provider: &'static dyn Provider,
     seeds: StreamSeeds,
+    strategy: Strategy,
     scenario: &Scenario,
     demand: &Demand,
     recorder: &mut RunRecorder,
     settings: Settings<'_>,
 ) -> Result<Outcome, Fault> {
-    let protocol = SharedTreeKem::new(provider, seeds);
+    let protocol = SharedTreeKem::new(provider, seeds, strategy);
     let mut protocol = protocol.map_err(|error| Fault::before_start(scenario.seed, &error))?;
     simulation::run(scenario, demand, &mut protocol, recorder, settings)
 }

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use arboretum_engine::crypto::CipherSuite;
+use arboretum_engine::strategy::{CHOICES, PRESETS, ParseStrategyError, Strategy};
 use arboretum_workloads::{Fidelity, Scenario, Trace, find_shipped, nearest, shipped};
 
 use super::arguments::RunOptions;
@@ -28,9 +29,35 @@ pub(crate) fn is_peer(protocol: &str) -> bool {
 /// The cipher suites that all implementations have.
 const PEER_SUITES: &[u16] = &[1, 2, 3];
 
-/// Strategies that can be run.
-pub(crate) const STRATEGIES: &[(&str, &str)] =
-    &[("rfc9420", "leftmost blank leaf, removals blank, perfect tree truncated at the right")];
+/// The strategy of a scenario's words.
+pub(crate) fn strategy(text: &str) -> Result<Strategy, Failure> {
+    Strategy::parse(text).map_err(|error| {
+        let help = match &error {
+            ParseStrategyError::Preset(name) => {
+                suggest(name, PRESETS.iter().map(|preset| preset.name))
+            }
+            ParseStrategyError::Choice(name) => {
+                suggest(name, CHOICES.iter().map(|(choice, _)| *choice))
+            }
+            ParseStrategyError::Value { value, values, .. } => {
+                suggest(value, values.iter().copied())
+            }
+            ParseStrategyError::NotAChoice(_) => {
+                "write a preset and what differs: rfc9420+placement=nearest".into()
+            }
+            ParseStrategyError::Sense(_) => "see docs/strategies.md".into(),
+        };
+        Failure::input_with_help(format!("group.strategy: {error}"), help)
+    })
+}
+
+/// The nearest name that there is, or all of them.
+fn suggest<'n>(given: &str, names: impl Iterator<Item = &'n str> + Clone) -> String {
+    match nearest(given, names.clone()) {
+        Some(name) => format!("did you mean `{name}`?"),
+        None => format!("there is: {}", names.collect::<Vec<_>>().join(", ")),
+    }
+}
 
 /// Cipher suites that can be run, with their names.
 pub(crate) fn suites() -> Vec<(u16, &'static str)> {
@@ -100,7 +127,7 @@ fn check_names(scenario: &Scenario) -> Result<(), Failure> {
         ));
     }
     check_name("protocol", &group.protocol, PROTOCOLS)?;
-    check_name("strategy", &group.strategy, STRATEGIES)?;
+    strategy(&group.strategy)?;
     let refuse = |what: String| Err(Failure::input_with_help(what, "see `arboretum list suites`"));
     if CipherSuite(group.suite).name().is_none() {
         return refuse(format!("group.suite: cipher suite {} is not built", group.suite));
@@ -146,13 +173,10 @@ fn settle_peers(scenario: &mut Scenario, asked: bool) -> Result<(), Failure> {
 }
 
 fn check_name(kind: &str, given: &str, known: &[(&str, &str)]) -> Result<(), Failure> {
-    let names = || known.iter().map(|(name, _)| *name);
-    if names().any(|name| name == given) {
+    let names = known.iter().map(|(name, _)| *name);
+    if names.clone().any(|name| name == given) {
         return Ok(());
     }
-    let help = match nearest(given, names()) {
-        Some(name) => format!("did you mean `{name}`?"),
-        None => format!("there is: {}", names().collect::<Vec<_>>().join(", ")),
-    };
+    let help = suggest(given, names);
     Err(Failure::input_with_help(format!("group.{kind}: no {kind} `{given}` is built"), help))
 }

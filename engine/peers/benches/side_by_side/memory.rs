@@ -9,6 +9,7 @@ use std::path::Path;
 
 use arboretum_engine::crypto::{RealProvider, Seed};
 use arboretum_engine::protocol::{ClientId, Order, Protocol, Seeds, SharedTreeKem};
+use arboretum_engine::strategy::Strategy;
 use arboretum_peers::OurGroup;
 use peak_alloc::PeakAlloc;
 use rand_chacha::ChaCha20Rng;
@@ -51,7 +52,7 @@ fn grown<T>(make: impl FnOnce() -> T) -> (T, u64) {
 
 /// All `n` clients of a group of the simulator, each of which has joined.
 fn ours(n: u32) -> SharedTreeKem<TestSeeds> {
-    let mut group = SharedTreeKem::new(&RealProvider, TestSeeds).unwrap();
+    let mut group = SharedTreeKem::new(&RealProvider, TestSeeds, Strategy::default()).unwrap();
     let clients: Vec<_> = (0..n).map(ClientId).collect();
     clients.iter().for_each(|client| _ = group.register(*client, 1).unwrap());
     group.create(clients[0]).unwrap();

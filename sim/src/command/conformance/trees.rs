@@ -48,8 +48,8 @@ pub(super) fn validation(crypto: &Crypto<'_>, case: &Case<'_>) -> Result<(), Str
         let (first, width) = span(NodeIndex(node));
         let found = find(tree.root(), first, width);
         let computed = match found {
-            Some(subtree) => subtree_hash(crypto, subtree),
-            None => blank_subtree_hash(crypto, first, width),
+            Some(subtree) => subtree_hash(crypto, tree.shape(), subtree),
+            None => blank_subtree_hash(crypto, tree.shape(), first, width),
         };
         if computed.as_slice() != hex_item(hash)? {
             return Err(format!("the tree hash of node {node} is {computed:?}, expected {hash}"));

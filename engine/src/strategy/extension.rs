@@ -1,0 +1,137 @@
+//! A strategy in the group context: an extension of a private-use type (RFC 9420 §17.3), so that
+//! everybody who joins learns by which rules the tree is kept, and a client that does not know
+//! them is refused by RFC 9420's own rule (§13.4: every member supports every group extension).
+
+use tls_codec::{DeserializeBytes, Error, Serialize, Size};
+
+use super::{Compaction, Layout, Placement, Removal, Strategy};
+use crate::codec::{CodecError, decode, encode};
+use crate::treesync::{Extension, ExtensionType};
+
+/// Letters of the encoding: placement, removal, layout and its degree, compaction, two switches.
+const LENGTH: usize = 7;
+
+fn letters(strategy: &Strategy) -> [u8; LENGTH] {
+    let (layout, degree) = match strategy.layout {
+        Layout::Perfect => (0, 2),
+        Layout::LeftBalanced => (1, 2),
+        Layout::Ary(degree) => (2, degree),
+    };
+    [
+        strategy.placement as u8,
+        strategy.removal as u8,
+        layout,
+        degree,
+        strategy.compaction as u8,
+        strategy.unmerged.into(),
+        strategy.filtered.into(),
+    ]
+}
+
+fn read(letters: [u8; LENGTH]) -> Option<Strategy> {
+    let [placement, removal, layout, degree, compaction, unmerged, filtered] = letters;
+    let pick = |value: u8| match value {
+        0 => Some(false),
+        1 => Some(true),
+        _ => None,
+    };
+    let placements = [
+        Placement::LeftmostBlank,
+        Placement::Append,
+        Placement::RandomBlank,
+        Placement::Nearest,
+        Placement::Cheapest,
+    ];
+    let strategy = Strategy {
+        placement: *placements.get(usize::from(placement))?,
+        removal: *[Removal::Blank, Removal::FasterRemove].get(usize::from(removal))?,
+        layout: match (layout, degree) {
+            (0, 2) => Layout::Perfect,
+            (1, 2) => Layout::LeftBalanced,
+            (2, degree) => Layout::Ary(degree),
+            _ => return None,
+        },
+        compaction: *[Compaction::None, Compaction::Truncate].get(usize::from(compaction))?,
+        unmerged: pick(unmerged)?,
+        filtered: pick(filtered)?,
+    };
+    strategy.check().ok()?;
+    Some(strategy)
+}
+
+impl Size for Strategy {
+    fn tls_serialized_len(&self) -> usize {
+        LENGTH
+    }
+}
+
+impl Serialize for Strategy {
+    fn tls_serialize<W: std::io::Write>(&self, writer: &mut W) -> Result<usize, Error> {
+        letters(self).tls_serialize(writer)
+    }
+}
+
+impl DeserializeBytes for Strategy {
+    fn tls_deserialize_bytes(bytes: &[u8]) -> Result<(Self, &[u8]), Error> {
+        let (letters, rest) = <[u8; LENGTH]>::tls_deserialize_bytes(bytes)?;
+        let strategy = read(letters).ok_or_else(|| {
+            Error::DecodingError("no strategy has these choices together".into())
+        })?;
+        Ok((strategy, rest))
+    }
+}
+
+impl Strategy {
+    /// The extension that puts a group under this strategy; none for RFC 9420.
+    pub fn extension(&self) -> Result<Option<Extension>, CodecError> {
+        if *self == Self::default() {
+            return Ok(None);
+        }
+        let extension_type = ExtensionType::STRATEGY;
+        Ok(Some(Extension { extension_type, extension_data: encode(self)?.into() }))
+    }
+
+    /// The strategy that a group context's extensions name.
+    pub fn of_extensions(extensions: &[Extension]) -> Result<Self, CodecError> {
+        let mut named = extensions.iter().filter(|e| e.extension_type == ExtensionType::STRATEGY);
+        match named.next() {
+            Some(extension) => decode("a strategy", extension.extension_data.as_slice()),
+            None => Ok(Self::default()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_sound_strategy_survives_its_encoding() {
+        let mut seen = 0;
+        for number in 0..3_u32.pow(7) {
+            let mut letters = [0; LENGTH];
+            let mut rest = number;
+            for letter in &mut letters {
+                *letter = (rest % 3) as u8;
+                rest /= 3;
+            }
+            if let Some(strategy) = read(letters) {
+                assert_eq!(super::letters(&strategy), letters);
+                assert_eq!(decode::<Strategy>("", &encode(&strategy).unwrap()), Ok(strategy));
+                seen += 1;
+            }
+        }
+        assert!(seen > 100, "{seen}");
+        assert!(decode::<Strategy>("", &[0; LENGTH - 1]).is_err());
+        assert!(decode::<Strategy>("", &[9; LENGTH]).is_err());
+    }
+
+    #[test]
+    fn rfc_9420_is_no_extension() {
+        assert_eq!(Strategy::default().extension(), Ok(None));
+        assert_eq!(Strategy::of_extensions(&[]), Ok(Strategy::default()));
+        let other = Strategy { unmerged: false, ..Strategy::default() };
+        let extension = other.extension().unwrap().unwrap();
+        assert_eq!(Strategy::of_extensions(&[extension]), Ok(other));
+    }
+}

@@ -1,0 +1,145 @@
+//! Strategies: how a group keeps its tree. Where a member goes, what a removal does to the keys
+//! above it, how the tree is laid out and when it shrinks.
+//!
+//! Everybody who follows a commit must come to the same tree, so a strategy is part of the group:
+//! it is the shape of its [`Tree`](crate::tree::Tree), and it travels in an extension of the group
+//! context ([`Strategy::extension`]). A group without that extension keeps its tree by RFC 9420.
+//!
+//! | file | the choice |
+//! |---|---|
+//! | [`placement`](Placement) | which blank leaf an added member gets |
+//! | [`removal`](Removal) | which keys above a removed member go |
+//! | [`layout`](Layout) | the tree's shape |
+//! | [`compaction`](Compaction) | when the tree shrinks |
+//! | `extension` | a strategy in the group context |
+//! | `text` | a strategy in words, and the presets |
+
+mod compaction;
+mod extension;
+mod layout;
+mod placement;
+mod removal;
+mod text;
+
+use std::sync::Arc;
+
+use crate::tree::{Node, Shape, TreeData, Widths};
+
+pub use compaction::Compaction;
+pub use layout::{Layout, MAX_DEGREE};
+pub use placement::{Newcomer, Placement};
+pub use removal::Removal;
+pub use text::{CHOICES, PRESETS, ParseStrategyError, Preset};
+
+/// How a group keeps its tree. The default is RFC 9420.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Strategy {
+    /// Where an added leaf goes.
+    pub placement: Placement,
+    /// What a removal blanks.
+    pub removal: Removal,
+    /// The tree's shape.
+    pub layout: Layout,
+    /// When the tree shrinks.
+    pub compaction: Compaction,
+    /// Whether keyed nodes above an added leaf keep their keys and list it as unmerged
+    /// (RFC 9420 §7.1), or are blanked.
+    pub unmerged: bool,
+    /// Whether a path leaves out the nodes with nobody below their copath (RFC 9420 §4.1.2).
+    pub filtered: bool,
+}
+
+impl Default for Strategy {
+    fn default() -> Self {
+        Self {
+            placement: Placement::LeftmostBlank,
+            removal: Removal::Blank,
+            layout: Layout::Perfect,
+            compaction: Compaction::Truncate,
+            unmerged: true,
+            filtered: true,
+        }
+    }
+}
+
+/// Why choices do not go together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StrategyError {
+    /// The cost of a place is not known ahead where adding blanks.
+    #[error(
+        "placement=cheapest needs unmerged=on: an add that blanks its path changes every cost above it"
+    )]
+    CheapestBlanks,
+    /// There is nobody to spare.
+    #[error("removal=faster-remove needs unmerged=on: without unmerged leaves it spares no node")]
+    NothingToSpare,
+    /// No such degree.
+    #[error("shape=m-ary takes a degree from 2 to {MAX_DEGREE}, not {0}")]
+    Degree(u8),
+}
+
+impl Strategy {
+    /// Refuses choices that make no sense together.
+    pub fn check(&self) -> Result<(), StrategyError> {
+        if self.placement == Placement::Cheapest && !self.unmerged {
+            return Err(StrategyError::CheapestBlanks);
+        }
+        if self.removal == Removal::FasterRemove && !self.unmerged {
+            return Err(StrategyError::NothingToSpare);
+        }
+        match self.layout {
+            Layout::Ary(degree) if !(2..=MAX_DEGREE).contains(&degree) => {
+                Err(StrategyError::Degree(degree))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether blank nodes at the right of a tree are left out when it is sent
+    /// (RFC 9420 §12.4.3.3). It goes where the last member says the width and nothing is keyed
+    /// right of it; elsewhere the number of nodes says it.
+    pub(crate) fn trims_trees(&self) -> bool {
+        let last_member_tells =
+            self.layout == Layout::Perfect && self.compaction == Compaction::Truncate;
+        last_member_tells && self.filtered
+    }
+
+    /// Whether a parent hash covers what is below the copath (RFC 9420 §7.9). Where trees grow
+    /// and are cut below keyed parents, as in the drafts of 2018 to 2021, it cannot.
+    pub(crate) fn binds_copath(&self) -> bool {
+        self.layout != Layout::LeftBalanced
+    }
+}
+
+impl Shape for Strategy {
+    fn children_of_blank(&self, width: u32) -> Widths {
+        self.layout.children_of_blank(width)
+    }
+
+    fn parents_in_blank(&self, width: u32) -> u32 {
+        self.layout.parents_in_blank(width)
+    }
+
+    fn height_of_blank(&self, width: u32) -> u8 {
+        self.layout.height_of_blank(width)
+    }
+
+    fn width_of_nodes(&self, nodes: usize) -> Option<u32> {
+        self.layout.width_of_nodes(nodes)
+    }
+
+    fn extend<D: TreeData>(&self, root: Arc<Node<D>>) -> Arc<Node<D>> {
+        self.layout.extend(root)
+    }
+
+    fn truncate<D: TreeData>(&self, root: Arc<Node<D>>) -> Arc<Node<D>> {
+        match self.compaction {
+            Compaction::None => root,
+            Compaction::Truncate => self.layout.truncate(root),
+        }
+    }
+
+    fn filters_paths(&self) -> bool {
+        self.filtered
+    }
+}

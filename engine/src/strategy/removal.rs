@@ -1,0 +1,40 @@
+//! What a removal does to the keys above the removed leaf.
+//!
+//! `blank`: RFC 9420 §12.1.3, all of them go. The members below each must be reached one by one
+//! until somebody keys the node again.
+//!
+//! `faster-remove`: only those go whose private half the removed member holds. Where it was
+//! unmerged it never held it, so the key stays and the leaf is struck from the list (mls-protocol
+//! 834, 838; came too late for the RFC and needs an extension). Nothing is sent. What the
+//! removed member still knows: nothing of the new tree, by the rule that says who is unmerged.
+
+use crate::tree::LeafIndex;
+use crate::treesync::ParentNode;
+
+/// What a removal blanks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Removal {
+    /// The whole path.
+    #[default]
+    Blank,
+    /// What the removed member knows.
+    FasterRemove,
+}
+
+impl Removal {
+    /// What stays of a parent above a removed leaf.
+    pub fn keep(self, parent: &ParentNode, removed: LeafIndex) -> Option<ParentNode> {
+        match self {
+            Self::Blank => None,
+            Self::FasterRemove => parent.without_unmerged(removed),
+        }
+    }
+
+    /// Whether a parent above a removed leaf loses its key.
+    pub fn strikes(self, parent: &ParentNode, removed: LeafIndex) -> bool {
+        match self {
+            Self::Blank => true,
+            Self::FasterRemove => parent.unmerged_leaves.binary_search(&removed).is_err(),
+        }
+    }
+}

@@ -1,0 +1,215 @@
+//! Strategies in words: a preset's name, then choices that differ from it, as in
+//! `rfc9420+placement=nearest+shape=m-ary:4`.
+
+use super::{Compaction, Layout, Placement, Removal, Strategy, StrategyError};
+
+/// A published point among the choices.
+#[derive(Clone, Copy, Debug)]
+pub struct Preset {
+    /// Its name.
+    pub name: &'static str,
+    /// What it is.
+    pub title: &'static str,
+    /// Its choices.
+    pub strategy: Strategy,
+}
+
+const RFC9420: Strategy = Strategy {
+    placement: Placement::LeftmostBlank,
+    removal: Removal::Blank,
+    layout: Layout::Perfect,
+    compaction: Compaction::Truncate,
+    unmerged: true,
+    filtered: true,
+};
+
+const DRAFT_02: Strategy = Strategy {
+    placement: Placement::Append,
+    layout: Layout::LeftBalanced,
+    compaction: Compaction::None,
+    unmerged: false,
+    filtered: false,
+    ..RFC9420
+};
+
+/// All presets: the protocol as it is, and as it was.
+pub const PRESETS: &[Preset] = &[
+    Preset {
+        name: "rfc9420",
+        title: "leftmost blank leaf, removals blank, perfect tree truncated at the right",
+        strategy: RFC9420,
+    },
+    Preset {
+        name: "2018-10",
+        title: "draft-ietf-mls-protocol-02: left-balanced, append only, never shrinks, adds blank",
+        strategy: DRAFT_02,
+    },
+    Preset {
+        name: "2019-03",
+        title: "draft-ietf-mls-protocol-04: as 2018-10, truncated at the right edge",
+        strategy: Strategy { compaction: Compaction::Truncate, ..DRAFT_02 },
+    },
+    Preset {
+        name: "2019-11",
+        title: "draft-ietf-mls-protocol-08: left-balanced, leftmost add, unmerged leaves",
+        strategy: Strategy { layout: Layout::LeftBalanced, filtered: false, ..RFC9420 },
+    },
+    Preset {
+        name: "2022",
+        title: "the tree of RFC 9420, as mls-protocol 587 and 694 made it",
+        strategy: RFC9420,
+    },
+];
+
+/// The choices and their values.
+pub const CHOICES: &[(&str, &[&str])] = &[
+    ("placement", &["leftmost-blank", "append", "random-blank", "nearest", "cheapest"]),
+    ("removal", &["blank", "faster-remove"]),
+    ("shape", &["perfect", "left-balanced", "m-ary:D"]),
+    ("compaction", &["none", "truncate"]),
+    ("unmerged", &["on", "off"]),
+    ("filtered", &["on", "off"]),
+];
+
+/// Why words are no strategy.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ParseStrategyError {
+    /// No such preset.
+    #[error("no strategy `{0}` is built")]
+    Preset(String),
+    /// Not a choice and its value.
+    #[error("`{0}` is not of the form choice=value")]
+    NotAChoice(String),
+    /// No such choice.
+    #[error("a strategy has no choice `{0}` in this version")]
+    Choice(String),
+    /// No such value.
+    #[error("no {choice} `{value}` is built")]
+    Value {
+        /// The choice.
+        choice: &'static str,
+        /// The value.
+        value: String,
+        /// The values there are.
+        values: &'static [&'static str],
+    },
+    /// The choices do not go together.
+    #[error(transparent)]
+    Sense(#[from] StrategyError),
+}
+
+impl Strategy {
+    /// Reads a strategy.
+    pub fn parse(text: &str) -> Result<Self, ParseStrategyError> {
+        let mut parts = text.split('+').map(str::trim);
+        let name = parts.next().unwrap_or_default();
+        let preset = PRESETS.iter().find(|preset| preset.name == name);
+        let mut strategy =
+            preset.ok_or_else(|| ParseStrategyError::Preset(name.into()))?.strategy;
+        for part in parts {
+            let (choice, value) = part
+                .split_once('=')
+                .ok_or_else(|| ParseStrategyError::NotAChoice(part.into()))?;
+            strategy.choose(choice.trim(), value.trim())?;
+        }
+        strategy.check()?;
+        Ok(strategy)
+    }
+
+    fn choose(&mut self, choice: &str, value: &str) -> Result<(), ParseStrategyError> {
+        let known = CHOICES.iter().find(|(name, _)| *name == choice);
+        let (choice, values) =
+            *known.ok_or_else(|| ParseStrategyError::Choice(choice.into()))?;
+        let unknown =
+            || ParseStrategyError::Value { choice, value: value.to_owned(), values };
+        match choice {
+            "placement" => self.placement = placement(value).ok_or_else(unknown)?,
+            "removal" => {
+                self.removal = match value {
+                    "blank" => Removal::Blank,
+                    "faster-remove" => Removal::FasterRemove,
+                    _ => return Err(unknown()),
+                }
+            }
+            "shape" => self.layout = layout(value).ok_or_else(unknown)?,
+            "compaction" => {
+                self.compaction = match value {
+                    "none" => Compaction::None,
+                    "truncate" => Compaction::Truncate,
+                    _ => return Err(unknown()),
+                }
+            }
+            "unmerged" => self.unmerged = switch(value).ok_or_else(unknown)?,
+            _ => self.filtered = switch(value).ok_or_else(unknown)?,
+        }
+        Ok(())
+    }
+}
+
+fn placement(value: &str) -> Option<Placement> {
+    Some(match value {
+        "leftmost-blank" => Placement::LeftmostBlank,
+        "append" => Placement::Append,
+        "random-blank" => Placement::RandomBlank,
+        "nearest" => Placement::Nearest,
+        "cheapest" => Placement::Cheapest,
+        _ => return None,
+    })
+}
+
+fn layout(value: &str) -> Option<Layout> {
+    match value.split_once(':') {
+        Some(("m-ary", degree)) => degree.parse().ok().map(Layout::Ary),
+        None if value == "perfect" => Some(Layout::Perfect),
+        None if value == "left-balanced" => Some(Layout::LeftBalanced),
+        _ => None,
+    }
+}
+
+fn switch(value: &str) -> Option<bool> {
+    match value {
+        "on" => Some(true),
+        "off" => Some(false),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn presets_make_sense_and_are_read_by_their_names() {
+        for preset in PRESETS {
+            assert_eq!(Strategy::parse(preset.name), Ok(preset.strategy));
+        }
+        assert_eq!(Strategy::parse("rfc9420"), Ok(Strategy::default()));
+    }
+
+    #[test]
+    fn every_value_of_every_choice_is_read() {
+        for (choice, values) in CHOICES {
+            for value in *values {
+                let text = format!("rfc9420+{choice}={}", value.replace(":D", ":4"));
+                assert!(Strategy::parse(&text).is_ok(), "{text}");
+            }
+            let wrong = Strategy::parse(&format!("rfc9420+{choice}=sideways"));
+            assert!(matches!(wrong, Err(ParseStrategyError::Value { .. })), "{choice}");
+        }
+        let many = Strategy::parse("rfc9420 + placement=nearest + shape=m-ary:4").unwrap();
+        assert_eq!((many.placement, many.layout), (Placement::Nearest, Layout::Ary(4)));
+    }
+
+    #[test]
+    fn what_is_no_strategy_is_refused_with_its_reason() {
+        let refused = |text: &str| Strategy::parse(text).unwrap_err().to_string();
+        assert!(refused("rfc9421").contains("no strategy `rfc9421`"));
+        assert!(refused("rfc9420+nearest").contains("choice=value"));
+        assert!(refused("rfc9420+warming=on-join").contains("no choice `warming`"));
+        assert!(refused("rfc9420+shape=m-ary:1").contains("degree from 2"));
+        let cheapest = refused("rfc9420+placement=cheapest+unmerged=off");
+        assert!(cheapest.contains("needs unmerged=on"), "{cheapest}");
+        let faster = refused("2018-10+removal=faster-remove");
+        assert!(faster.contains("needs unmerged=on"), "{faster}");
+    }
+}
