@@ -17,7 +17,7 @@ use crate::treesync::{
     AppliedProposals, Credential, ExpectedSource, ExtensionType, ExternalSender, LeafNode,
     LeafRules, ListRules, Listed, Proposal, ProposalContext, ProposalError, ProposalOrRef, Purpose,
     RatchetTree, Roster, RosterChange, RosterDraft, TreeError, apply_add, apply_proposals,
-    check_distinct, leave_path, tree_hash,
+    check_distinct, check_encryption_key, leave_path, tree_hash,
 };
 
 /// What anybody can know of a group who has its tree and has seen its commits. Cloning it
@@ -95,6 +95,9 @@ pub enum ApplyError {
     /// The path is wrong.
     #[error(transparent)]
     Path(#[from] PathError),
+    /// No epoch can follow.
+    #[error("the group is in the last epoch that can be counted")]
+    LastEpoch,
     /// A leaf lies outside the tree.
     #[error(transparent)]
     Outside(#[from] OutsideTree),
@@ -178,7 +181,7 @@ pub(super) struct Proposed<'r> {
     /// The added leaves, ascending.
     pub(super) added: Vec<LeafIndex>,
     /// The rules for leaves in the new epoch.
-    rules: LeafRules,
+    pub(super) rules: LeafRules,
     /// Whether the committer was not in the tree before.
     joins: bool,
 }
@@ -362,6 +365,7 @@ impl PublicGroup {
             self.check_path_leaf(crypto, &proposed, member, committer, leaf)?;
             path.check_counts(&tree_before, committer, &proposed.added)?;
             let keys = path.public_keys();
+            keys.iter().try_for_each(|key| check_encryption_key(crypto, key))?;
             proposed.merge(crypto, committer, &keys, |parent_hash| {
                 if leaf.parent_hash() != Some(&parent_hash) {
                     return Err(PathError::ParentHash.into());
@@ -389,6 +393,9 @@ impl PublicGroup {
         list: &[Listed<'_>],
         view: Viewpoint,
     ) -> Result<Proposed<'r>, ApplyError> {
+        if self.epoch() == u64::MAX {
+            return Err(ApplyError::LastEpoch);
+        }
         let mut group = self.clone();
         // New extensions are in force for the other proposals of the list (RFC 9420 §12.3).
         if let Some(extensions) = list.iter().find_map(|listed| match listed.proposal {
@@ -429,6 +436,7 @@ impl PublicGroup {
         leaf: &LeafNode,
     ) -> Result<(), ApplyError> {
         proposed.rules.check(leaf, ExpectedSource::Commit)?;
+        check_encryption_key(crypto, &leaf.encryption_key)?;
         match member {
             Some(member) => {
                 let old = self.tree.leaf(member).ok_or(ApplyError::UnknownSender)?;

@@ -92,6 +92,9 @@ pub enum DecodeTreeError {
     /// The last node is blank.
     #[error("the last node of a ratchet tree must not be blank (RFC 9420 §12.4.3.3)")]
     TrailingBlank,
+    /// The last node is a parent.
+    #[error("a ratchet tree has an odd number of nodes, not {0} (RFC 9420 §12.4.3.3)")]
+    Even(usize),
 }
 
 /// Decodes `optional<Node> ratchet_tree<V>`.
@@ -99,6 +102,9 @@ pub fn decode_tree(bytes: &[u8]) -> Result<RatchetTree, DecodeTreeError> {
     let wire: Vec<Option<WireNode>> = decode("a ratchet tree", bytes)?;
     if matches!(wire.last(), Some(None)) {
         return Err(DecodeTreeError::TrailingBlank);
+    }
+    if !wire.is_empty() && wire.len().is_multiple_of(2) {
+        return Err(DecodeTreeError::Even(wire.len()));
     }
     let nodes: Vec<_> = wire
         .into_iter()
