@@ -136,8 +136,11 @@ fn an_update_that_leaves_out_what_it_uses() {
     assert_eq!(refused, ProposalError::Tree(TreeError::OwnCredential(CredentialType::BASIC)));
 }
 
+/// A group that demands something, the error that names it, and a leaf's change that drops it.
+type Demand = (World, TreeError, fn(&mut LeafNode));
+
 /// A group with an extension in its context, and one that requires a proposal type.
-fn demanding() -> [(World, TreeError, fn(&mut LeafNode)); 2] {
+fn demanding() -> [Demand; 2] {
     let required = RequiredCapabilities { proposal_types: vec![CUSTOM], ..Default::default() };
     let data = arboretum_engine::codec::encode(&required).unwrap();
     let of = |extension_type, data: Vec<u8>| {
