@@ -148,6 +148,31 @@ fn changed_hpke_messages_do_not_open() {
     }
 }
 
+/// A public key is what can be encapsulated to (RFC 9420 §10).
+#[test]
+fn a_public_key_is_what_can_be_encapsulated_to() {
+    for suite in CipherSuite::ALL {
+        let provider = of(suite);
+        let info = provider.hpke_info(b"");
+        let honest = provider.derive_key_pair(&[1; 32]).unwrap().public.as_slice().to_vec();
+        assert_eq!(provider.check_public_key(&honest.clone().into()), Ok(()));
+        let length = honest.len();
+        let other = |at: usize| {
+            let mut key = honest.clone();
+            key[at] ^= 1;
+            key
+        };
+        let longer = [&honest[..], &[0]].concat();
+        let mut keys = vec![vec![], vec![0; length], vec![0xff; length], longer];
+        keys.extend([vec![1; length], honest[1..].to_vec(), other(0), other(length - 1)]);
+        for key in keys {
+            let key = HpkePublicKey::from(key);
+            let takes = provider.hpke_seal(&key, &info, b"", &[2; 32]).map(|_| ());
+            assert_eq!(provider.check_public_key(&key), takes, "{suite:?}: {key:?}");
+        }
+    }
+}
+
 #[test]
 fn signatures_hold_for_their_key_and_content_alone() {
     for suite in CipherSuite::ALL {

@@ -1,9 +1,19 @@
 //! Whole clients, [`arboretum_engine::group::Session`]: groups that live, and each rule broken.
 
+#[path = "sessions/credentials.rs"]
+mod credentials;
+#[path = "sessions/enter.rs"]
+mod enter;
+#[path = "sessions/forge.rs"]
+mod forge;
 #[path = "sessions/hostile.rs"]
 mod hostile;
+#[path = "sessions/leaves.rs"]
+mod leaves;
 #[path = "sessions/life.rs"]
 mod life;
+#[path = "sessions/lists.rs"]
+mod lists;
 #[path = "sessions/messages.rs"]
 mod messages;
 #[path = "sessions/outside.rs"]

@@ -116,7 +116,7 @@ impl Ours {
 
     fn propose(&mut self, proposal: Proposal) -> Result<Vec<u8>> {
         let (session, crypto, rng) = self.working()?;
-        session.propose(&crypto, proposal, rng).map_err(refusal(KIND))
+        session.propose(&crypto, proposal, now(), rng).map_err(refusal(KIND))
     }
 }
 

@@ -63,3 +63,61 @@ pub fn vector_length(header: &[u8]) -> Result<u64, CodecError> {
     }
     Ok(length.value())
 }
+
+#[cfg(test)]
+mod tests {
+    use tls_codec::VLBytes;
+
+    use super::*;
+
+    fn malformed<T: std::fmt::Debug>(decoded: Result<T, CodecError>) -> bool {
+        matches!(decoded, Err(CodecError::Malformed { .. }))
+    }
+
+    #[test]
+    fn an_optional_value_is_absent_or_present() {
+        assert_eq!(decode::<Option<u8>>("an optional", &[0]), Ok(None));
+        assert_eq!(decode::<Option<u8>>("an optional", &[1, 7]), Ok(Some(7)));
+        for presence in 2..=u8::MAX {
+            assert!(malformed(decode::<Option<u8>>("an optional", &[presence, 7])));
+        }
+    }
+
+    /// A vector with this header, its content zeros.
+    fn vector(header: &[u8], length: usize) -> Result<VLBytes, CodecError> {
+        decode("a vector", &[header, &vec![0; length][..]].concat())
+    }
+
+    #[test]
+    fn a_length_uses_the_fewest_bits() {
+        for (header, length) in [
+            (&[63][..], 63),
+            (&[0x40, 64], 64),
+            (&[0x7f, 0xff], 16383),
+            (&[0x80, 0, 0x40, 0], 16384),
+        ] {
+            assert_eq!(vector(header, length).unwrap().as_slice().len(), length);
+            let encoded = encode(&VLBytes::from(vec![0; length])).unwrap();
+            assert_eq!(encoded[..header.len()], *header);
+        }
+        for (header, length) in [
+            (&[0x40, 0][..], 0),
+            (&[0x40, 63], 63),
+            (&[0x80, 0, 0, 0], 0),
+            (&[0x80, 0, 0, 63], 63),
+            (&[0x80, 0, 0x3f, 0xff], 16383),
+        ] {
+            assert!(malformed(vector(header, length)), "{header:?}");
+            assert!(malformed(vector_length(header)), "{header:?}");
+        }
+    }
+
+    #[test]
+    fn a_length_has_no_prefix_of_two_ones() {
+        for first in 0xc0..=u8::MAX {
+            let header = [first, 0, 0, 0, 0, 0, 0, 0];
+            assert!(malformed(vector(&header, 8)));
+            assert!(vector_length(&header).is_err());
+        }
+    }
+}

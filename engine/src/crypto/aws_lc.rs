@@ -2,7 +2,8 @@
 //! fastest at hand.
 
 use aws_lc_rs::agreement::{
-    self, Algorithm, ECDH_P256, ECDH_P384, ECDH_P521, PrivateKey, UnparsedPublicKey,
+    self, Algorithm, ECDH_P256, ECDH_P384, ECDH_P521, ParsedPublicKey, PrivateKey,
+    UnparsedPublicKey,
 };
 use aws_lc_rs::signature::{ED25519, Ed25519KeyPair, KeyPair, VerificationAlgorithm};
 use sha2::{Sha256, Sha384, Sha512};
@@ -22,11 +23,43 @@ fn agree<const N: usize>(
     agreement::agree(private, public, (), secret).ok()
 }
 
+/// Whether bytes are a point of a NIST curve.
+fn is_on_curve(algorithm: &'static Algorithm, bytes: &[u8]) -> bool {
+    ParsedPublicKey::try_from(&UnparsedPublicKey::new(algorithm, bytes)).is_ok()
+}
+
+/// The points of Curve25519 and of its twist with which every agreement is zero, and their
+/// other encodings, by their u-coordinates (RFC 7748 §6.1).
+const ZERO_SECRETS: [[u8; 32]; 7] = [
+    small(0x00, 0x00, 0x00),
+    small(0x01, 0x00, 0x00),
+    [
+        0xe0, 0xeb, 0x7a, 0x7c, 0x3b, 0x41, 0xb8, 0xae, 0x16, 0x56, 0xe3, 0xfa, 0xf1, 0x9f, 0xc4,
+        0x6a, 0xda, 0x09, 0x8d, 0xeb, 0x9c, 0x32, 0xb1, 0xfd, 0x86, 0x62, 0x05, 0x16, 0x5f, 0x49,
+        0xb8, 0x00,
+    ],
+    [
+        0x5f, 0x9c, 0x95, 0xbc, 0xa3, 0x50, 0x8c, 0x24, 0xb1, 0xd0, 0xb1, 0x55, 0x9c, 0x83, 0xef,
+        0x5b, 0x04, 0x44, 0x5c, 0xc4, 0x58, 0x1c, 0x8e, 0x86, 0xd8, 0x22, 0x4e, 0xdd, 0xd0, 0x9f,
+        0x11, 0x57,
+    ],
+    small(0xec, 0xff, 0x7f),
+    small(0xed, 0xff, 0x7f),
+    small(0xee, 0xff, 0x7f),
+];
+
+/// Whether X25519 with this public key gives a secret that RFC 9180 §7.1.4 takes.
+fn gives_a_secret(public: &[u8]) -> bool {
+    let Ok(mut public) = <[u8; 32]>::try_from(public) else { return false };
+    public[31] &= 0x7f;
+    !ZERO_SECRETS.contains(&public)
+}
+
 macro_rules! group {
     (
         $(#[$doc:meta])*
         $name:ident: $algorithm:expr, kem $kem:literal, $hash:ty, private $private:literal,
-        public $public:literal, agreed $agreed:literal, mask $mask:expr
+        public $public:literal, agreed $agreed:literal, mask $mask:expr, point $is_point:expr
     ) => {
         $(#[$doc])*
         pub(super) struct $name;
@@ -49,6 +82,10 @@ macro_rules! group {
                 private.compute_public_key().ok()?.as_ref().try_into().ok()
             }
 
+            fn is_public(bytes: &[u8]) -> bool {
+                bytes.len() == $public && $is_point(bytes)
+            }
+
             fn agree(private: &PrivateKey, public: &[u8]) -> Option<Zeroizing<[u8; $agreed]>> {
                 // Other encodings of the same point are not its serialisation. aws-lc itself
                 // refuses what is no point, and the all-zero secret.
@@ -61,19 +98,23 @@ macro_rules! group {
 
 group! {
     /// X25519 (RFC 7748).
-    X25519: agreement::X25519, kem 0x20, Sha256, private 32, public 32, agreed 32, mask None
+    X25519: agreement::X25519, kem 0x20, Sha256, private 32, public 32, agreed 32, mask None,
+    point gives_a_secret
 }
 group! {
     /// P-256, its points uncompressed.
-    P256: ECDH_P256, kem 0x10, Sha256, private 32, public 65, agreed 32, mask Some(0xff)
+    P256: ECDH_P256, kem 0x10, Sha256, private 32, public 65, agreed 32, mask Some(0xff),
+    point |bytes| is_on_curve(&ECDH_P256, bytes)
 }
 group! {
     /// P-384, its points uncompressed.
-    P384: ECDH_P384, kem 0x11, Sha384, private 48, public 97, agreed 48, mask Some(0xff)
+    P384: ECDH_P384, kem 0x11, Sha384, private 48, public 97, agreed 48, mask Some(0xff),
+    point |bytes| is_on_curve(&ECDH_P384, bytes)
 }
 group! {
     /// P-521, its points uncompressed.
-    P521: ECDH_P521, kem 0x12, Sha512, private 66, public 133, agreed 66, mask Some(0x01)
+    P521: ECDH_P521, kem 0x12, Sha512, private 66, public 133, agreed 66, mask Some(0x01),
+    point |bytes| is_on_curve(&ECDH_P521, bytes)
 }
 
 /// Edwards25519 from aws-lc.
@@ -146,6 +187,21 @@ mod tests {
     use super::*;
 
     const REAL: RealProvider = RealProvider::new();
+
+    #[test]
+    fn a_key_that_gives_no_secret_is_none() {
+        let own = REAL.derive_key_pair(&[1; 32]).unwrap();
+        let private = X25519::private(own.private.as_slice()).unwrap();
+        for point in ZERO_SECRETS {
+            for sign in [0, 0x80] {
+                let mut encoded = point;
+                encoded[31] |= sign;
+                assert!(!X25519::is_public(&encoded));
+                assert!(X25519::agree(&private, &encoded).is_none());
+            }
+        }
+        assert!(X25519::is_public(own.public.as_slice()));
+    }
 
     #[test]
     fn the_small_orders_are_small() {

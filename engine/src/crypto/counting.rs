@@ -196,16 +196,19 @@ fn hpke_mixer(to: &[u8; KEY], kem_output: &[u8], info: &HpkeInfo) -> Mixer {
     Mixer::new(Use::HpkeSeal).absorb(to).absorb(kem_output).absorb(&info.0)
 }
 
+/// A public key, if it is one.
+fn public_key(key: &HpkePublicKey) -> Result<&[u8; KEY], CryptoError> {
+    let key: &[u8; KEY] = sized(key.as_slice(), what::HPKE_PUBLIC)?;
+    // X25519 refuses the zero point, which stands here for all it refuses.
+    if *key == [0; KEY] { Err(CryptoError::BadKey(what::HPKE_PUBLIC)) } else { Ok(key) }
+}
+
 /// The recipient's key and what is encapsulated to it.
 fn encap<'k>(
     to: &'k HpkePublicKey,
     seed: &Seed,
 ) -> Result<(&'k [u8; KEY], [u8; KEY]), CryptoError> {
-    let to: &[u8; KEY] = sized(to.as_slice(), what::HPKE_PUBLIC)?;
-    // X25519 refuses the zero point, which stands here for all it refuses.
-    if *to == [0; KEY] {
-        return Err(CryptoError::BadKey(what::HPKE_PUBLIC));
-    }
+    let to = public_key(to)?;
     Ok((to, public_of(Use::HpkePublic, &derive_private(seed))))
 }
 
@@ -307,6 +310,10 @@ impl Provider for CountingProvider {
     fn key_pair(&self, private: &[u8]) -> Result<HpkeKeyPair, CryptoError> {
         let public = public_of(Use::HpkePublic, sized(private, what::HPKE_PRIVATE)?);
         Ok(HpkeKeyPair { private: private.into(), public: public.as_slice().into() })
+    }
+
+    fn check_public_key(&self, key: &HpkePublicKey) -> Result<(), CryptoError> {
+        public_key(key).map(|_| ())
     }
 
     fn hpke_info(&self, info: &[u8]) -> HpkeInfo {
@@ -465,6 +472,7 @@ mod tests {
             out.push(provider.hpke_open(&pair, &info, &bad).unwrap_err());
         }
         for point in [vec![0; 32], vec![1; 31], Vec::new()] {
+            out.push(provider.check_public_key(&point.clone().into()).unwrap_err());
             out.push(provider.hpke_seal(&point.into(), &info, b"", &[3; 32]).unwrap_err());
         }
         out.push(provider.key_pair(&[1; 31]).unwrap_err());

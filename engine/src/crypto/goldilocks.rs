@@ -41,6 +41,11 @@ impl Group for X448 {
         Some(x448_base(private))
     }
 
+    fn is_public(bytes: &[u8]) -> bool {
+        // With any other private key the secret is zero for the same public keys.
+        Self::agree(&Zeroizing::new([1; X448_KEY]), bytes).is_some()
+    }
+
     fn agree(private: &Self::Private, public: &[u8]) -> Option<Zeroizing<[u8; X448_KEY]>> {
         let agreed = Zeroizing::new(x448(public.try_into().ok()?, private));
         let zero: bool = agreed.as_slice().ct_eq(&[0; X448_KEY]).into();

@@ -25,6 +25,9 @@ pub(super) trait Kem {
     /// The pair of a serialised private key.
     fn key_pair(private: &[u8]) -> Result<HpkeKeyPair, CryptoError>;
 
+    /// Whether bytes are a public key: whether [`Kem::encap`] takes them.
+    fn is_public(bytes: &[u8]) -> bool;
+
     /// `Encap(pkR)`, all its randomness out of `seed`: the shared secret and the encapsulated
     /// key.
     fn encap(to: &[u8], seed: &Seed) -> Result<(Zeroizing<Self::Shared>, Vec<u8>), CryptoError>;
@@ -88,6 +91,9 @@ pub(super) trait Group {
     /// The public key of a private key.
     fn public_of(private: &Self::Private) -> Option<Self::Public>;
 
+    /// Whether bytes are a public key: whether [`Group::agree`] takes them.
+    fn is_public(bytes: &[u8]) -> bool;
+
     /// The shared secret; `None` where the public key is no point, or where the secret is one
     /// that RFC 9180 §7.1.4 refuses.
     fn agree(private: &Self::Private, public: &[u8]) -> Option<Zeroizing<Self::Agreed>>;
@@ -149,6 +155,10 @@ impl<G: Group> Kem for DhKem<G> {
         };
         let public = G::private(&private).and_then(|key| G::public_of(&key)).ok_or(refused)?;
         Ok(HpkeKeyPair { private: private.into(), public: public.as_ref().into() })
+    }
+
+    fn is_public(bytes: &[u8]) -> bool {
+        G::is_public(bytes)
     }
 
     fn encap(to: &[u8], seed: &Seed) -> Result<(Zeroizing<Self::Shared>, Vec<u8>), CryptoError> {

@@ -56,6 +56,11 @@ impl Group for DalekX25519 {
         Some(PublicKey::from(private).to_bytes())
     }
 
+    fn is_public(bytes: &[u8]) -> bool {
+        // With any other private key the secret is zero for the same public keys.
+        Self::agree(&StaticSecret::from([1; X25519_KEY]), bytes).is_some()
+    }
+
     fn agree(private: &StaticSecret, public: &[u8]) -> Option<Zeroizing<[u8; X25519_KEY]>> {
         let public: [u8; X25519_KEY] = public.try_into().ok()?;
         let secret = private.diffie_hellman(&PublicKey::from(public));

@@ -194,6 +194,9 @@ pub trait Provider: Send + Sync + std::fmt::Debug {
     /// The pair of a private key in `SerializePrivateKey` form.
     fn key_pair(&self, private: &[u8]) -> Result<HpkeKeyPair, CryptoError>;
 
+    /// Checks that bytes are a public key of the suite's KEM: one that can be encapsulated to.
+    fn check_public_key(&self, key: &HpkePublicKey) -> Result<(), CryptoError>;
+
     /// Prepares an `info` for sealing and opening.
     fn hpke_info(&self, info: &[u8]) -> HpkeInfo;
 

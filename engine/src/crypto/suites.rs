@@ -14,7 +14,7 @@ use super::goldilocks::{Ed448, X448};
 use super::hash::{HashFunction, Keyed};
 use super::hpke::Hpke;
 use super::kem::{DhKem, Kem};
-use super::provider::{CipherSuite, CryptoError, HpkeInfo, Provider, Seed, SignedItem};
+use super::provider::{CipherSuite, CryptoError, HpkeInfo, Provider, Seed, SignedItem, what};
 use super::signature::{Ed25519, SignatureScheme};
 use super::types::{
     Digest, HpkeCiphertext, HpkeKeyPair, HpkePublicKey, Secret, Signature, SignatureKeyPair,
@@ -151,6 +151,11 @@ impl<P: Parts> Provider for P {
 
     fn key_pair(&self, private: &[u8]) -> Result<HpkeKeyPair, CryptoError> {
         P::Kem::key_pair(private)
+    }
+
+    fn check_public_key(&self, key: &HpkePublicKey) -> Result<(), CryptoError> {
+        let is_public = P::Kem::is_public(key.as_slice());
+        if is_public { Ok(()) } else { Err(CryptoError::BadKey(what::HPKE_PUBLIC)) }
     }
 
     fn hpke_info(&self, info: &[u8]) -> HpkeInfo {

@@ -44,6 +44,10 @@ impl Kem for XWing {
         Ok(HpkeKeyPair { private: private.as_slice().into(), public: public.as_slice().into() })
     }
 
+    fn is_public(bytes: &[u8]) -> bool {
+        EncapsulationKey::try_from(bytes).is_ok()
+    }
+
     fn encap(to: &[u8], seed: &Seed) -> Result<(Zeroizing<[u8; SHARED]>, Vec<u8>), CryptoError> {
         let to =
             EncapsulationKey::try_from(to).map_err(|_| CryptoError::BadKey(what::HPKE_PUBLIC))?;

@@ -49,6 +49,13 @@ pub trait AuthenticationService: std::fmt::Debug + Send + Sync {
         credential: &Credential,
         key: &SignaturePublicKey,
     ) -> Result<(), CredentialError>;
+
+    /// Checks that a member with the credential `old` may go on with `new`, which has been
+    /// checked by itself: by default, any.
+    fn check_successor(&self, old: &Credential, new: &Credential) -> Result<(), CredentialError> {
+        let _ = (old, new);
+        Ok(())
+    }
 }
 
 /// Believes everybody: for groups whose members are known otherwise.

@@ -23,8 +23,8 @@ use crate::treekem::{
     PrivateKeys, PskError, UpdatePath, Welcome,
 };
 use crate::treesync::{
-    Extension, ExtensionType, LeafNode, LeafNodeError, LeafNodeSource, Listed, PreSharedKeyId,
-    Proposal, ProposalOrRef, Purpose, ReInit, Roster, RosterChange, encode_tree,
+    ExpectedSource, Extension, ExtensionType, LeafNode, LeafNodeError, LeafNodeSource, Listed,
+    PreSharedKeyId, Proposal, ProposalOrRef, Purpose, ReInit, Roster, RosterChange, encode_tree,
 };
 
 /// What a member wants to commit.
@@ -344,8 +344,11 @@ impl Author<'_> {
             let (key, credential) = (&leaf_node.encryption_key, &leaf_node.credential);
             self.public.check_rejoin(&proposed.applied, key, credential)?;
         }
+        let rules = proposed.rules.clone();
         proposed.merge(crypto, leaf, &path.public_keys(), |parent_hash| {
             leaf_node.leaf_node_source = LeafNodeSource::Commit(parent_hash);
+            // Somebody who joins must support what the group demands (RFC 9420 §13.4).
+            rules.check(&leaf_node, ExpectedSource::Commit)?;
             leaf_node.sign(crypto, &self.signer.private, group_id, leaf)?;
             Ok::<_, CommitError>(leaf_node.clone())
         })?;

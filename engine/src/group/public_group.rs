@@ -18,7 +18,7 @@ use crate::treesync::{
     AppliedProposals, Credential, ExpectedSource, ExtensionType, ExternalSender, LeafNode,
     LeafRules, ListRules, Listed, Proposal, ProposalContext, ProposalError, ProposalOrRef, Purpose,
     RatchetTree, Roster, RosterChange, RosterDraft, TreeError, add_leaf, apply_proposals,
-    check_distinct, leave_path, tree_hash,
+    check_distinct, check_encryption_key, leave_path, tree_hash,
 };
 
 /// What anybody can know of a group who has its tree and has seen its commits. Cloning it
@@ -99,6 +99,9 @@ pub enum ApplyError {
     /// The path is wrong.
     #[error(transparent)]
     Path(#[from] PathError),
+    /// No epoch can follow.
+    #[error("the group is in the last epoch that can be counted")]
+    LastEpoch,
     /// A leaf lies outside the tree.
     #[error(transparent)]
     Outside(#[from] OutsideTree),
@@ -182,7 +185,7 @@ pub(super) struct Proposed<'r> {
     /// The added leaves, ascending.
     pub(super) added: Vec<LeafIndex>,
     /// The rules for leaves in the new epoch.
-    rules: LeafRules,
+    pub(super) rules: LeafRules,
     /// Whether the committer was not in the tree before.
     joins: bool,
 }
@@ -366,6 +369,7 @@ impl PublicGroup {
             self.check_path_leaf(crypto, &proposed, member, committer, leaf)?;
             path.check_counts(&tree_before, committer, &proposed.added)?;
             let keys = path.public_keys();
+            keys.iter().try_for_each(|key| check_encryption_key(crypto, key))?;
             proposed.merge(crypto, committer, &keys, |parent_hash| {
                 if leaf.parent_hash() != Some(&parent_hash) {
                     return Err(PathError::ParentHash.into());
@@ -393,6 +397,9 @@ impl PublicGroup {
         list: &[Listed<'_>],
         view: Viewpoint,
     ) -> Result<Proposed<'r>, ApplyError> {
+        if self.epoch() == u64::MAX {
+            return Err(ApplyError::LastEpoch);
+        }
         let mut group = self.clone();
         // New extensions are in force for the other proposals of the list (RFC 9420 §12.3).
         if let Some(extensions) = list.iter().find_map(|listed| match listed.proposal {
@@ -438,6 +445,7 @@ impl PublicGroup {
         leaf: &LeafNode,
     ) -> Result<(), ApplyError> {
         proposed.rules.check(leaf, ExpectedSource::Commit)?;
+        check_encryption_key(crypto, &leaf.encryption_key)?;
         match member {
             Some(member) => {
                 let old = self.tree.leaf(member).ok_or(ApplyError::UnknownSender)?;

@@ -85,7 +85,14 @@ impl DeserializeBytes for MlsMessage {
             WireFormat::PRIVATE_MESSAGE => body(rest, Self::Private),
             WireFormat::WELCOME => body(rest, Self::Welcome),
             WireFormat::GROUP_INFO => body(rest, Self::GroupInfo),
-            WireFormat::KEY_PACKAGE => body(rest, Self::KeyPackage),
+            WireFormat::KEY_PACKAGE => {
+                let (package, rest) = KeyPackage::tls_deserialize_bytes(rest)?;
+                if package.version != version {
+                    let what = "the version of the key package is not that of its message";
+                    return Err(Error::DecodingError(what.into()));
+                }
+                Ok((Self::KeyPackage(package), rest))
+            }
             WireFormat(other) => {
                 Err(Error::DecodingError(format!("wire format {other} is unknown")))
             }

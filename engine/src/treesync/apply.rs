@@ -10,9 +10,9 @@ use super::proposal::{PreSharedKeyId, Proposal, ReInit};
 use super::proposal_list::{ListRules, Listed, check_list};
 use super::ratchet_tree::{ParentNode, RatchetTree};
 use super::roster::RosterDraft;
-use super::validate::{ExpectedSource, LeafRules, TreeError, check_distinct};
+use super::validate::{ExpectedSource, LeafRules, TreeError, check_distinct, check_encryption_key};
 use crate::codec::CodecError;
-use crate::crypto::{CipherSuite, Crypto, CryptoError, Labelled};
+use crate::crypto::{Crypto, CryptoError, Labelled};
 use crate::strategy::Newcomer;
 use crate::tree::{LeafIndex, OutsideTree};
 
@@ -294,6 +294,7 @@ fn update(
         if old.encryption_key == leaf.encryption_key {
             return Err(ProposalError::SameLeafKey(*sender));
         }
+        check_encryption_key(crypto, &leaf.encryption_key)?;
         signatures.push(leaf.signed(context.group_id, *sender)?);
         roster.enter_leaf(leaf)?;
     }
@@ -353,7 +354,7 @@ fn validate_packages(
 ) -> Result<(), ProposalError> {
     let mut signatures: Vec<Labelled<'_>> = Vec::with_capacity(2 * packages.len());
     for package in packages {
-        check_package(crypto.cipher_suite(), rules, package, now)?;
+        check_package(crypto, rules, package, now)?;
         signatures.push(package.signed()?);
         signatures.push(package.leaf_node.signed(&[], LeafIndex(0))?);
     }
@@ -362,17 +363,19 @@ fn validate_packages(
 
 /// RFC 9420 §10.1 but for the signatures.
 pub fn check_package(
-    suite: CipherSuite,
+    crypto: &Crypto<'_>,
     rules: &LeafRules,
     package: &KeyPackage,
     now: Option<u64>,
 ) -> Result<(), ProposalError> {
-    if package.version != ProtocolVersion::MLS10 || package.cipher_suite != suite {
+    if package.version != ProtocolVersion::MLS10 || package.cipher_suite != crypto.cipher_suite() {
         return Err(ProposalError::WrongSuite);
     }
     if package.init_key == package.leaf_node.encryption_key {
         return Err(ProposalError::InitKeyIsLeafKey);
     }
+    check_encryption_key(crypto, &package.init_key)?;
+    check_encryption_key(crypto, &package.leaf_node.encryption_key)?;
     check_distinct(&package.extensions)?;
     Ok(rules.check(&package.leaf_node, ExpectedSource::KeyPackage(now))?)
 }

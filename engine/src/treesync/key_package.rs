@@ -54,6 +54,16 @@ pub struct Profile {
     pub package_extensions: Vec<Extension>,
 }
 
+impl Profile {
+    /// What the client that makes a package must keep to and others need not look at.
+    fn check(&self) -> Result<(), LeafNodeError> {
+        self.capabilities.check_listed()?;
+        let mut kinds = self.package_extensions.iter().map(|extension| extension.extension_type);
+        let unlisted = kinds.find(|kind| !self.capabilities.supports_extension(*kind));
+        unlisted.map_or(Ok(()), |kind| Err(LeafNodeError::PackageExtension(kind)))
+    }
+}
+
 impl KeyPackage {
     const LABEL: &'static str = "KeyPackageTBS";
 
@@ -84,6 +94,7 @@ impl KeyPackage {
         profile: Profile,
         seed: Seed,
     ) -> Result<(Self, KeyPackageSecrets), LeafNodeError> {
+        profile.check()?;
         let seed = Secret::from(seed.as_slice());
         let secrets = KeyPackageSecrets {
             init: crypto.derive_key_pair(&crypto.derive_secret(&seed, "init"))?,
@@ -132,5 +143,54 @@ impl KeyPackage {
     /// `MakeKeyPackageRef` (RFC 9420 §5.2).
     pub fn reference(&self, crypto: &Crypto<'_>) -> Result<Digest, CodecError> {
         Ok(crypto.ref_hash("MLS 1.0 KeyPackage Reference", &encode(self)?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::crypto::RealProvider;
+    use crate::treesync::{ExtensionType, ProposalType};
+
+    fn made(change: impl FnOnce(&mut Profile)) -> Result<(), LeafNodeError> {
+        let crypto = Crypto::new(&RealProvider);
+        let signer = crypto.provider().signature_key_pair(&[1; 32]);
+        let mut profile = Profile {
+            credential: Credential::Basic(vec![].into()),
+            capabilities: Capabilities::basic(crypto.cipher_suite()),
+            lifetime: Lifetime { not_before: 0, not_after: 1 },
+            leaf_extensions: vec![],
+            package_extensions: vec![],
+        };
+        change(&mut profile);
+        KeyPackage::of_profile(&crypto, &signer, profile, [2; 32]).map(|_| ())
+    }
+
+    #[test]
+    fn no_default_type_is_listed() {
+        assert_eq!(made(|_| ()), Ok(()));
+        for kind in 1..=5 {
+            let kind = ExtensionType(kind);
+            let refused = made(|profile| profile.capabilities.extensions.push(kind));
+            assert_eq!(refused, Err(LeafNodeError::DefaultExtension(kind)));
+        }
+        for kind in 1..=7 {
+            let kind = ProposalType(kind);
+            let refused = made(|profile| profile.capabilities.proposals.push(kind));
+            assert_eq!(refused, Err(LeafNodeError::DefaultProposal(kind)));
+        }
+    }
+
+    #[test]
+    fn an_extension_of_a_package_is_listed() {
+        let kind = ExtensionType(0xff01);
+        let extension = || Extension { extension_type: kind, extension_data: vec![].into() };
+        let refused = made(|profile| profile.package_extensions.push(extension()));
+        assert_eq!(refused, Err(LeafNodeError::PackageExtension(kind)));
+        let listed = made(|profile| {
+            profile.package_extensions.push(extension());
+            profile.capabilities.extensions.push(kind);
+        });
+        assert_eq!(listed, Ok(()));
     }
 }

@@ -194,6 +194,16 @@ impl Capabilities {
         }
     }
 
+    /// Refuses default types, which no client lists of itself. Those that others list do no
+    /// harm, and are not looked for.
+    pub fn check_listed(&self) -> Result<(), LeafNodeError> {
+        if let Some(kind) = self.extensions.iter().find(|kind| kind.is_default()) {
+            return Err(LeafNodeError::DefaultExtension(*kind));
+        }
+        let default = self.proposals.iter().find(|kind| kind.is_default());
+        default.map_or(Ok(()), |kind| Err(LeafNodeError::DefaultProposal(*kind)))
+    }
+
     /// Whether this client supports an extension type.
     pub fn supports_extension(&self, wanted: ExtensionType) -> bool {
         wanted.is_default() || self.extensions.contains(&wanted)
@@ -336,9 +346,18 @@ impl LeafNode {
     }
 }
 
-/// Why a leaf could not be signed.
+/// Why a leaf or a key package could not be made.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LeafNodeError {
+    /// Its capabilities list a default extension type.
+    #[error("extension type {} is default and must not be listed (RFC 9420 §7.2)", .0.0)]
+    DefaultExtension(ExtensionType),
+    /// Its capabilities list a default proposal type.
+    #[error("proposal type {} is default and must not be listed (RFC 9420 §7.2)", .0.0)]
+    DefaultProposal(ProposalType),
+    /// The package has an extension that the capabilities leave out.
+    #[error("the capabilities leave out the package's extension type {} (RFC 9420 §10)", .0.0)]
+    PackageExtension(ExtensionType),
     /// It has no encoding.
     #[error(transparent)]
     Codec(#[from] CodecError),

@@ -33,4 +33,7 @@ pub use ratchet_tree::{
 };
 pub use roster::{LeafKeys, Roster, RosterChange, RosterDraft};
 pub use tree_hash::{blank_subtree_hash, subtree_hash, tree_hash};
-pub use validate::{ExpectedSource, LeafRules, TreeError, check_distinct, validate_tree};
+pub use validate::{
+    ExpectedSource, LeafRules, TreeError, check_distinct, check_encryption_key, check_source,
+    validate_tree,
+};

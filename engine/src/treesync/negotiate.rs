@@ -74,6 +74,22 @@ mod tests {
         assert_eq!(negotiate(&[&a, &old], &preferences), None);
     }
 
+    /// Reserved values stand in the four lists that may have them, and are nobody's choice.
+    #[test]
+    fn grease_stands_where_it_may() {
+        let mut rng = ChaCha20Rng::from_seed([2; 32]);
+        let plain = Capabilities::basic(CipherSuite(1));
+        let greased = plain.clone().with_grease(&mut rng);
+        assert_eq!((&greased.versions, greased.cipher_suites.len()), (&plain.versions, 2));
+        assert_eq!((greased.extensions.len(), greased.proposals.len()), (1, 1));
+        assert_eq!(greased.credentials.len(), 2);
+        let mut clients = [package(&[1]), package(&[1])];
+        clients.iter_mut().for_each(|client| client.leaf_node.capabilities = greased.clone());
+        let [a, b] = &clients;
+        assert_eq!(negotiate(&[a, b], &[CipherSuite(1)]), Some(CipherSuite(1)));
+        assert_eq!(negotiate(&[a, b], &[CipherSuite(2)]), None);
+    }
+
     #[test]
     fn grease_is_what_is_reserved() {
         let mut rng = ChaCha20Rng::from_seed([1; 32]);

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use super::apply::ProposalError;
 use super::leaf_node::ProtocolVersion;
 use super::proposal::{PreSharedKeyId, Proposal, PskType, ResumptionPskUsage};
+use super::validate::check_distinct;
 use crate::tree::LeafIndex;
 
 /// A proposal as a commit lists it.
@@ -50,10 +51,11 @@ pub fn check_list(list: &[Listed<'_>], rules: &ListRules) -> Result<(), Proposal
     }
     check_psks(list, rules)?;
     for listed in list {
-        if let Proposal::ReInit(reinit) = listed.proposal
-            && reinit.version < rules.version
-        {
-            return Err(ProposalError::ReInitVersion);
+        if let Proposal::ReInit(reinit) = listed.proposal {
+            if reinit.version < rules.version {
+                return Err(ProposalError::ReInitVersion);
+            }
+            check_distinct(&reinit.extensions)?;
         }
     }
     Ok(())

@@ -101,6 +101,9 @@ pub enum DecodeTreeError {
     /// The last node is blank.
     #[error("the last node of a ratchet tree must not be blank (RFC 9420 §12.4.3.3)")]
     TrailingBlank,
+    /// The last node is a parent.
+    #[error("a ratchet tree has an odd number of nodes, not {0} (RFC 9420 §12.4.3.3)")]
+    Even(usize),
 }
 
 /// Decodes `optional<Node> ratchet_tree<V>` of a group that keeps its tree by RFC 9420.
@@ -114,6 +117,9 @@ pub fn decode_tree_of(strategy: Strategy, bytes: &[u8]) -> Result<RatchetTree, D
     let wire: Vec<Option<WireNode>> = decode("a ratchet tree", bytes)?;
     if strategy.trims_trees() && matches!(wire.last(), Some(None)) {
         return Err(DecodeTreeError::TrailingBlank);
+    }
+    if !wire.is_empty() && wire.len().is_multiple_of(2) {
+        return Err(DecodeTreeError::Even(wire.len()));
     }
     let nodes: Vec<_> = wire
         .into_iter()

@@ -9,12 +9,15 @@ use super::parent_hash::verify_parent_hashes;
 use super::ratchet_tree::{RatchetData, RatchetTree};
 use super::roster::Roster;
 use crate::codec::CodecError;
-use crate::crypto::{Crypto, CryptoError};
+use crate::crypto::{Crypto, CryptoError, HpkePublicKey};
 use crate::tree::{LeafIndex, Place, Subtree};
 
 /// The rule that a leaf or tree breaks.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TreeError {
+    /// A key is none of the cipher suite: nothing could be encrypted to it.
+    #[error("an encryption or init key is no public key of the cipher suite (RFC 9420 §10)")]
+    NotAKey,
     /// Two nodes hold the same encryption key.
     #[error("an encryption key stands in the tree twice (RFC 9420 §7.3)")]
     DuplicateEncryptionKey,
@@ -140,7 +143,14 @@ pub fn check_distinct(extensions: &[Extension]) -> Result<(), TreeError> {
         .map_or(Ok(()), |kind| Err(TreeError::DuplicateExtension(kind)))
 }
 
-fn check_source(leaf: &LeafNode, expected: ExpectedSource) -> Result<(), TreeError> {
+/// A key that others will encrypt to must be one of the suite (RFC 9420 §10). Whoever has
+/// another in the tree keeps everybody from committing.
+pub fn check_encryption_key(crypto: &Crypto<'_>, key: &HpkePublicKey) -> Result<(), TreeError> {
+    crypto.provider().check_public_key(key).map_err(|_| TreeError::NotAKey)
+}
+
+/// Checks how a leaf came to be and, in a key package, its lifetime.
+pub fn check_source(leaf: &LeafNode, expected: ExpectedSource) -> Result<(), TreeError> {
     match (expected, &leaf.leaf_node_source) {
         (ExpectedSource::Any, _)
         | (ExpectedSource::Update, LeafNodeSource::Update)
@@ -175,6 +185,7 @@ pub fn validate_tree(
     let mut signatures = Vec::with_capacity(leaves.len());
     for (index, leaf) in leaves {
         rules.check(leaf, ExpectedSource::Any)?;
+        check_encryption_key(crypto, &leaf.encryption_key)?;
         signatures.push(leaf.signed(group_id, index)?);
     }
     crypto.verify_all_with_label(&signatures)?;

@@ -5,7 +5,7 @@ use arboretum_engine::crypto::{CryptoError, Digest};
 use arboretum_engine::group::ApplyError;
 use arboretum_engine::tree::LeafIndex;
 use arboretum_engine::treedem::{Content, MlsMessage, Sender};
-use arboretum_engine::treesync::{Proposal, ProposalOrRef};
+use arboretum_engine::treesync::{Proposal, ProposalOrRef, ProtocolVersion};
 
 use crate::common::{Group, Plan};
 use crate::forge::{
@@ -87,6 +87,54 @@ fn a_commit_of_somebody_outside_the_group() {
         });
         assert_eq!(refused, ApplyError::NotAllowed { sender: name, content: "commit" });
     }
+}
+
+/// A client that joins by itself sends a commit, and nothing else.
+#[test]
+fn a_joiner_that_sends_something_else() {
+    for (content, name) in [
+        (Content::Application(b"hello".to_vec().into()), "application message"),
+        (Content::Proposal(Proposal::Remove(LeafIndex(1))), "proposal"),
+    ] {
+        let refused = after(|message| {
+            message.content.sender = Sender::NewMemberCommit;
+            message.content.content = content;
+            message.confirmation_tag = None;
+            message.membership_tag = None;
+        });
+        let sender = "a joining client";
+        assert_eq!(refused, ApplyError::NotAllowed { sender, content: name });
+    }
+}
+
+#[test]
+fn a_key_package_of_another_version_than_its_message() {
+    let mut package = six().client().package;
+    package.version = ProtocolVersion(2);
+    let mut message = encode(&MlsMessage::KeyPackage(package)).unwrap();
+    let refused = refusal(&six(), &message);
+    assert!(matches!(refused, ApplyError::Codec(CodecError::Malformed { .. })), "{refused}");
+    // Nor is the message of a version that is not known.
+    message[1] = 2;
+    let refused = refusal(&six(), &message);
+    assert!(matches!(refused, ApplyError::Codec(CodecError::Malformed { .. })), "{refused}");
+}
+
+/// Tags stand where they belong and nowhere else: more bytes or fewer are no message.
+#[test]
+fn tags_that_are_missing_or_too_many() {
+    let malformed = |change: fn(&mut arboretum_engine::treedem::PublicMessage)| {
+        let mut message = public_message(&honest(&mut six()));
+        change(&mut message);
+        let refused = refusal(&six(), &bytes(message));
+        assert!(matches!(refused, ApplyError::Codec(_)), "{refused}");
+    };
+    malformed(|message| message.membership_tag = None);
+    malformed(|message| message.confirmation_tag = None);
+    malformed(|message| message.content.sender = Sender::NewMemberCommit);
+    malformed(|message| {
+        message.content.content = Content::Proposal(Proposal::Remove(LeafIndex(1)));
+    });
 }
 
 #[test]

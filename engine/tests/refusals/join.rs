@@ -9,8 +9,8 @@ use arboretum_engine::treekem::{
     GroupInfo, GroupSecrets, JoinerSecret, PathError, PskError, PskStore, Welcome, WelcomeError,
 };
 use arboretum_engine::treesync::{
-    DecodeTreeError, Extension, ExtensionType, LeafNodeError, PreSharedKeyId, PskType, RatchetTree,
-    ResumptionPskUsage, TreeError, decode_tree, encode_tree, tree_hash,
+    DecodeTreeError, Extension, ExtensionType, LeafNodeError, PreSharedKeyId, ProtocolVersion,
+    PskType, RatchetTree, ResumptionPskUsage, TreeError, decode_tree, encode_tree, tree_hash,
 };
 
 use crate::common::client::Client;
@@ -289,6 +289,30 @@ fn a_group_with_an_extension_that_the_joiner_does_not_support() {
     });
     let error = TreeError::GroupExtension(extension_type);
     assert_eq!(refused, Err(JoinError::Tree(error)));
+}
+
+/// What nobody knows in a group info is ignored; one type twice is not.
+#[test]
+fn extensions_of_a_group_info() {
+    let unknown = || Extension {
+        extension_type: ExtensionType(0x1a1a),
+        extension_data: vec![1, 2, 3].into(),
+    };
+    let invitation = Invitation::new();
+    assert_eq!(invitation.with_info(|info| info.extensions.push(unknown())), Ok(()));
+    let twice = JoinError::Tree(TreeError::DuplicateExtension(unknown().extension_type));
+    let refused = invitation.with_info(|info| info.extensions.extend([unknown(), unknown()]));
+    assert_eq!(refused, Err(twice.clone()));
+    let refused =
+        invitation.with_info(|info| info.group_context.extensions.extend([unknown(), unknown()]));
+    assert_eq!(refused, Err(twice));
+}
+
+#[test]
+fn a_group_info_of_another_version() {
+    let invitation = Invitation::new();
+    let refused = invitation.with_info(|info| info.group_context.version = ProtocolVersion(2));
+    assert_eq!(refused, Err(JoinError::WrongSuite));
 }
 
 #[test]

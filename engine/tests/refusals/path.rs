@@ -7,6 +7,7 @@ use arboretum_engine::treesync::{
     Credential, CredentialType, Extension, ExtensionType, LeafNodeSource, TreeError,
 };
 
+use crate::common::Plan;
 use crate::forge::{RECEIVER, SENDER, forged, honest, path_of, refusal, six, with_leaf, with_path};
 
 /// The refusal of an honest commit after a change of its path that only the frame is signed
@@ -47,6 +48,23 @@ fn the_wrong_number_of_ciphertexts() {
         let error = PathError::Ciphertexts { node, expected: 1, found: 2 };
         assert_eq!(many, ApplyError::Path(error));
     }
+}
+
+/// Who is added in the same commit gets its path secret from the Welcome.
+#[test]
+fn a_ciphertext_for_a_new_member() {
+    let mut group = six();
+    let client = group.client();
+    let plan = Plan { by: SENDER, path: true, ..Plan::default() };
+    let pending = group.propose(&crate::forge::crypto(), &plan, &[client]);
+    // The newcomer, leaf 6, is unmerged at the copath node below the root.
+    assert_eq!(pending.path.unwrap().secrets.len(), 3);
+    let message = forged(&group.live[&SENDER], &pending.message, |message| {
+        let root = &mut path_of(message).nodes[2].encrypted_path_secret;
+        root.push(root[0].clone());
+    });
+    let error = PathError::Ciphertexts { node: 2, expected: 1, found: 2 };
+    assert_eq!(refusal(&group, &message), ApplyError::Path(error));
 }
 
 #[test]
@@ -154,6 +172,19 @@ fn a_key_that_stands_in_the_tree() {
         if key != own.leaf().public {
             let message = with_path(&mut six(), |path| path.leaf_node.encryption_key = key);
             assert_eq!(refusal(&group, &message), error);
+        }
+    }
+}
+
+#[test]
+fn a_key_that_is_none() {
+    let error = ApplyError::Tree(TreeError::NotAKey);
+    for key in [vec![], vec![9; 31], vec![0; 32]] {
+        for node in 0..3 {
+            let key = key.clone();
+            let message =
+                with_path(&mut six(), |path| path.nodes[node].encryption_key = key.into());
+            assert_eq!(refusal(&six(), &message), error);
         }
     }
 }

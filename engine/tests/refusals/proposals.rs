@@ -142,6 +142,16 @@ fn a_reinit_to_an_older_version() {
 }
 
 #[test]
+fn a_reinit_with_an_extension_twice() {
+    let mut reinit = re_init(ProtocolVersion::MLS10);
+    if let Proposal::ReInit(reinit) = &mut reinit {
+        reinit.extensions = vec![extension(PRIVATE), extension(PRIVATE)];
+    }
+    let twice = ProposalError::Tree(TreeError::DuplicateExtension(PRIVATE));
+    assert_eq!(list(&mut six(), vec![reinit]), twice);
+}
+
+#[test]
 fn an_external_init_of_a_member() {
     let refused = list(&mut six(), vec![Proposal::ExternalInit(vec![4].into())]);
     assert_eq!(refused, ProposalError::ExternalInit);
@@ -215,6 +225,26 @@ fn one_key_for_init_and_leaf() {
         })
     });
     assert_eq!(refused, ProposalError::InitKeyIsLeafKey);
+}
+
+#[test]
+fn a_key_that_is_none() {
+    let error = ProposalError::Tree(TreeError::NotAKey);
+    for key in [vec![], vec![9; 31], vec![0; 32]] {
+        let in_leaf = key.clone();
+        let init = adding(|_, client| package_with(client, |p| p.init_key = key.into()));
+        assert_eq!(init, error);
+        let leaf = adding(|_, client| {
+            package_with_leaf(client, |leaf| leaf.encryption_key = in_leaf.into())
+        });
+        assert_eq!(leaf, error);
+    }
+    // Of a signature key the signature tells.
+    for key in [vec![], vec![9; 31]] {
+        let refused =
+            adding(|_, client| package_with_leaf(client, |leaf| leaf.signature_key = key.into()));
+        assert!(matches!(refused, ProposalError::Crypto(_)), "{refused}");
+    }
 }
 
 #[test]
@@ -328,6 +358,20 @@ fn a_credential_that_not_all_support() {
     assert_eq!(
         list(&mut group, vec![add(&package)]),
         ProposalError::Tree(TreeError::OwnCredential(CredentialType::BASIC))
+    );
+}
+
+/// Whoever is added must support what the others use, as they must what it uses.
+#[test]
+fn a_newcomer_who_does_not_support_the_credentials_in_use() {
+    let mut group = six();
+    let client = Client::with_credential(&crypto(), Credential::X509(vec![]), &mut group.rng);
+    let package = package_with_leaf(&client, |leaf| {
+        leaf.capabilities.credentials = vec![CredentialType::X509];
+    });
+    assert_eq!(
+        both(&mut group, vec![add(&package)]),
+        ApplyError::Tree(TreeError::CredentialNotSupportedByAll(CredentialType::BASIC))
     );
 }
 

@@ -315,6 +315,26 @@ fn a_leaf_that_nobody_signed_or_that_was_moved() {
 }
 
 #[test]
+fn a_leaf_with_a_key_that_is_none() {
+    for key in [vec![], vec![9; 31], vec![0; 32]] {
+        let refused = lone(|leaf| leaf.encryption_key = key.clone().into(), &LeafRules::default());
+        assert_eq!(refused, Err(TreeError::NotAKey));
+    }
+}
+
+/// An array that ends with a parent.
+#[test]
+fn an_even_number_of_nodes() {
+    let mut tree = tree_of(&Group::of(&crate::forge::REAL, 1, 2, &[0]));
+    let leaf = tree.leaf(LeafIndex(0)).unwrap().clone();
+    let parent = tree.root().parent().unwrap().clone();
+    tree.blank(LeafIndex(1)).unwrap();
+    tree.set_path(LeafIndex(0), leaf, vec![Some(parent)]).unwrap();
+    let refused = decode_tree(&encode_tree(&tree).unwrap()).map(|_| ());
+    assert_eq!(refused, Err(DecodeTreeError::Even(2)));
+}
+
+#[test]
 fn nodes_in_the_wrong_places() {
     let tree = tree_of(&eight());
     let leaf = NodeValue::Leaf(tree.leaf(LeafIndex(0)).unwrap().clone());

@@ -67,7 +67,7 @@ fn commit(world: &mut World) -> Vec<u8> {
 
 fn proposal(world: &mut World, proposal: Proposal) -> Vec<u8> {
     let crypto = world.crypto();
-    world.sessions.get_mut(&SENDER).unwrap().propose(&crypto, proposal, &mut world.rng).unwrap()
+    world.sessions.get_mut(&SENDER).unwrap().propose(&crypto, proposal, 1, &mut world.rng).unwrap()
 }
 
 fn application(world: &mut World, data: &[u8]) -> Vec<u8> {
@@ -162,12 +162,12 @@ fn every_bit_of_a_key_package() {
     for mutation in mutations(&bytes) {
         let Ok(MlsMessage::KeyPackage(package)) = decode("a message", &mutation) else { continue };
         let victim = world.sessions.get_mut(&VICTIM).unwrap();
-        let proposed = victim.propose(&crypto, Proposal::Add(package), &mut world.rng);
+        let proposed = victim.propose(&crypto, Proposal::Add(package), 1, &mut world.rng);
         assert!(proposed.is_err(), "{} bytes", mutation.len());
     }
     assert_eq!(digest(&world), before);
     let victim = world.sessions.get_mut(&VICTIM).unwrap();
-    victim.propose(&crypto, client.add(), &mut world.rng).unwrap();
+    victim.propose(&crypto, client.add(), 1, &mut world.rng).unwrap();
 }
 
 /// A message to the victim is refused for this reason, nothing changes, and the group goes on.

@@ -3,7 +3,7 @@
 use arboretum_engine::codec::{decode, encode};
 use arboretum_engine::group::{
     AcceptAll, ApplyError, AuthenticationService, CommitPlan, CredentialError, FollowError,
-    Joining, Received, Session, SessionError, Settings,
+    Joining, Outsider, Received, Session, SessionError, Settings, propose_from_outside,
 };
 use arboretum_engine::tree::LeafIndex;
 use arboretum_engine::treedem::{
@@ -71,7 +71,7 @@ fn late_proposals_are_refused() {
         let mut world = World::of(3, 1, Settings { private_handshakes, ..Settings::default() });
         let crypto = world.crypto();
         let proposer = world.sessions.get_mut(&1).unwrap();
-        let late = proposer.propose(&crypto, Proposal::Remove(LeafIndex(2)), &mut world.rng);
+        let late = proposer.propose(&crypto, Proposal::Remove(LeafIndex(2)), 1, &mut world.rng);
         world.commit(0, world.plan());
         let refused = world.session_mut(0).receive(&crypto, &late.unwrap()).unwrap_err();
         assert!(
@@ -110,7 +110,7 @@ fn nobody_talks_while_proposals_wait() {
 }
 
 /// A private message as only a member can make it, whatever is inside.
-struct Forgery<'w> {
+pub(crate) struct Forgery<'w> {
     world: &'w World,
     /// Who signs, and whose keys encrypt.
     member: u64,
@@ -123,12 +123,12 @@ struct Forgery<'w> {
 
 impl<'w> Forgery<'w> {
     /// An honest message of member 1.
-    fn of(world: &'w World) -> Self {
+    pub(crate) fn of(world: &'w World) -> Self {
         let leaf = world.leaf(1);
         Self { world, member: 1, leaf, generation: 0, signature: None, padding: &[0; 9] }
     }
 
-    fn message(self, content: Content) -> Vec<u8> {
+    pub(crate) fn message(self, content: Content) -> Vec<u8> {
         let crypto = self.world.crypto();
         let session = self.world.session(self.member);
         let member = session.member();
@@ -188,6 +188,51 @@ fn what_is_forged_without_a_change_is_received() {
     let mut world = World::of(3, 1, Settings::default());
     let message = Forgery::of(&world).message(hello());
     assert_eq!(receive(&mut world, 0, &message), Ok(b"hello".to_vec()));
+}
+
+/// Two clients with one state, as after a restore from a backup, use one key; the guard keeps
+/// its nonces apart.
+#[test]
+fn a_state_that_was_lost_repeats_no_nonce() {
+    let mut world = World::of(2, 1, Settings::default());
+    let crypto = world.crypto();
+    let mut twin = world.session(0).clone();
+    let first = send(&mut world, 0, b"the same");
+    let second = twin.send(&crypto, b"the same", b"", &mut world.rng).unwrap();
+    let ciphertext = |message: &[u8]| match decode("a message", message).unwrap() {
+        MlsMessage::Private(message) => message.ciphertext,
+        other => panic!("{other:?}"),
+    };
+    assert_ne!(ciphertext(&first), ciphertext(&second));
+    // Both have generation 0: either is read, and the other not any more.
+    let mut reader = world.session(1).clone();
+    assert!(reader.receive(&crypto, &second).is_ok());
+    assert_eq!(receive(&mut world, 1, &first), Ok(b"the same".to_vec()));
+    assert_eq!(receive(&mut world, 1, &second), consumed(0));
+}
+
+/// Only a member has keys to encrypt with.
+#[test]
+fn nobody_outside_sends_a_private_message() {
+    let world = World::of(2, 1, Settings::default());
+    let crypto = world.crypto();
+    let member = world.session(0).member();
+    for sender in [Sender::External(0), Sender::NewMemberProposal, Sender::NewMemberCommit] {
+        let content = FramedContent {
+            group_id: member.public.context.group_id.clone(),
+            epoch: member.epoch(),
+            sender,
+            authenticated_data: vec![].into(),
+            content: Content::Proposal(Proposal::Remove(LeafIndex(1))),
+        };
+        let (format, key) = (WireFormat::PRIVATE_MESSAGE, &member.signer.private);
+        let signed = AuthenticatedContent::sign(&crypto, key, format, content, &[]).unwrap();
+        let mut messages = world.session(0).messages().clone();
+        let secret = &member.secrets.sender_data_secret;
+        let sealed = PrivateMessage::seal(&crypto, &signed, &mut messages, secret, 0, [0; 4]);
+        assert_eq!(sealed, Err(PrivateMessageError::NotAMember));
+        assert_eq!(messages, *world.session(0).messages());
+    }
 }
 
 #[test]
@@ -264,7 +309,7 @@ fn a_public_proposal_without_the_right_tag() {
     let mut world = World::of(3, 1, Settings::default());
     let crypto = world.crypto();
     let proposer = world.sessions.get_mut(&1).unwrap();
-    let message = proposer.propose(&crypto, Proposal::Remove(LeafIndex(2)), &mut world.rng);
+    let message = proposer.propose(&crypto, Proposal::Remove(LeafIndex(2)), 1, &mut world.rng);
     let MlsMessage::Public(mut message) = decode("", &message.unwrap()).unwrap() else {
         panic!("it is public")
     };
@@ -290,7 +335,7 @@ fn proposals_that_are_invalid_by_themselves() {
         ),
     ] {
         let proposer = world.sessions.get_mut(&1).unwrap();
-        let refused = proposer.propose(&crypto, proposal.clone(), &mut world.rng);
+        let refused = proposer.propose(&crypto, proposal.clone(), 1, &mut world.rng);
         assert_eq!(refused.unwrap_err().to_string(), text);
         let message = Forgery::of(&world).message(Content::Proposal(proposal));
         let refused = world.session_mut(0).receive(&crypto, &message).unwrap_err();
@@ -390,6 +435,30 @@ fn whoever_is_removed_is_out() {
     assert_eq!(gone.receive(&crypto, &committed.message), Err(SessionError::Removed));
 }
 
+/// Whoever sends a package looks at its lifetime.
+#[test]
+fn a_package_outside_its_lifetime_is_not_proposed() {
+    let mut world = World::of(2, 1, Settings::default());
+    let client = world.client_with(|profile| profile.lifetime.not_before = 10);
+    let crypto = world.crypto();
+    let expired = |now| TreeError::Lifetime { not_before: 10, not_after: 1_000, now }.to_string();
+    for now in [9, 1_001] {
+        let session = world.sessions.get_mut(&0).unwrap();
+        let before = session.digest(&crypto);
+        let refused = session.propose(&crypto, client.add(), now, &mut world.rng);
+        assert_eq!(refused.unwrap_err().to_string(), expired(now));
+        assert_eq!(session.digest(&crypto), before);
+        let key = &client.signer.private;
+        let asked =
+            propose_from_outside(&crypto, Outsider::NewMember, b"", 1, client.add(), key, now);
+        assert_eq!(asked.unwrap_err().to_string(), expired(now));
+    }
+    for now in [10, 1_000] {
+        let session = world.sessions.get_mut(&0).unwrap();
+        assert!(session.propose(&crypto, client.add(), now, &mut world.rng).is_ok());
+    }
+}
+
 #[test]
 fn a_lifetime_longer_than_is_accepted() {
     let mut world = World::of(2, 1, Settings::default());
@@ -400,7 +469,7 @@ fn a_lifetime_longer_than_is_accepted() {
     let settings = Settings { max_lifetime: 999, ..Settings::default() };
     let mut session = Session::join(&crypto, &welcome, strict.joining(settings)).unwrap();
     let refused = SessionError::Lifetime { found: 1_000, most: 999 };
-    let proposed = session.propose(&crypto, client.add(), &mut world.rng);
+    let proposed = session.propose(&crypto, client.add(), 1, &mut world.rng);
     assert_eq!(proposed, Err(refused.clone()));
     let plan = CommitPlan { proposals: vec![client.add()], ..world.plan() };
     let committer = world.sessions.get_mut(&1).unwrap();
@@ -440,7 +509,7 @@ fn a_credential_that_is_not_believed() {
         |client| Joining { service: std::sync::Arc::new(NoNines), ..world.joining(client) };
     let mut session = Session::join(&crypto, &welcome, doubting(&doubter)).unwrap();
     let expected = SessionError::Credential(CredentialError::NotAccepted("a nine".into()));
-    let proposed = session.propose(&crypto, nine.add(), &mut world.rng);
+    let proposed = session.propose(&crypto, nine.add(), 1, &mut world.rng);
     assert_eq!(proposed, Err(expected.clone()));
     // A commit that adds it is refused by who does not believe it, and changes nothing.
     let plan = CommitPlan { proposals: vec![nine.add()], ..world.plan() };

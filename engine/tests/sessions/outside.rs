@@ -10,11 +10,11 @@ use arboretum_engine::tree::LeafIndex;
 use arboretum_engine::treedem::{Commit, Content, MlsMessage, PublicMessage, Sender};
 use arboretum_engine::treekem::PskError;
 use arboretum_engine::treesync::{
-    Credential, Extension, ExtensionType, ExternalSender, Proposal, ProposalError, ProposalOrRef,
-    PskType,
+    Credential, Extension, ExtensionType, ExternalSender, LeafNode, LeafNodeSource, Proposal,
+    ProposalError, ProposalOrRef, PskType, TreeError,
 };
 
-use crate::world::{Client, World};
+use crate::world::{CUSTOM, Client, EXTENSION, World};
 
 /// A group of three that listens to one external sender.
 fn listening() -> (World, SignatureKeyPair) {
@@ -45,7 +45,7 @@ fn proposing(
     let (group_id, epoch) = (context.group_id.as_slice().to_vec(), context.epoch);
     let crypto = world.crypto();
     let message =
-        propose_from_outside(&crypto, outsider, &group_id, epoch, proposal, &signer.private);
+        propose_from_outside(&crypto, outsider, &group_id, epoch, proposal, &signer.private, 1);
     let answers = world.hand_out(None, &message.unwrap());
     let mut answers = answers.into_values().map(|answer| match answer {
         Ok(Received::Proposal { .. }) => Ok(()),
@@ -75,7 +75,11 @@ fn an_external_sender_may_propose_what_it_may() {
 fn an_external_sender_may_not_propose_more() {
     let (mut world, signer) = listening();
     let update = world.client().package.leaf_node;
-    for proposal in [Proposal::Update(update), Proposal::ExternalInit(vec![1].into())] {
+    for proposal in [
+        Proposal::Update(update),
+        Proposal::ExternalInit(vec![1].into()),
+        Proposal::Custom(CUSTOM, vec![1].into()),
+    ] {
         let content = proposal.name();
         let refused = proposing(&mut world, Outsider::External(0), proposal, &signer);
         let sender = "an external sender";
@@ -118,11 +122,21 @@ fn a_client_may_ask_to_be_added_and_nothing_else() {
 
 /// A client's external commit to a group, with what it does beside it changed and signed again.
 fn entering(world: &mut World, client: &Client, change: impl FnOnce(&mut Commit)) -> Vec<u8> {
+    replacing(world, client, None, change)
+}
+
+/// The same, of a client that may remove its former self.
+fn replacing(
+    world: &mut World,
+    client: &Client,
+    removing: Option<LeafIndex>,
+    change: impl FnOnce(&mut Commit),
+) -> Vec<u8> {
     let info = world.group_info(0);
     let crypto = world.crypto();
     let joining = world.joining(client);
     let (_, message) =
-        Session::join_external(&crypto, &info, joining, None, vec![], &mut world.rng).unwrap();
+        Session::join_external(&crypto, &info, joining, removing, vec![], &mut world.rng).unwrap();
     let mut message: PublicMessage = match arboretum_engine::codec::decode("", &message).unwrap() {
         MlsMessage::Public(message) => message,
         other => panic!("{other:?}"),
@@ -232,6 +246,54 @@ fn nobody_removes_another_by_joining() {
         Session::join_external(&crypto, &info, joining, Some(LeafIndex(1)), vec![], &mut world.rng);
     let refused = made.map(|_| ()).unwrap_err();
     assert_eq!(refused.to_string(), ApplyError::RemovesAnother.to_string());
+}
+
+/// The leaf of who joins keeps to the rules of any path, and of an Update where it replaces one.
+#[test]
+fn the_leaf_of_an_external_commit() {
+    let mut world = World::of(4, 1, Settings::default());
+    let extension = Extension { extension_type: EXTENSION, extension_data: vec![].into() };
+    let proposals = vec![Proposal::GroupContextExtensions(vec![extension])];
+    world.commit(0, CommitPlan { proposals, ..world.plan() });
+    let former = world.session(2).member().clone();
+    let client = world.client_named(2, former.signer.clone());
+    let old_key = former.keys.leaf().public.clone();
+    type Change = Box<dyn Fn(&mut LeafNode)>;
+    let cases: [(Change, ApplyError); 4] = [
+        (Box::new(move |leaf| leaf.encryption_key = old_key.clone()), ApplyError::SameLeafKey),
+        (
+            Box::new(|leaf| leaf.credential = Credential::Basic(b"another".to_vec().into())),
+            ApplyError::RemovesAnother,
+        ),
+        (
+            Box::new(|leaf| leaf.capabilities.extensions.clear()),
+            TreeError::GroupExtension(EXTENSION).into(),
+        ),
+        (
+            Box::new(|leaf| leaf.leaf_node_source = LeafNodeSource::Update),
+            TreeError::Source { expected: "commit" }.into(),
+        ),
+    ];
+    for (change, error) in cases {
+        let crypto = world.crypto();
+        let message = replacing(&mut world, &client, Some(former.leaf), |commit| {
+            let leaf = &mut commit.path.as_mut().unwrap().leaf_node;
+            change(leaf);
+            leaf.sign(&crypto, &client.signer.private, b"the group", former.leaf).unwrap();
+        });
+        let before = digests(&world);
+        for (_, received) in world.hand_out(None, &message) {
+            assert_eq!(received, Err(error.clone().into()));
+        }
+        assert_eq!(digests(&world), before);
+    }
+    let message = replacing(&mut world, &client, Some(former.leaf), |_| ());
+    let removed = world.sessions.remove(&2);
+    for (_, received) in world.hand_out(None, &message) {
+        assert!(matches!(received, Ok(Received::Commit { .. })), "{received:?}");
+    }
+    let received = removed.unwrap().receive(&world.crypto(), &message);
+    assert!(matches!(received, Ok(Received::Removed { .. })), "{received:?}");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use arboretum_engine::crypto::{CipherSuite, Crypto, provider};
 use arboretum_engine::group::{
-    CommitPlan, CommitRequest, Committed, Ended, Founding, Holdings, JoinError, Member, Protection,
+    CommitPlan, CommitRequest, Committed, Founding, Holdings, JoinError, Member, Protection,
     Session, SessionError, Settings,
 };
 use arboretum_engine::tree::LeafIndex;
@@ -93,7 +93,7 @@ fn a_group_that_has_ended_is_silent() {
     assert_eq!(session.send(&crypto, b"", b"", &mut world.rng), Err(over()));
     assert_eq!(session.commit(&crypto, plan, &mut world.rng), Err(over()));
     let remove = Proposal::Remove(LeafIndex(0));
-    assert_eq!(session.propose(&crypto, remove, &mut world.rng), Err(over()));
+    assert_eq!(session.propose(&crypto, remove, 1, &mut world.rng), Err(over()));
     assert_eq!(session.receive(&crypto, b""), Err(over()));
 }
 
@@ -123,59 +123,193 @@ fn a_successor_has_the_same_members() {
     assert_eq!(succeed(&mut world, &crypto, &more).map(|_| ()), expected);
 }
 
-/// One whose creator does not keep to the ReInit is not joined: two groups with one past, whose
-/// ReInits differ.
-#[test]
-fn a_successor_is_what_the_reinit_says() {
-    let suite = CipherSuite::ALL[0];
-    let cases: [(fn(&mut ReInit), &'static str); 2] = [
-        (
-            |reinit| reinit.group_id = b"another".to_vec().into(),
-            "the group identifier is not that of the ReInit",
-        ),
-        (|reinit| reinit.extensions.clear(), "the extensions are not those of the ReInit"),
-    ];
-    for (change, what) in cases {
-        let mut world = ended(suite);
-        let crypto = world.crypto();
-        let clients = packages(&mut world, suite);
-        let Some(Ended::Reinit(mut reinit)) = world.session(0).ended().cloned() else {
-            panic!("the group has ended")
-        };
-        change(&mut reinit);
-        // By hand, tied as it should be, but made otherwise.
+/// How a tied group is made that need not keep to its tie.
+struct ByHand {
+    group_id: &'static [u8],
+    extensions: Vec<Extension>,
+    usage: ResumptionPskUsage,
+    /// How many epochs the key that ties them is old.
+    age: u64,
+    /// How many commits come before the one that ties.
+    commits: u64,
+}
+
+impl ByHand {
+    /// As a ReInit of these tests says.
+    fn successor() -> Self {
+        let usage = ResumptionPskUsage::Reinit;
+        Self { group_id: NEW, extensions: extensions(), usage, age: 0, commits: 0 }
+    }
+
+    fn branch() -> Self {
+        Self { usage: ResumptionPskUsage::Branch, extensions: vec![], ..Self::successor() }
+    }
+
+    /// The Welcome of the group of these clients, made by the first, tied to the world's.
+    fn welcome(self, world: &mut World, crypto: &Crypto<'_>, clients: &[Client]) -> Vec<u8> {
         let old = world.session(0);
-        let tie = PskType::Resumption(
-            ResumptionPskUsage::Reinit,
-            old.public().context.group_id.clone(),
-            old.epoch(),
-        );
+        let group_id = old.public().context.group_id.clone();
+        let tie = PskType::Resumption(self.usage, group_id, old.epoch() - self.age);
         let psks = old.holdings().psks.clone();
-        let founding = Founding {
-            group_id: reinit.group_id.as_slice().to_vec(),
-            extensions: reinit.extensions.clone(),
-        };
+        let founding = Founding { group_id: self.group_id.to_vec(), extensions: self.extensions };
         let Client { signer, package, secrets, .. } = &clients[0];
-        let (signer, rng) = (signer.clone(), &mut world.rng);
-        let member = Member::create_with(&crypto, signer, package, secrets, founding, rng).unwrap();
-        let roster = Roster::of(&member.public.tree).unwrap();
-        let mut proposals: Vec<_> = others(&clients).into_iter().map(Proposal::Add).collect();
-        proposals.push(Proposal::PreSharedKey(Session::psk_id(&crypto, tie, rng)));
+        let rng = &mut world.rng;
+        let signer = signer.clone();
+        let mut member =
+            Member::create_with(crypto, signer, package, secrets, founding, rng).unwrap();
+        let mut roster = Roster::of(&member.public.tree).unwrap();
+        for _ in 0..self.commits {
+            let request = CommitRequest::default();
+            let pending = member.commit(crypto, &roster, request, rng).unwrap();
+            roster.advance(&pending.roster_changes);
+            member = pending.after;
+        }
+        let mut proposals: Vec<_> = others(clients).into_iter().map(Proposal::Add).collect();
+        proposals.push(Proposal::PreSharedKey(Session::psk_id(crypto, tie, rng)));
+        let purpose = match self.usage {
+            ResumptionPskUsage::Reinit => Purpose::Reinit,
+            _ => Purpose::Branch,
+        };
         let request = CommitRequest {
             proposals,
             tree_in_welcome: true,
-            purpose: Purpose::Reinit,
+            purpose,
             now: 1,
             ..CommitRequest::default()
         };
         let holdings = Holdings { psks, ..Holdings::default() };
-        let made =
-            member.commit_with(&crypto, &roster, request, &holdings, Protection::Public, rng);
-        let joining = clients[1].joining(Settings::default());
-        let welcome = made.unwrap().welcome.unwrap();
-        let joined = world.session(1).join_successor(&crypto, &welcome, joining);
-        assert_eq!(joined.map(|_| ()), broken(what));
+        let made = member.commit_with(crypto, &roster, request, &holdings, Protection::Public, rng);
+        made.unwrap().welcome.unwrap()
     }
+
+    /// What the second client says to it.
+    fn joined(
+        self,
+        world: &mut World,
+        crypto: &Crypto<'_>,
+        clients: &[Client],
+    ) -> Result<(), SessionError> {
+        let usage = self.usage;
+        let welcome = self.welcome(world, crypto, clients);
+        let joining = clients[1].joining(Settings::default());
+        let old = world.session(1);
+        let joined = match usage {
+            ResumptionPskUsage::Reinit => old.join_successor(crypto, &welcome, joining),
+            _ => old.join_branch(crypto, &welcome, joining),
+        };
+        joined.map(|_| ())
+    }
+}
+
+/// What is said to a successor of the same suite.
+fn successor(
+    make: ByHand,
+    members: impl FnOnce(&mut World, &mut Vec<Client>),
+) -> Result<(), SessionError> {
+    let suite = CipherSuite::ALL[0];
+    let mut world = ended(suite);
+    let mut clients = packages(&mut world, suite);
+    members(&mut world, &mut clients);
+    let crypto = world.crypto();
+    make.joined(&mut world, &crypto, &clients)
+}
+
+/// One whose creator does not keep to the ReInit is not joined.
+#[test]
+fn a_successor_is_what_the_reinit_says() {
+    assert_eq!(successor(ByHand::successor(), |_, _| ()), Ok(()));
+    let another = ByHand { group_id: b"another", ..ByHand::successor() };
+    let what = "the group identifier is not that of the ReInit";
+    assert_eq!(successor(another, |_, _| ()), broken(what));
+    let plain = ByHand { extensions: vec![], ..ByHand::successor() };
+    let what = "the extensions are not those of the ReInit";
+    assert_eq!(successor(plain, |_, _| ()), broken(what));
+    let late = ByHand { commits: 1, ..ByHand::successor() };
+    assert_eq!(successor(late, |_, _| ()), broken("its epoch is not 1"));
+    // Tied to an epoch before the ReInit was committed, or as a branch.
+    let old = ByHand { age: 1, ..ByHand::successor() };
+    assert_eq!(successor(old, |_, _| ()), Err(JoinError::NotTied.into()));
+    let what = "its members are not those of the old group";
+    let fewer = successor(ByHand::successor(), |_, clients| drop(clients.pop()));
+    assert_eq!(fewer, broken(what));
+    let more = successor(ByHand::successor(), |world, clients| clients.push(world.client()));
+    assert_eq!(more, broken(what));
+}
+
+#[test]
+fn a_tied_group_of_another_suite_than_it_should_be() {
+    let (first, second) = (CipherSuite::ALL[0], CipherSuite::ALL[2]);
+    let crypto = Crypto::new(provider(second).unwrap());
+    let mut world = ended(first);
+    let clients = packages(&mut world, second);
+    let refused = ByHand::successor().joined(&mut world, &crypto, &clients);
+    assert_eq!(refused, broken("the version or cipher suite is not that of the ReInit"));
+    let mut world = World::of(3, 1, Settings::default());
+    let clients = packages(&mut world, second);
+    let refused = ByHand::branch().joined(&mut world, &crypto, &clients);
+    let what = "the version or cipher suite is not that of the group it branches off";
+    assert_eq!(refused, broken(what));
+    // Nor is such a successor made.
+    let mut world = ended(first);
+    let clients = packages(&mut world, second);
+    let refused = succeed(&mut world, &crypto, &clients).map(|_| ());
+    assert_eq!(refused, Err(JoinError::WrongSuite.into()));
+}
+
+/// A ReInit to a version that is not known here is followed, and the new group is not made.
+#[test]
+fn a_successor_of_another_version() {
+    let mut world = World::of(3, 1, Settings::default());
+    let reinit = ReInit {
+        group_id: NEW.to_vec().into(),
+        version: ProtocolVersion(2),
+        cipher_suite: CipherSuite::ALL[0],
+        extensions: vec![],
+    };
+    world.propose(2, Proposal::ReInit(reinit));
+    world.commit(0, world.plan());
+    let crypto = world.crypto();
+    let clients = packages(&mut world, CipherSuite::ALL[0]);
+    let refused = succeed(&mut world, &crypto, &clients).map(|_| ());
+    assert_eq!(refused, Err(JoinError::WrongSuite.into()));
+    let made = ByHand { extensions: vec![], ..ByHand::successor() };
+    let what = "the version or cipher suite is not that of the ReInit";
+    assert_eq!(made.joined(&mut world, &crypto, &clients), broken(what));
+}
+
+#[test]
+fn a_branch_is_what_it_should_be() {
+    let three = || World::of(3, 1, Settings::default());
+    let branch = |make: ByHand, members: fn(&mut World, &mut Vec<Client>)| {
+        let mut world = three();
+        let mut clients = packages(&mut world, CipherSuite::ALL[0]);
+        members(&mut world, &mut clients);
+        let crypto = world.crypto();
+        make.joined(&mut world, &crypto, &clients)
+    };
+    assert_eq!(branch(ByHand::branch(), |_, _| ()), Ok(()));
+    assert_eq!(branch(ByHand { age: 1, ..ByHand::branch() }, |_, _| ()), Ok(()));
+    let late = branch(ByHand { commits: 1, ..ByHand::branch() }, |_, _| ());
+    assert_eq!(late, broken("its epoch is not 1"));
+    let more = branch(ByHand::branch(), |world, clients| clients.push(world.client()));
+    assert_eq!(more, broken("it has members that the old group has not"));
+}
+
+/// A tied group is joined by naming the old one, whatever keys the client holds.
+#[test]
+fn a_tie_is_not_joined_as_if_there_were_none() {
+    let mut world = World::of(3, 1, Settings::default());
+    let crypto = world.crypto();
+    let clients = packages(&mut world, CipherSuite::ALL[0]);
+    let welcome = ByHand::branch().welcome(&mut world, &crypto, &clients);
+    let mut joining = clients[1].joining(Settings::default());
+    joining.psks = world.session(1).holdings().psks.clone();
+    let refused = Session::join(&crypto, &welcome, joining).map(|_| ());
+    assert_eq!(refused, Err(JoinError::Tied.into()));
+    // The group is not over: what branches off it does not replace it.
+    let joining = clients[1].joining(Settings::default());
+    let refused = world.session(1).join_successor(&crypto, &welcome, joining).map(|_| ());
+    assert_eq!(refused, Err(SessionError::NotReinitialized));
 }
 
 #[test]

@@ -93,25 +93,40 @@ impl World {
 
     /// A new client with a package.
     pub(crate) fn client(&mut self) -> Client {
+        self.client_with(|_| ())
+    }
+
+    /// A new client whose package is described otherwise.
+    pub(crate) fn client_with(&mut self, change: impl FnOnce(&mut Profile)) -> Client {
         let seed = self.seed();
         let signer = self.provider.signature_key_pair(&seed);
         self.next_name += 1;
-        self.client_named(self.next_name - 1, signer)
+        self.client_described(self.next_name - 1, signer, change)
     }
 
     /// A new package of a client.
     pub(crate) fn client_named(&mut self, name: u64, signer: SignatureKeyPair) -> Client {
+        self.client_described(name, signer, |_| ())
+    }
+
+    fn client_described(
+        &mut self,
+        name: u64,
+        signer: SignatureKeyPair,
+        change: impl FnOnce(&mut Profile),
+    ) -> Client {
         let mut capabilities =
             Capabilities::basic(self.provider.cipher_suite()).with_grease(&mut self.rng);
         capabilities.extensions.push(EXTENSION);
         capabilities.proposals.push(CUSTOM);
-        let profile = Profile {
+        let mut profile = Profile {
             credential: Credential::Basic(name.to_be_bytes().to_vec().into()),
             capabilities,
             lifetime: Lifetime { not_before: 0, not_after: 1_000 },
             leaf_extensions: vec![],
             package_extensions: vec![],
         };
+        change(&mut profile);
         let seed = self.seed();
         let crypto = self.crypto();
         let (package, secrets) = KeyPackage::of_profile(&crypto, &signer, profile, seed).unwrap();
@@ -168,7 +183,7 @@ impl World {
     pub(crate) fn propose(&mut self, from: u64, proposal: Proposal) -> Vec<u8> {
         let crypto = self.crypto();
         let session = self.sessions.get_mut(&from).unwrap();
-        let message = session.propose(&crypto, proposal, &mut self.rng).unwrap();
+        let message = session.propose(&crypto, proposal, 1, &mut self.rng).unwrap();
         self.expect_proposal(Some(from), &message);
         message
     }

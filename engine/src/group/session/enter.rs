@@ -20,7 +20,7 @@ use crate::treedem::MlsMessage;
 use crate::treekem::{EXTERNAL_INIT_LABEL, GroupInfo, PskStore};
 use crate::treesync::{
     ExtensionType, KeyPackage, KeyPackageSecrets, LeafNode, PreSharedKeyId, Proposal, RatchetTree,
-    Roster,
+    Roster, check_distinct, check_package,
 };
 
 /// What somebody brings who enters a group.
@@ -77,13 +77,16 @@ impl Session {
         rng: &mut dyn Rng,
     ) -> Result<Self, SessionError> {
         joining.check_new(&founding.group_id)?;
+        check_distinct(&founding.extensions).map_err(ApplyError::from)?;
         let Joining { signer, package, secrets, psks, settings, service, .. } = joining;
         let member = Member::create_with(crypto, signer, package, secrets, founding, rng)?;
         let roster = Roster::of(&member.public.tree).map_err(ApplyError::from)?;
         let rules = member.public.context.leaf_rules()?;
-        rules.check_group(&package.leaf_node).map_err(ApplyError::from)?;
+        check_package(crypto, &rules, package, None).map_err(ApplyError::from)?;
         let holdings = Holdings { psks, ..Holdings::default() };
-        Ok(Self::begin(member, roster, holdings, settings, service))
+        let session = Self::begin(member, roster, holdings, settings, service);
+        session.check_members()?;
+        Ok(session)
     }
 
     /// Joins by a Welcome. One that ties the group to another is for
@@ -127,13 +130,14 @@ impl Session {
         Ok(session)
     }
 
-    /// Checks the credentials of everybody in a group that was entered. How long their packages
-    /// may have been published was the decision of those who added them.
+    /// Checks the credentials of everybody in a group that was entered, and of the senders that
+    /// it listens to. How long the members' packages may have been published was the decision
+    /// of those who added them.
     fn check_members(&self) -> Result<(), SessionError> {
         for (_, leaf) in self.public().tree.root().leaves() {
             self.service.check(&leaf.credential, &leaf.signature_key)?;
         }
-        Ok(())
+        self.check_senders(self.public())
     }
 
     /// Joins by oneself: makes the external commit, and the session that is in the group once

@@ -29,7 +29,9 @@ use crate::crypto::{Crypto, CryptoError, Digest, Secret};
 use crate::tree::LeafIndex;
 use crate::treedem::{PrivateMessageError, SecretTree};
 use crate::treekem::GroupInfo;
-use crate::treesync::{LeafNode, LeafNodeError, LeafNodeSource, Proposal, ReInit, Roster};
+use crate::treesync::{
+    ExternalSender, LeafNode, LeafNodeError, LeafNodeSource, Proposal, ReInit, Roster,
+};
 
 pub use enter::Joining;
 pub use receive::Received;
@@ -310,11 +312,42 @@ impl Session {
         if found > most { Err(SessionError::Lifetime { found, most }) } else { Ok(()) }
     }
 
-    /// Checks the leaf that a proposal brings, if it does.
-    fn check_proposal(&self, proposal: &Proposal) -> Result<(), SessionError> {
+    /// Checks that the credential of a new leaf may take the place of the member's old one
+    /// (RFC 9420 §5.3.1).
+    fn check_successor(&self, member: LeafIndex, new: &LeafNode) -> Result<(), SessionError> {
+        match self.public().tree.leaf(member) {
+            Some(old) if old.credential != new.credential => {
+                Ok(self.service.check_successor(&old.credential, &new.credential)?)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Checks the credentials of the senders that a group listens to (RFC 9420 §5.3.1).
+    fn check_senders(&self, public: &PublicGroup) -> Result<(), SessionError> {
+        let mut senders = public.external_senders()?.into_iter();
+        let check =
+            |sender: ExternalSender| self.service.check(&sender.credential, &sender.signature_key);
+        Ok(senders.try_for_each(check)?)
+    }
+
+    /// Checks the credentials that a proposal brings, if it does.
+    fn check_proposal(
+        &self,
+        proposal: &Proposal,
+        sender: Option<LeafIndex>,
+    ) -> Result<(), SessionError> {
         match proposal {
             Proposal::Add(package) => self.check_leaf(&package.leaf_node),
-            Proposal::Update(leaf) => self.check_leaf(leaf),
+            Proposal::Update(leaf) => {
+                self.check_leaf(leaf)?;
+                sender.map_or(Ok(()), |sender| self.check_successor(sender, leaf))
+            }
+            Proposal::GroupContextExtensions(extensions) => {
+                let mut public = self.public().clone();
+                public.context.extensions.clone_from(extensions);
+                self.check_senders(&public)
+            }
             _ => Ok(()),
         }
     }
@@ -334,7 +367,8 @@ impl Session {
         let psks = &mut self.holdings.psks;
         let psk = self.member.secrets.resumption_psk.clone();
         psks.insert_resumption(group_id.to_vec(), epoch, psk);
-        psks.forget_before(group_id, (epoch + 1).saturating_sub(self.settings.resumption_epochs));
+        let oldest = epoch.saturating_add(1).saturating_sub(self.settings.resumption_epochs);
+        psks.forget_before(group_id, oldest);
     }
 
     /// Goes on to an epoch that has been computed.

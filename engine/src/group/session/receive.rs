@@ -177,7 +177,7 @@ impl Session {
             Sender::Member(leaf) => Some(leaf),
             _ => None,
         };
-        self.check_proposal(proposal)?;
+        self.check_proposal(proposal, sender)?;
         // Whether it is valid must not depend on who will commit it.
         let anybody = Some(LeafIndex(u32::MAX));
         let view = Viewpoint { committer: anybody, ..Viewpoint::default() };
@@ -202,6 +202,16 @@ impl Session {
             if let Some(leaf) = transition.after.tree.leaf(*leaf) {
                 self.check_leaf(leaf)?;
             }
+        }
+        for leaf in applied.updated.iter().chain(sender) {
+            if let Some(new) = transition.after.tree.leaf(*leaf)
+                && !applied.removed.contains(leaf)
+            {
+                self.check_successor(*leaf, new)?;
+            }
+        }
+        if applied.new_extensions {
+            self.check_senders(&transition.after)?;
         }
         let mut member = self.member.clone();
         match member.follow_with(crypto, transition, &self.holdings)? {

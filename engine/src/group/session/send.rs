@@ -47,18 +47,20 @@ impl Session {
         PreSharedKeyId { psk_type, psk_nonce: nonce.into() }
     }
 
-    /// Proposes something to the group. The client keeps it, and can commit it itself.
+    /// Proposes something to the group. The client keeps it, and can commit it itself. `now` is
+    /// the second since the Unix epoch at which the lifetime of an added package is checked.
     pub fn propose(
         &mut self,
         crypto: &Crypto<'_>,
         proposal: Proposal,
+        now: u64,
         rng: &mut dyn Rng,
     ) -> Result<Vec<u8>, SessionError> {
         self.check_alive()?;
-        self.check_proposal(&proposal)?;
+        self.check_proposal(&proposal, Some(self.leaf()))?;
         let listed = [Listed { proposal: &proposal, sender: Some(self.leaf()) }];
         let anybody = Some(LeafIndex(u32::MAX));
-        let view = Viewpoint { committer: anybody, ..Viewpoint::default() };
+        let view = Viewpoint { committer: anybody, now: Some(now), ..Viewpoint::default() };
         self.public().propose(crypto, &self.roster, &listed, view)?;
         let (reference, message) =
             self.send_content(crypto, Content::Proposal(proposal.clone()), vec![], rng)?;
@@ -84,12 +86,14 @@ impl Session {
         let old = self.public().tree.leaf(self.leaf()).ok_or(ApplyError::UnknownSender)?;
         let mut leaf = LeafNode::clone(old);
         change(&mut leaf);
+        leaf.capabilities.check_listed()?;
         leaf.encryption_key = pair.public.clone();
         leaf.signature_key = signer.public.clone();
         leaf.leaf_node_source = LeafNodeSource::Update;
         let group_id = self.public().context.group_id.clone();
         leaf.sign(crypto, &signer.private, group_id.as_slice(), self.leaf())?;
-        let message = self.propose(crypto, Proposal::Update(leaf), rng)?;
+        // No lifetime is looked at in an Update.
+        let message = self.propose(crypto, Proposal::Update(leaf), 0, rng)?;
         self.holdings.updates.push(OwnUpdate { leaf: pair, signer });
         Ok(message)
     }
@@ -168,7 +172,8 @@ impl Session {
         if self.pending.is_some() {
             return Err(SessionError::AlreadyPending);
         }
-        plan.proposals.iter().try_for_each(|proposal| self.check_proposal(proposal))?;
+        let own = Some(self.leaf());
+        plan.proposals.iter().try_for_each(|proposal| self.check_proposal(proposal, own))?;
         let view = Viewpoint { committer: Some(self.leaf()), purpose, now: Some(plan.now) };
         let references =
             if plan.only_own { vec![] } else { self.choose(crypto, &plan.proposals, view) };

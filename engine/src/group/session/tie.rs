@@ -10,7 +10,8 @@ use crate::crypto::Crypto;
 use crate::group::join::{JoinError, OpenedWelcome};
 use crate::group::member::Founding;
 use crate::treesync::{
-    KeyPackage, Proposal, PskType, Purpose, RatchetTree, ReInit, ResumptionPskUsage,
+    KeyPackage, Proposal, ProtocolVersion, PskType, Purpose, RatchetTree, ReInit,
+    ResumptionPskUsage,
 };
 
 /// The first commit of a tied group leads to this epoch.
@@ -32,7 +33,8 @@ impl Session {
             group_id: reinit.group_id.as_slice().to_vec(),
             extensions: reinit.extensions,
         };
-        if reinit.cipher_suite != crypto.cipher_suite() {
+        if reinit.version != ProtocolVersion::MLS10 || reinit.cipher_suite != crypto.cipher_suite()
+        {
             return Err(JoinError::WrongSuite.into());
         }
         let (session, committed) = self.create_tied(
