@@ -205,7 +205,7 @@ impl Member {
         holdings: &Holdings,
     ) -> Result<Followed, FollowError> {
         let (at, to) = (self.epoch(), transition.after.epoch());
-        if to != at + 1 {
+        if at.checked_add(1) != Some(to) {
             return Err(FollowError::Epoch { at, to });
         }
         transition.verify_membership(crypto, &self.secrets)?;

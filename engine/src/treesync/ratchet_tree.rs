@@ -3,7 +3,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use tls_codec::{Size, TlsDeserializeBytes, TlsSerialize, TlsSize};
+use tls_codec::{DeserializeBytes, Error, Size, TlsDeserializeBytes, TlsSerialize, TlsSize};
 
 use super::leaf_node::LeafNode;
 use crate::codec::{CodecError, decode, encode};
@@ -60,17 +60,44 @@ pub struct RatchetCache {
 /// The public tree of a group.
 pub type RatchetTree = Tree<RatchetData>;
 
-/// `Node`: an entry of the `ratchet_tree` extension.
-#[derive(Debug, TlsSize, TlsSerialize, TlsDeserializeBytes)]
-#[repr(u8)]
-enum WireNode {
-    #[tls_codec(discriminant = 1)]
-    Leaf(LeafNode),
-    #[tls_codec(discriminant = 2)]
-    Parent(ParentNode),
+/// `Node`: an entry of the `ratchet_tree` extension, decoded into what a tree shares: a blank is
+/// one byte on the wire, and must not take the place of a whole leaf here.
+#[derive(Debug)]
+struct WireNode(NodeValue<LeafNode, ParentNode>);
+
+impl WireNode {
+    fn borrowed(&self) -> WireNodeRef<'_> {
+        match &self.0 {
+            NodeValue::Leaf(leaf) => WireNodeRef::Leaf(leaf),
+            NodeValue::Parent(parent) => WireNodeRef::Parent(parent),
+        }
+    }
 }
 
-/// The same, borrowed from a tree.
+impl Size for WireNode {
+    fn tls_serialized_len(&self) -> usize {
+        self.borrowed().tls_serialized_len()
+    }
+}
+
+impl DeserializeBytes for WireNode {
+    fn tls_deserialize_bytes(bytes: &[u8]) -> Result<(Self, &[u8]), Error> {
+        let (kind, rest) = u8::tls_deserialize_bytes(bytes)?;
+        match kind {
+            1 => {
+                let (leaf, rest) = LeafNode::tls_deserialize_bytes(rest)?;
+                Ok((Self(NodeValue::Leaf(Arc::new(leaf))), rest))
+            }
+            2 => {
+                let (parent, rest) = ParentNode::tls_deserialize_bytes(rest)?;
+                Ok((Self(NodeValue::Parent(Arc::new(parent))), rest))
+            }
+            other => Err(Error::UnknownValue(other.into())),
+        }
+    }
+}
+
+/// The same, borrowed, for encoding.
 #[derive(Debug, TlsSize, TlsSerialize)]
 #[repr(u8)]
 enum WireNodeRef<'t> {
@@ -100,15 +127,7 @@ pub fn decode_tree(bytes: &[u8]) -> Result<RatchetTree, DecodeTreeError> {
     if matches!(wire.last(), Some(None)) {
         return Err(DecodeTreeError::TrailingBlank);
     }
-    let nodes: Vec<_> = wire
-        .into_iter()
-        .map(|node| {
-            node.map(|node| match node {
-                WireNode::Leaf(leaf) => NodeValue::Leaf(Arc::new(leaf)),
-                WireNode::Parent(parent) => NodeValue::Parent(Arc::new(parent)),
-            })
-        })
-        .collect();
+    let nodes: Vec<_> = wire.into_iter().map(|node| node.map(|WireNode(node)| node)).collect();
     Ok(RatchetTree::from_nodes(&nodes)?)
 }
 
