@@ -6,6 +6,8 @@ mod hostile;
 mod life;
 #[path = "sessions/messages.rs"]
 mod messages;
+#[path = "sessions/misplaced.rs"]
+mod misplaced;
 #[path = "sessions/outside.rs"]
 mod outside;
 #[path = "sessions/ties.rs"]
