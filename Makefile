@@ -3,12 +3,15 @@
 CARGO ?= cargo
 RELEASE = target/release/arboretum
 
-.PHONY: run test test-peers lint lint-all bench bench-peers conformance smoke clean help
+.PHONY: run test test-peers fuzz fuzz-long cargo-fuzz lint lint-all bench bench-peers conformance smoke clean help
 
 help:
 	@echo "make run          50,000 clients through a week, into runs/fifty-thousand"
 	@echo "make test         all tests"
 	@echo "make test-peers   random groups of our clients, OpenMLS and mls-rs (compiles for minutes)"
+	@echo "make fuzz         hostile input for every decoder and the group, a minute of it"
+	@echo "make fuzz-long    the same, FUZZ_EXECUTIONS of them (ten million)"
+	@echo "make cargo-fuzz   the same by libFuzzer: TARGET (process) for SECONDS (300)"
 	@echo "make lint         rustfmt and clippy, warnings denied"
 	@echo "make bench        benchmarks: key operations, one member, growth with n"
 	@echo "make bench-peers  beside OpenMLS and mls-rs, for a quarter of an hour"
@@ -36,6 +39,24 @@ test:
 test-peers:
 	$(CARGO) test --release -p arboretum-peers
 	$(CARGO) test --release -p arboretum-sim --features peers --test peers
+
+# docs/fuzzing.md says what is fuzzed, within which limits, and what came of it.
+fuzz:
+	$(CARGO) test -p arboretum-fuzz
+
+fuzz-long: export FUZZ_EXECUTIONS ?= 10000000
+fuzz-long:
+	$(CARGO) test --profile fuzz -p arboretum-fuzz
+
+# libFuzzer takes a nightly compiler. Assertions are on, but for a codec that asserts of hostile
+# input what it then refuses: Cargo.toml says so by its profile, which -O leaves in force.
+TARGET ?= process
+SECONDS ?= 300
+cargo-fuzz:
+	$(CARGO) fuzz --version >/dev/null 2>&1 || $(CARGO) install cargo-fuzz
+	CARGO_PROFILE_RELEASE_DEBUG_ASSERTIONS=true CARGO_PROFILE_RELEASE_OVERFLOW_CHECKS=true \
+		$(CARGO) +nightly fuzz run -O --fuzz-dir engine/fuzz --features libfuzzer \
+		--target-dir target/cargo-fuzz $(TARGET) -- -max_total_time=$(SECONDS) -timeout=20
 
 lint:
 	$(CARGO) fmt --all --check

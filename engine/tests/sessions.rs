@@ -16,6 +16,8 @@ mod life;
 mod lists;
 #[path = "sessions/messages.rs"]
 mod messages;
+#[path = "sessions/misplaced.rs"]
+mod misplaced;
 #[path = "sessions/outside.rs"]
 mod outside;
 #[path = "sessions/ties.rs"]

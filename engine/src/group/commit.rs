@@ -274,7 +274,7 @@ impl Author<'_> {
         let psk_secret = holdings.psks.psk_secret(crypto, &proposed.applied.psks)?;
         let before = proposed.tree.clone();
         let drawn = path.then(|| self.draw_path(crypto, &mut proposed, leaf, rng)).transpose()?;
-        let mut public = proposed.next(crypto);
+        let mut public = proposed.next(crypto)?;
         let context = public.context.encoded();
         let encrypt = |path: &DrawnPath| {
             path.secrets.encrypt(crypto, &before, leaf, &proposed.added, &context, rng)

@@ -52,6 +52,9 @@ pub enum ApplyError {
         /// The message's epoch.
         found: u64,
     },
+    /// No epoch can follow.
+    #[error("the group is in epoch 2^64 - 1, which is the last (RFC 9420 §8.1)")]
+    LastEpoch,
     /// Its sender is not a member.
     #[error("the sender is not a member (RFC 9420 §6.1)")]
     UnknownSender,
@@ -377,7 +380,7 @@ impl PublicGroup {
                 Ok::<_, ApplyError>(leaf.clone())
             })?;
         }
-        let after = proposed.next(crypto);
+        let after = proposed.next(crypto)?;
         let provisional_context = after.context.encoded();
         let path = commit.path.map(|update_path| TransitionPath {
             update_path,
@@ -517,12 +520,12 @@ impl Proposed<'_> {
 
     /// The next epoch's public state, its transcript still the old one: the provisional group
     /// context.
-    pub(super) fn next(&self, crypto: &Crypto<'_>) -> PublicGroup {
+    pub(super) fn next(&self, crypto: &Crypto<'_>) -> Result<PublicGroup, ApplyError> {
         let mut next = self.group.clone();
-        next.context.epoch += 1;
+        next.context.epoch = next.context.epoch.checked_add(1).ok_or(ApplyError::LastEpoch)?;
         next.context.tree_hash = tree_hash(crypto, &self.tree);
         next.tree = self.tree.clone();
-        next
+        Ok(next)
     }
 }
 

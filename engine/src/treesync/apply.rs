@@ -1,5 +1,6 @@
 //! Proposals applied to the public tree (RFC 9420 §12.1, §12.2, §12.3).
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use tls_codec::VLBytes;
@@ -310,12 +311,13 @@ fn check_custom(
     tree: &RatchetTree,
     custom: &[(ProposalType, VLBytes)],
 ) -> Result<(), ProposalError> {
-    if custom.is_empty() {
+    // Each type once: a long list is not gone through for every member.
+    let kinds: BTreeSet<_> = custom.iter().map(|(kind, _)| *kind).collect();
+    if kinds.is_empty() {
         return Ok(());
     }
     for (leaf, node) in tree.root().leaves() {
-        let mut kinds = custom.iter().map(|(kind, _)| *kind);
-        if let Some(kind) = kinds.find(|kind| !node.capabilities.supports_proposal(*kind)) {
+        if let Some(kind) = node.capabilities.missing_proposal(kinds.iter().copied()) {
             return Err(ProposalError::NotSupportedByAll { leaf, kind });
         }
     }

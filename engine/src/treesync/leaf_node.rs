@@ -1,5 +1,7 @@
 //! Leaf nodes and what they are made of (RFC 9420 §5.3, §7.2).
 
+use std::collections::BTreeSet;
+
 use tls_codec::{
     DeserializeBytes, Error, Serialize, Size, TlsDeserializeBytes, TlsSerialize, TlsSize, VLBytes,
 };
@@ -214,12 +216,42 @@ impl Capabilities {
         wanted.is_default() || self.proposals.contains(&wanted)
     }
 
+    /// The first of these extension types that this client does not support.
+    pub fn missing_extension(
+        &self,
+        wanted: impl Iterator<Item = ExtensionType> + Clone,
+    ) -> Option<ExtensionType> {
+        missing(&self.extensions, wanted.filter(|kind| !kind.is_default()))
+    }
+
+    /// The first of these proposal types that this client does not support.
+    pub fn missing_proposal(
+        &self,
+        wanted: impl Iterator<Item = ProposalType> + Clone,
+    ) -> Option<ProposalType> {
+        missing(&self.proposals, wanted.filter(|kind| !kind.is_default()))
+    }
+
     /// Whether this client has everything a group requires.
     pub fn satisfy(&self, required: &RequiredCapabilities) -> bool {
-        required.extension_types.iter().all(|&wanted| self.supports_extension(wanted))
-            && required.proposal_types.iter().all(|&wanted| self.supports_proposal(wanted))
-            && required.credential_types.iter().all(|wanted| self.credentials.contains(wanted))
+        let credentials = required.credential_types.iter().copied();
+        self.missing_extension(required.extension_types.iter().copied()).is_none()
+            && self.missing_proposal(required.proposal_types.iter().copied()).is_none()
+            && missing(&self.credentials, credentials).is_none()
     }
+}
+
+/// The first entry of one list that another lacks. Either may fill a whole message, so neither is
+/// searched once for each entry of the other.
+fn missing<T: Copy + Ord>(had: &[T], mut wanted: impl Iterator<Item = T> + Clone) -> Option<T> {
+    let mut lacking: BTreeSet<T> = wanted.clone().collect();
+    if lacking.is_empty() {
+        return None;
+    }
+    for kind in had {
+        lacking.remove(kind);
+    }
+    wanted.find(|kind| lacking.contains(kind))
 }
 
 /// The `required_capabilities` extension (RFC 9420 §11.1).

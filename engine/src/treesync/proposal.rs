@@ -157,7 +157,9 @@ pub enum ProposalOrRef {
 }
 
 /// `ResumptionPSKUsage`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, TlsSize, TlsSerialize, TlsDeserializeBytes)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, TlsSize, TlsSerialize, TlsDeserializeBytes,
+)]
 #[repr(u8)]
 pub enum ResumptionPskUsage {
     /// Chosen by the application.
@@ -169,7 +171,9 @@ pub enum ResumptionPskUsage {
 }
 
 /// The part of `PreSharedKeyID` that depends on its type.
-#[derive(Clone, Debug, PartialEq, Eq, TlsSize, TlsSerialize, TlsDeserializeBytes)]
+#[derive(
+    Clone, Debug, PartialEq, Eq, PartialOrd, Ord, TlsSize, TlsSerialize, TlsDeserializeBytes,
+)]
 #[repr(u8)]
 pub enum PskType {
     /// Provided by the application.
@@ -206,7 +210,9 @@ impl fmt::Display for PskType {
 }
 
 /// `PreSharedKeyID`.
-#[derive(Clone, Debug, PartialEq, Eq, TlsSize, TlsSerialize, TlsDeserializeBytes)]
+#[derive(
+    Clone, Debug, PartialEq, Eq, PartialOrd, Ord, TlsSize, TlsSerialize, TlsDeserializeBytes,
+)]
 pub struct PreSharedKeyId {
     /// Which key.
     pub psk_type: PskType,

@@ -122,7 +122,7 @@ fn check_external(list: &[Listed<'_>]) -> Result<(), ProposalError> {
 
 /// Pre-shared keys: each once, with a nonce, and used for what they are for (RFC 9420 §12.1.4).
 fn check_psks(list: &[Listed<'_>], rules: &ListRules) -> Result<(), ProposalError> {
-    let mut seen: Vec<&PreSharedKeyId> = vec![];
+    let mut seen: BTreeSet<&PreSharedKeyId> = BTreeSet::new();
     for listed in list {
         let Proposal::PreSharedKey(id) = listed.proposal else { continue };
         if id.psk_nonce.as_slice().len() != rules.nonce_length {
@@ -138,10 +138,9 @@ fn check_psks(list: &[Listed<'_>], rules: &ListRules) -> Result<(), ProposalErro
                 return Err(ProposalError::PskUsage);
             }
         }
-        if seen.contains(&id) {
+        if !seen.insert(id) {
             return Err(ProposalError::SamePskTwice);
         }
-        seen.push(id);
     }
     Ok(())
 }

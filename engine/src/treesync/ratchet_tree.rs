@@ -3,7 +3,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use tls_codec::{Size, TlsDeserializeBytes, TlsSerialize, TlsSize};
+use tls_codec::{DeserializeBytes, Error, Size, TlsDeserializeBytes, TlsSerialize, TlsSize};
 
 use super::leaf_node::LeafNode;
 use crate::codec::{CodecError, decode, encode};
@@ -69,17 +69,44 @@ pub struct RatchetCache {
 /// The public tree of a group, laid out and kept as its strategy says.
 pub type RatchetTree = Tree<RatchetData, Strategy>;
 
-/// `Node`: an entry of the `ratchet_tree` extension.
-#[derive(Debug, TlsSize, TlsSerialize, TlsDeserializeBytes)]
-#[repr(u8)]
-enum WireNode {
-    #[tls_codec(discriminant = 1)]
-    Leaf(LeafNode),
-    #[tls_codec(discriminant = 2)]
-    Parent(ParentNode),
+/// `Node`: an entry of the `ratchet_tree` extension, decoded into what a tree shares: a blank is
+/// one byte on the wire, and must not take the place of a whole leaf here.
+#[derive(Debug)]
+struct WireNode(NodeValue<LeafNode, ParentNode>);
+
+impl WireNode {
+    fn borrowed(&self) -> WireNodeRef<'_> {
+        match &self.0 {
+            NodeValue::Leaf(leaf) => WireNodeRef::Leaf(leaf),
+            NodeValue::Parent(parent) => WireNodeRef::Parent(parent),
+        }
+    }
 }
 
-/// The same, borrowed from a tree.
+impl Size for WireNode {
+    fn tls_serialized_len(&self) -> usize {
+        self.borrowed().tls_serialized_len()
+    }
+}
+
+impl DeserializeBytes for WireNode {
+    fn tls_deserialize_bytes(bytes: &[u8]) -> Result<(Self, &[u8]), Error> {
+        let (kind, rest) = u8::tls_deserialize_bytes(bytes)?;
+        match kind {
+            1 => {
+                let (leaf, rest) = LeafNode::tls_deserialize_bytes(rest)?;
+                Ok((Self(NodeValue::Leaf(Arc::new(leaf))), rest))
+            }
+            2 => {
+                let (parent, rest) = ParentNode::tls_deserialize_bytes(rest)?;
+                Ok((Self(NodeValue::Parent(Arc::new(parent))), rest))
+            }
+            other => Err(Error::UnknownValue(other.into())),
+        }
+    }
+}
+
+/// The same, borrowed, for encoding.
 #[derive(Debug, TlsSize, TlsSerialize)]
 #[repr(u8)]
 enum WireNodeRef<'t> {
@@ -118,18 +145,10 @@ pub fn decode_tree_of(strategy: Strategy, bytes: &[u8]) -> Result<RatchetTree, D
     if strategy.trims_trees() && matches!(wire.last(), Some(None)) {
         return Err(DecodeTreeError::TrailingBlank);
     }
-    if !wire.is_empty() && wire.len().is_multiple_of(2) {
+    if strategy.trims_trees() && !wire.is_empty() && wire.len().is_multiple_of(2) {
         return Err(DecodeTreeError::Even(wire.len()));
     }
-    let nodes: Vec<_> = wire
-        .into_iter()
-        .map(|node| {
-            node.map(|node| match node {
-                WireNode::Leaf(leaf) => NodeValue::Leaf(Arc::new(leaf)),
-                WireNode::Parent(parent) => NodeValue::Parent(Arc::new(parent)),
-            })
-        })
-        .collect();
+    let nodes: Vec<_> = wire.into_iter().map(|node| node.map(|WireNode(node)| node)).collect();
     Ok(RatchetTree::from_nodes(strategy, &nodes)?)
 }
 

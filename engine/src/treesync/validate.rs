@@ -110,9 +110,8 @@ impl LeafRules {
         if !leaf.capabilities.credentials.contains(&credential) {
             return Err(TreeError::OwnCredential(credential));
         }
-        let supported = |kind| leaf.capabilities.supports_extension(kind);
-        let mut kinds = leaf.extensions.iter().map(|extension| extension.extension_type);
-        if let Some(kind) = kinds.find(|kind| !supported(*kind)) {
+        let kinds = leaf.extensions.iter().map(|extension| extension.extension_type);
+        if let Some(kind) = leaf.capabilities.missing_extension(kinds) {
             return Err(TreeError::OwnExtension(kind));
         }
         check_distinct(&leaf.extensions)?;
@@ -121,9 +120,8 @@ impl LeafRules {
 
     /// Checks what the group demands beside what every leaf must keep to.
     pub fn check_group(&self, leaf: &LeafNode) -> Result<(), TreeError> {
-        let supported = |kind| leaf.capabilities.supports_extension(kind);
-        let mut group = self.group_extensions.iter().copied();
-        if let Some(kind) = group.find(|kind| !supported(*kind)) {
+        let group = self.group_extensions.iter().copied();
+        if let Some(kind) = leaf.capabilities.missing_extension(group) {
             return Err(TreeError::GroupExtension(kind));
         }
         if !leaf.capabilities.satisfy(&self.required) {

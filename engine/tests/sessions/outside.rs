@@ -3,7 +3,7 @@
 use arboretum_engine::codec::encode;
 use arboretum_engine::crypto::{CryptoError, SignatureKeyPair};
 use arboretum_engine::group::{
-    ApplyError, CommitPlan, JoinError, Outsider, Received, Session, SessionError, Settings,
+    ApplyError, JoinError, Outsider, Received, Session, SessionError, Settings,
     propose_from_outside,
 };
 use arboretum_engine::tree::LeafIndex;
@@ -19,18 +19,7 @@ use crate::world::{CUSTOM, Client, EXTENSION, World};
 /// A group of three that listens to one external sender.
 fn listening() -> (World, SignatureKeyPair) {
     let mut world = World::of(3, 1, Settings::default());
-    let seed = world.seed();
-    let signer = world.provider.signature_key_pair(&seed);
-    let sender = ExternalSender {
-        signature_key: signer.public.clone(),
-        credential: Credential::Basic(b"a service".to_vec().into()),
-    };
-    let extension = Extension {
-        extension_type: ExtensionType::EXTERNAL_SENDERS,
-        extension_data: encode(&vec![sender]).unwrap().into(),
-    };
-    let proposals = vec![Proposal::GroupContextExtensions(vec![extension])];
-    world.commit(0, CommitPlan { proposals, ..world.plan() });
+    let signer = world.listen();
     (world, signer)
 }
 

@@ -12,8 +12,8 @@ use arboretum_engine::tree::LeafIndex;
 use arboretum_engine::treedem::MlsMessage;
 use arboretum_engine::treekem::{GroupInfo, PskStore};
 use arboretum_engine::treesync::{
-    Capabilities, Credential, ExtensionType, KeyPackage, KeyPackageSecrets, Lifetime, Profile,
-    Proposal, ProposalType, validate_tree,
+    Capabilities, Credential, Extension, ExtensionType, ExternalSender, KeyPackage,
+    KeyPackageSecrets, Lifetime, Profile, Proposal, ProposalType, validate_tree,
 };
 use rand_chacha::ChaCha20Rng;
 use rand_core::{Rng, SeedableRng};
@@ -141,6 +141,23 @@ impl World {
         let joining = client.joining(self.settings);
         let session = Session::create(&crypto, joining, founding, &mut self.rng).unwrap();
         self.sessions.insert(client.name, session);
+    }
+
+    /// The group begins to listen to an external sender, who signs with this key.
+    pub(crate) fn listen(&mut self) -> SignatureKeyPair {
+        let seed = self.seed();
+        let signer = self.provider.signature_key_pair(&seed);
+        let sender = ExternalSender {
+            signature_key: signer.public.clone(),
+            credential: Credential::Basic(b"a service".to_vec().into()),
+        };
+        let extension = Extension {
+            extension_type: ExtensionType::EXTERNAL_SENDERS,
+            extension_data: encode(&vec![sender]).unwrap().into(),
+        };
+        let proposals = vec![Proposal::GroupContextExtensions(vec![extension])];
+        self.commit(0, CommitPlan { proposals, ..self.plan() });
+        signer
     }
 
     /// What a client brings, the keys of the application included.

@@ -367,8 +367,9 @@ impl Session {
         let psks = &mut self.holdings.psks;
         let psk = self.member.secrets.resumption_psk.clone();
         psks.insert_resumption(group_id.to_vec(), epoch, psk);
-        let oldest = epoch.saturating_add(1).saturating_sub(self.settings.resumption_epochs);
-        psks.forget_before(group_id, oldest);
+        // A group that one is welcomed to may say that it is in the very last epoch.
+        let next = epoch.saturating_add(1);
+        psks.forget_before(group_id, next.saturating_sub(self.settings.resumption_epochs));
     }
 
     /// Goes on to an epoch that has been computed.

@@ -1,0 +1,3 @@
+//! libFuzzer drives `group_info`.
+#![no_main]
+libfuzzer_sys::fuzz_target!(|input: &[u8]| arboretum_fuzz::run("group_info", input));

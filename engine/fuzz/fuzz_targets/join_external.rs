@@ -1,0 +1,3 @@
+//! libFuzzer drives `join_external`.
+#![no_main]
+libfuzzer_sys::fuzz_target!(|input: &[u8]| arboretum_fuzz::run("join_external", input));
