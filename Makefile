@@ -3,12 +3,14 @@
 CARGO ?= cargo
 RELEASE = target/release/arboretum
 
-.PHONY: run test test-peers lint lint-all bench conformance smoke clean help
+.PHONY: run test test-peers interop test-interop lint lint-all bench conformance smoke clean help
 
 help:
 	@echo "make run          50,000 clients through a week, into runs/fifty-thousand"
 	@echo "make test         all tests"
 	@echo "make test-peers   random groups of our clients, OpenMLS and mls-rs (compiles for minutes)"
+	@echo "make interop      a server for the MLS working group's interoperability test runner"
+	@echo "make test-interop every call of that server, driven over the loopback"
 	@echo "make lint         rustfmt and clippy, warnings denied"
 	@echo "make bench        benchmarks: key operations, one member, growth with n"
 	@echo "make conformance  the MLS working group's vectors in VECTORS (default ../shared/vectors)"
@@ -34,6 +36,14 @@ test:
 # PEERS_SEEDS groups (100) of PEERS_OPERATIONS operations each (200).
 test-peers:
 	$(CARGO) test --release -p arboretum-peers
+
+# A server of the working group's mls_client.proto; docs/interop.md says how to drive it.
+interop:
+	$(CARGO) build --release -p arboretum-interop
+	@echo "target/release/arboretum-interop --port 50001, then the runner with -client 127.0.0.1:50001"
+
+test-interop:
+	$(CARGO) test -p arboretum-interop
 
 lint:
 	$(CARGO) fmt --all --check
