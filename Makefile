@@ -3,7 +3,8 @@
 CARGO ?= cargo
 RELEASE = target/release/arboretum
 
-.PHONY: run test test-peers fuzz fuzz-long cargo-fuzz lint lint-all bench bench-peers conformance smoke clean help
+.PHONY: run test test-peers fuzz fuzz-long cargo-fuzz interop test-interop lint lint-all bench \
+	bench-peers conformance smoke clean help
 
 help:
 	@echo "make run          50,000 clients through a week, into runs/fifty-thousand"
@@ -12,6 +13,8 @@ help:
 	@echo "make fuzz         hostile input for every decoder and the group, a minute of it"
 	@echo "make fuzz-long    the same, FUZZ_EXECUTIONS of them (ten million)"
 	@echo "make cargo-fuzz   the same by libFuzzer: TARGET (process) for SECONDS (300)"
+	@echo "make interop      a server for the MLS working group's interoperability test runner"
+	@echo "make test-interop every call of that server, driven over the loopback"
 	@echo "make lint         rustfmt and clippy, warnings denied"
 	@echo "make bench        benchmarks: key operations, one member, growth with n"
 	@echo "make bench-peers  beside OpenMLS and mls-rs, for a quarter of an hour"
@@ -57,6 +60,14 @@ cargo-fuzz:
 	CARGO_PROFILE_RELEASE_DEBUG_ASSERTIONS=true CARGO_PROFILE_RELEASE_OVERFLOW_CHECKS=true \
 		$(CARGO) +nightly fuzz run -O --fuzz-dir engine/fuzz --features libfuzzer \
 		--target-dir target/cargo-fuzz $(TARGET) -- -max_total_time=$(SECONDS) -timeout=20
+
+# A server of the working group's mls_client.proto; docs/interop.md says how to drive it.
+interop:
+	$(CARGO) build --release -p arboretum-interop
+	@echo "target/release/arboretum-interop --port 50001, then the runner with -client 127.0.0.1:50001"
+
+test-interop:
+	$(CARGO) test -p arboretum-interop
 
 lint:
 	$(CARGO) fmt --all --check

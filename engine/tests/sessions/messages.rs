@@ -2,8 +2,9 @@
 
 use arboretum_engine::codec::{decode, encode};
 use arboretum_engine::group::{
-    AcceptAll, ApplyError, AuthenticationService, CommitPlan, CredentialError, FollowError,
-    Joining, Outsider, Received, Session, SessionError, Settings, propose_from_outside,
+    AcceptAll, ApplyError, AuthenticationService, CommitError, CommitPlan, CredentialError,
+    FollowError, JoinError, Joining, Outsider, Received, Session, SessionError, Settings,
+    propose_from_outside,
 };
 use arboretum_engine::tree::LeafIndex;
 use arboretum_engine::treedem::{
@@ -525,4 +526,41 @@ fn a_credential_that_is_not_believed() {
     let welcome = world.commit(1, plan).unwrap();
     let joining = Joining { service: std::sync::Arc::new(NoNines), ..world.joining(&late) };
     assert_eq!(Session::join(&crypto, &welcome, joining).map(|_| ()), Err(expected));
+}
+
+#[test]
+fn a_commit_of_the_proposals_that_are_named() {
+    let mut world = World::of(4, 1, Settings::default());
+    let crypto = world.crypto();
+    let gone = world.leaf(3);
+    world.propose(1, Proposal::Remove(gone));
+    world.update(2);
+    let stored = world.session(0).holdings().proposals.iter();
+    let [remove, update] = stored.map(|stored| stored.reference).collect::<Vec<_>>()[..] else {
+        panic!("two proposals");
+    };
+    world.commit(0, CommitPlan { references: Some(vec![update]), ..world.plan() });
+    assert_eq!(world.session(0).members().len(), 4);
+    // The other one ended with its epoch.
+    let plan = CommitPlan { references: Some(vec![remove]), ..world.plan() };
+    let session = world.sessions.get_mut(&0).unwrap();
+    let refused = session.commit(&crypto, plan, &mut world.rng).unwrap_err();
+    let expected = CommitError::from(ApplyError::UnknownReference);
+    assert_eq!(refused, SessionError::Commit(expected));
+}
+
+#[test]
+fn a_welcome_without_the_tree() {
+    let mut world = World::of(3, 1, Settings::default());
+    let crypto = world.crypto();
+    let client = world.client();
+    let proposals = vec![client.add()];
+    let plan = CommitPlan { proposals, tree_in_welcome: Some(false), ..world.plan() };
+    let welcome = world.commit(0, plan).unwrap();
+    let joining = client.joining(Settings::default());
+    let refused = Session::join(&crypto, &welcome, joining.clone()).map(|_| ());
+    assert_eq!(refused, Err(JoinError::NoTree.into()));
+    let tree = Some(world.session(0).public().tree.clone());
+    let joined = Session::join(&crypto, &welcome, Joining { tree, ..joining }).unwrap();
+    assert_eq!(joined.epoch_authenticator(), world.session(1).epoch_authenticator());
 }

@@ -319,9 +319,11 @@ fn a_branch_of_some_members() {
     let clients = packages(&mut world, CipherSuite::ALL[0]);
     let parent = world.session(0).clone();
     let joining = || clients[0].joining(Settings::default());
+    let founding = || Founding { group_id: NEW.to_vec(), extensions: extensions() };
     let some = vec![clients[2].package.clone()];
-    let branched = parent.create_branch(&crypto, joining(), NEW.to_vec(), some, 1, &mut world.rng);
+    let branched = parent.create_branch(&crypto, joining(), founding(), some, 1, &mut world.rng);
     let (first, committed) = branched.unwrap();
+    assert_eq!(first.public().context.extensions, extensions());
     let welcome = committed.welcome.unwrap();
     let two = clients[2].joining(Settings::default());
     let second = world.session(2).join_branch(&crypto, &welcome, two.clone()).unwrap();
@@ -336,7 +338,7 @@ fn a_branch_of_some_members() {
     let refused = parent.create_branch(
         &crypto,
         joining(),
-        NEW.to_vec(),
+        founding(),
         vec![stranger.package],
         1,
         &mut world.rng,

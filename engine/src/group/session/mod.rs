@@ -231,6 +231,11 @@ impl Session {
         leaves.into_iter().map(|(index, leaf)| (index, leaf.clone())).collect()
     }
 
+    /// The commit on its way, if there is one.
+    pub fn pending(&self) -> Option<&PendingCommit> {
+        self.pending.as_ref()
+    }
+
     /// Why the client is not in the group any more, if it is not.
     pub fn ended(&self) -> Option<&Ended> {
         self.ended.as_ref()

@@ -20,8 +20,11 @@ use crate::treesync::{
 pub struct CommitPlan {
     /// Proposals of its own, by value.
     pub proposals: Vec<Proposal>,
-    /// Whether to leave out what others have proposed.
-    pub only_own: bool,
+    /// Which of the proposals of this epoch to commit, in this order; if none are named, all
+    /// that can be committed together.
+    pub references: Option<Vec<Digest>>,
+    /// Whether the Welcome carries the ratchet tree, if it is not to be as the settings say.
+    pub tree_in_welcome: Option<bool>,
     /// Whether to send a path although none is required.
     pub path: bool,
     /// The second since the Unix epoch at which lifetimes are checked.
@@ -176,12 +179,12 @@ impl Session {
         plan.proposals.iter().try_for_each(|proposal| self.check_proposal(proposal, own))?;
         let view = Viewpoint { committer: Some(self.leaf()), purpose, now: Some(plan.now) };
         let references =
-            if plan.only_own { vec![] } else { self.choose(crypto, &plan.proposals, view) };
+            plan.references.unwrap_or_else(|| self.choose(crypto, &plan.proposals, view));
         let request = CommitRequest {
             proposals: plan.proposals,
             references,
             path: plan.path,
-            tree_in_welcome: self.settings.tree_in_welcome,
+            tree_in_welcome: plan.tree_in_welcome.unwrap_or(self.settings.tree_in_welcome),
             now: plan.now,
             purpose,
             authenticated_data: plan.authenticated_data,

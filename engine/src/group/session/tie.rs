@@ -48,21 +48,22 @@ impl Session {
         Ok((session, committed))
     }
 
-    /// Creates a group of some of this one's members, `packages` of the others among them.
+    /// Creates a group of some of this one's members, `packages` of the others among them. Its
+    /// extensions are the caller's to choose: of the old group's parameters, those who join
+    /// compare version and cipher suite (RFC 9420 §11.3).
     pub fn create_branch(
         &self,
         crypto: &Crypto<'_>,
         joining: Joining<'_>,
-        group_id: Vec<u8>,
+        founding: Founding,
         packages: Vec<KeyPackage>,
         now: u64,
         rng: &mut dyn Rng,
     ) -> Result<(Self, Committed), SessionError> {
-        let extensions = self.public().context.extensions.clone();
         let (session, committed) = self.create_tied(
             crypto,
             joining,
-            Founding { group_id, extensions },
+            founding,
             (ResumptionPskUsage::Branch, packages, now),
             rng,
         )?;
