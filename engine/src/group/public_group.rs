@@ -102,9 +102,6 @@ pub enum ApplyError {
     /// The path is wrong.
     #[error(transparent)]
     Path(#[from] PathError),
-    /// No epoch can follow.
-    #[error("the group is in the last epoch that can be counted")]
-    LastEpoch,
     /// A leaf lies outside the tree.
     #[error(transparent)]
     Outside(#[from] OutsideTree),
@@ -400,9 +397,6 @@ impl PublicGroup {
         list: &[Listed<'_>],
         view: Viewpoint,
     ) -> Result<Proposed<'r>, ApplyError> {
-        if self.epoch() == u64::MAX {
-            return Err(ApplyError::LastEpoch);
-        }
         let mut group = self.clone();
         // New extensions are in force for the other proposals of the list (RFC 9420 §12.3).
         if let Some(extensions) = list.iter().find_map(|listed| match listed.proposal {
