@@ -90,7 +90,7 @@ impl Lab {
         let provider = read::suite("group_info", suite.0.into())?;
         let crypto = Crypto::new(provider);
         let prior = prior(&info, &request)?;
-        let psks = self.to_inject(&crypto, &request.psks)?;
+        let psks = self.injected(&crypto, &request.psks)?;
         let mut card = Card::new(provider, &identity, &mut self.rng)?;
         card.psks = psks.store;
         card.psk_count = psks.ids.len();
@@ -106,7 +106,7 @@ impl Lab {
     }
 
     /// The keys that somebody injects who joins by oneself.
-    fn to_inject(&mut self, crypto: &Crypto<'_>, list: &[PreSharedKey]) -> Answer<WithPsks> {
+    fn injected(&mut self, crypto: &Crypto<'_>, list: &[PreSharedKey]) -> Answer<WithPsks> {
         few("psks", list)?;
         let mut psks = WithPsks { store: PskStore::default(), ids: vec![] };
         for (index, psk) in list.iter().enumerate() {

@@ -15,11 +15,11 @@ use tonic::{GrpcMethod, Request, Status};
 
 /// Notes the name of each call on its way out.
 #[derive(Clone, Default)]
-pub struct Tally(Arc<Mutex<BTreeSet<String>>>);
+pub(crate) struct Tally(Arc<Mutex<BTreeSet<String>>>);
 
 impl Tally {
     /// The calls so far.
-    pub fn calls(&self) -> BTreeSet<String> {
+    pub(crate) fn calls(&self) -> BTreeSet<String> {
         self.0.lock().unwrap().clone()
     }
 }
@@ -33,10 +33,10 @@ impl Interceptor for Tally {
 }
 
 /// A connection to a server.
-pub type Rpc = MlsClientClient<InterceptedService<Channel, Tally>>;
+pub(crate) type Rpc = MlsClientClient<InterceptedService<Channel, Tally>>;
 
 /// Starts a server at a free port of this machine and connects to it.
-pub async fn server(seed: u8) -> (Rpc, Tally) {
+pub(crate) async fn server(seed: u8) -> (Rpc, Tally) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(serve(listener, [seed; 32], std::future::pending()));
@@ -47,7 +47,6 @@ pub async fn server(seed: u8) -> (Rpc, Tally) {
 }
 
 /// Asks, and unwraps the answer.
-#[macro_export]
 macro_rules! ask {
     ($rpc:expr, $call:ident, $request:expr) => {
         $rpc.$call($request).await.unwrap_or_else(|status| panic!("{status}")).into_inner()
@@ -55,7 +54,6 @@ macro_rules! ask {
 }
 
 /// Asks, and expects a status with this code whose message has these words.
-#[macro_export]
 macro_rules! refused {
     ($rpc:expr, $call:ident, $request:expr, $code:ident, $words:expr) => {{
         let status = $rpc.$call($request).await.expect_err(stringify!($call));
@@ -66,46 +64,46 @@ macro_rules! refused {
 
 /// How a scenario is run.
 #[derive(Clone, Copy, Debug)]
-pub struct Mode {
+pub(crate) struct Mode {
     /// The cipher suite.
-    pub suite: u32,
+    pub(crate) suite: u32,
     /// Whether handshakes are private messages.
-    pub private: bool,
+    pub(crate) private: bool,
 }
 
 /// A client at a server: the number of its state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Client(pub u32);
+pub(crate) struct Client(pub(crate) u32);
 
 /// A group as the driver sees it: the connection, and how it is run.
-pub struct Driver {
+pub(crate) struct Driver {
     /// The connection.
-    pub rpc: Rpc,
+    pub(crate) rpc: Rpc,
     /// How.
-    pub mode: Mode,
+    pub(crate) mode: Mode,
 }
 
 /// A proposal by value, in words.
-pub fn words(kind: &str) -> ProposalDescription {
+pub(crate) fn words(kind: &str) -> ProposalDescription {
     ProposalDescription { proposal_type: kind.into(), ..ProposalDescription::default() }
 }
 
 /// What a commit is to carry.
 #[derive(Clone, Debug, Default)]
-pub struct Plan {
+pub(crate) struct Plan {
     /// Proposals by reference.
-    pub by_reference: Vec<Vec<u8>>,
+    pub(crate) by_reference: Vec<Vec<u8>>,
     /// Proposals by value.
-    pub by_value: Vec<ProposalDescription>,
+    pub(crate) by_value: Vec<ProposalDescription>,
     /// Whether a path is forced.
-    pub force_path: bool,
+    pub(crate) force_path: bool,
     /// Whether the tree comes beside.
-    pub external_tree: bool,
+    pub(crate) external_tree: bool,
 }
 
 impl Driver {
     /// Creates a group of one.
-    pub async fn create(&mut self, name: &str) -> Client {
+    pub(crate) async fn create(&mut self, name: &str) -> Client {
         let request = CreateGroupRequest {
             group_id: b"the group".to_vec(),
             cipher_suite: self.mode.suite,
@@ -116,14 +114,14 @@ impl Driver {
     }
 
     /// A key package for this suite.
-    pub async fn package(&mut self, name: &str) -> CreateKeyPackageResponse {
+    pub(crate) async fn package(&mut self, name: &str) -> CreateKeyPackageResponse {
         let cipher_suite = self.mode.suite;
         let request = CreateKeyPackageRequest { cipher_suite, identity: name.into() };
         ask!(self.rpc, create_key_package, request)
     }
 
     /// Creates a group of several, all added by one commit.
-    pub async fn group<const N: usize>(&mut self, names: [&str; N]) -> [Client; N] {
+    pub(crate) async fn group<const N: usize>(&mut self, names: [&str; N]) -> [Client; N] {
         let mut clients = vec![self.create(names[0]).await];
         let (mut by_value, mut joiners) = (vec![], vec![]);
         for name in &names[1..] {
@@ -137,7 +135,7 @@ impl Driver {
     }
 
     /// Joins by a Welcome, and must agree.
-    pub async fn join(
+    pub(crate) async fn join(
         &mut self,
         (transaction_id, name): (u32, &str),
         welcome: &[u8],
@@ -157,7 +155,7 @@ impl Driver {
     }
 
     /// Makes a commit.
-    pub async fn commit(&mut self, by: Client, plan: Plan) -> CommitResponse {
+    pub(crate) async fn commit(&mut self, by: Client, plan: Plan) -> CommitResponse {
         let Plan { by_reference, by_value, force_path, external_tree } = plan;
         let state_id = by.0;
         let request = CommitRequest { state_id, by_reference, by_value, force_path, external_tree };
@@ -168,7 +166,7 @@ impl Driver {
 
     /// Makes a commit, lets it be chosen, and has the members and the joiners follow; all must
     /// agree. Gives the joiners.
-    pub async fn full_commit(
+    pub(crate) async fn full_commit(
         &mut self,
         by: Client,
         plan: Plan,
@@ -193,7 +191,7 @@ impl Driver {
     }
 
     /// Follows a commit; gives the epoch authenticator.
-    pub async fn follow(
+    pub(crate) async fn follow(
         &mut self,
         client: Client,
         proposal: Vec<Vec<u8>>,
@@ -207,7 +205,7 @@ impl Driver {
     }
 
     /// The group info, the tree in it or beside it.
-    pub async fn info(&mut self, client: Client, external_tree: bool) -> GroupInfoResponse {
+    pub(crate) async fn info(&mut self, client: Client, external_tree: bool) -> GroupInfoResponse {
         let request = GroupInfoRequest { state_id: client.0, external_tree };
         let info = ask!(self.rpc, group_info, request);
         assert_eq!(info.ratchet_tree.is_empty(), !external_tree);
@@ -215,7 +213,7 @@ impl Driver {
     }
 
     /// Joins by oneself; the members follow, and all must agree.
-    pub async fn external_join(
+    pub(crate) async fn external_join(
         &mut self,
         name: &str,
         members: &[Client],
@@ -238,12 +236,12 @@ impl Driver {
     }
 
     /// The epoch authenticator.
-    pub async fn authenticator(&mut self, client: Client) -> Vec<u8> {
+    pub(crate) async fn authenticator(&mut self, client: Client) -> Vec<u8> {
         ask!(self.rpc, state_auth, StateAuthRequest { state_id: client.0 }).state_auth_secret
     }
 
     /// All clients agree on the epoch and on an exported secret, and read each other.
-    pub async fn agree(&mut self, clients: &[Client]) {
+    pub(crate) async fn agree(&mut self, clients: &[Client]) {
         let (epoch, exported) =
             (self.authenticator(clients[0]).await, self.export(clients[0]).await);
         for client in &clients[1..] {
@@ -267,14 +265,14 @@ impl Driver {
     }
 
     /// Encrypts.
-    pub async fn protect(&mut self, client: Client, plaintext: &[u8]) -> Vec<u8> {
+    pub(crate) async fn protect(&mut self, client: Client, plaintext: &[u8]) -> Vec<u8> {
         let (authenticated_data, plaintext) = (b"beside".to_vec(), plaintext.to_vec());
         let request = ProtectRequest { state_id: client.0, authenticated_data, plaintext };
         ask!(self.rpc, protect, request).ciphertext
     }
 
     /// Decrypts.
-    pub async fn unprotect(&mut self, client: Client, ciphertext: &[u8]) -> Vec<u8> {
+    pub(crate) async fn unprotect(&mut self, client: Client, ciphertext: &[u8]) -> Vec<u8> {
         let request = UnprotectRequest { state_id: client.0, ciphertext: ciphertext.to_vec() };
         let read = ask!(self.rpc, unprotect, request);
         assert_eq!(read.authenticated_data, b"beside");
@@ -282,7 +280,7 @@ impl Driver {
     }
 
     /// Gives a key to several clients.
-    pub async fn store_psk(&mut self, ids: &[u32], name: &[u8]) {
+    pub(crate) async fn store_psk(&mut self, ids: &[u32], name: &[u8]) {
         for id in ids {
             let request = StorePskRequest {
                 state_or_transaction_id: *id,
@@ -294,7 +292,7 @@ impl Driver {
     }
 
     /// Forgets.
-    pub async fn free(&mut self, id: u32) {
+    pub(crate) async fn free(&mut self, id: u32) {
         ask!(self.rpc, free, FreeRequest { state_id: id });
     }
 }

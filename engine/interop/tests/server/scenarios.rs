@@ -1,12 +1,11 @@
 //! Whole lives of groups, as the working group's runner plays them: each scenario in every mode,
 //! and all of them together must have made every call of the service.
 
-mod common;
-
 use std::collections::BTreeSet;
 
 use arboretum_interop::interface::*;
-use common::{Client, Driver, Mode, Plan, server, words};
+
+use crate::driver::{Client, Driver, Mode, Plan, server, words};
 
 /// `required_capabilities` that requires nothing, and no `external_senders`.
 fn extensions() -> Vec<Extension> {
@@ -348,7 +347,7 @@ async fn all(suite: u32, private: bool) -> BTreeSet<String> {
 
 #[tokio::test]
 async fn every_scenario_in_public_makes_every_call() {
-    let described: BTreeSet<_> = CALLS.iter().map(|call| call.to_string()).collect();
+    let described: BTreeSet<_> = CALLS.iter().map(|call| String::from(*call)).collect();
     assert_eq!(described.len(), 34);
     assert_eq!(all(1, false).await, described);
 }

@@ -1,10 +1,9 @@
 //! Requests that are refused: the status names the field and the rule, and nothing has changed.
 
-mod common;
-
 use arboretum_interop::interface::*;
 use arboretum_interop::limits;
-use common::{Driver, Mode, Plan, server, words};
+
+use crate::driver::{Driver, Mode, Plan, server, words};
 
 async fn driver() -> Driver {
     let (rpc, _) = server(7).await;
