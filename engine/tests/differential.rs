@@ -264,7 +264,7 @@ fn small_groups_under_every_strategy() {
     for (number, strategy) in strategies.into_iter().enumerate() {
         for seed in 0..STRATEGY_SEEDS {
             let mut trio = Trio::with(2_000_000 + seed * 1_000 + number as u64, strategy);
-        trio.live(14, 5 + (seed as usize + number) % 16);
+            trio.live(14, 5 + (seed as usize + number) % 16);
         }
     }
 }

@@ -194,7 +194,7 @@ impl Making {
     }
 
     fn proposed(&mut self, name: u32, proposal: Proposal) -> Vec<u8> {
-        self.aside(name, |it, rng| it.propose(&crypto(), proposal, rng).expect(MADE))
+        self.aside(name, |it, rng| it.propose(&crypto(), proposal, 1, rng).expect(MADE))
     }
 }
 
@@ -347,7 +347,7 @@ impl Making {
         let public = self.members[0].public();
         let (group, epoch) = (public.context.group_id.as_slice().to_vec(), public.epoch());
         let propose = |who, proposal, key| {
-            propose_from_outside(&crypto(), who, &group, epoch, proposal, key).expect(MADE)
+            propose_from_outside(&crypto(), who, &group, epoch, proposal, key, 1).expect(MADE)
         };
         let removal = Proposal::Remove(LeafIndex(7));
         let removal = propose(Outsider::External(0), removal, &self.external.private);

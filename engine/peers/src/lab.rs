@@ -231,7 +231,8 @@ impl Protocol for PeerGroup {
             let leaf = self.client(*client)?.leaf.ok_or(ProtocolError::NotAMember(*client))?;
             removes.push(leaf.0);
         }
-        let adds: Result<Vec<_>, _> = order.adds.iter().map(|add| self.take_package(*add)).collect();
+        let adds: Result<Vec<_>, _> =
+            order.adds.iter().map(|add| self.take_package(*add)).collect();
         let adds = adds?;
         let sender = self.client(order.by)?;
         let leaf = sender.leaf.ok_or(ProtocolError::NotAMember(order.by))?;

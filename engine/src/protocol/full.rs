@@ -98,8 +98,7 @@ impl<S: Seeds> Protocol for FullTreeKem<S> {
         let seed = self.clients.seeds().seed("group", 0, 0);
         let mut rng = ChaCha20Rng::from_seed(seed);
         let founding = self.clients.founding(&mut rng)?;
-        let member =
-            Member::create_with(&crypto, signer, &package, &secrets, founding, &mut rng)?;
+        let member = Member::create_with(&crypto, signer, &package, &secrets, founding, &mut rng)?;
         let roster = Roster::of(&member.public.tree).map_err(crate::group::ApplyError::from)?;
         self.observer = Some((member.public.clone(), roster.clone()));
         self.by_leaf.insert(member.leaf, creator);

@@ -32,8 +32,8 @@ use crate::treekem::{
     expected_ciphertexts,
 };
 use crate::treesync::{
-    KeyPackage, KeyPackageSecrets, ParentNode, Proposal, Roster, RosterChange, count_parent_hash_checks,
-    encoded_tree_length, tree_hash,
+    KeyPackage, KeyPackageSecrets, ParentNode, Proposal, Roster, RosterChange,
+    count_parent_hash_checks, encoded_tree_length, tree_hash,
 };
 
 /// Below this many independent openings, waking other threads costs more than it saves.
@@ -433,8 +433,7 @@ impl<S: Seeds> Protocol for SharedTreeKem<S> {
         let mut rng = ChaCha20Rng::from_seed(self.clients.seeds().seed("group", 0, 0));
         let Invitation { package, secrets, .. } = &invitation;
         let founding = self.clients.founding(&mut rng)?;
-        let member =
-            Member::create_with(&crypto, signer, package, secrets, founding, &mut rng)?;
+        let member = Member::create_with(&crypto, signer, package, secrets, founding, &mut rng)?;
         self.roster = Roster::of(&member.public.tree).map_err(ApplyError::from)?;
         let mut private = PrivateTree::new(self.clients.strategy());
         private.add(member.leaf, creator, secrets.encryption.clone())?;

@@ -74,9 +74,8 @@ impl Serialize for Strategy {
 impl DeserializeBytes for Strategy {
     fn tls_deserialize_bytes(bytes: &[u8]) -> Result<(Self, &[u8]), Error> {
         let (letters, rest) = <[u8; LENGTH]>::tls_deserialize_bytes(bytes)?;
-        let strategy = read(letters).ok_or_else(|| {
-            Error::DecodingError("no strategy has these choices together".into())
-        })?;
+        let strategy = read(letters)
+            .ok_or_else(|| Error::DecodingError("no strategy has these choices together".into()))?;
         Ok((strategy, rest))
     }
 }

@@ -104,12 +104,10 @@ impl Strategy {
         let mut parts = text.split('+').map(str::trim);
         let name = parts.next().unwrap_or_default();
         let preset = PRESETS.iter().find(|preset| preset.name == name);
-        let mut strategy =
-            preset.ok_or_else(|| ParseStrategyError::Preset(name.into()))?.strategy;
+        let mut strategy = preset.ok_or_else(|| ParseStrategyError::Preset(name.into()))?.strategy;
         for part in parts {
-            let (choice, value) = part
-                .split_once('=')
-                .ok_or_else(|| ParseStrategyError::NotAChoice(part.into()))?;
+            let (choice, value) =
+                part.split_once('=').ok_or_else(|| ParseStrategyError::NotAChoice(part.into()))?;
             strategy.choose(choice.trim(), value.trim())?;
         }
         strategy.check()?;
@@ -118,10 +116,8 @@ impl Strategy {
 
     fn choose(&mut self, choice: &str, value: &str) -> Result<(), ParseStrategyError> {
         let known = CHOICES.iter().find(|(name, _)| *name == choice);
-        let (choice, values) =
-            *known.ok_or_else(|| ParseStrategyError::Choice(choice.into()))?;
-        let unknown =
-            || ParseStrategyError::Value { choice, value: value.to_owned(), values };
+        let (choice, values) = *known.ok_or_else(|| ParseStrategyError::Choice(choice.into()))?;
+        let unknown = || ParseStrategyError::Value { choice, value: value.to_owned(), values };
         match choice {
             "placement" => self.placement = placement(value).ok_or_else(unknown)?,
             "removal" => {

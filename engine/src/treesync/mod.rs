@@ -13,11 +13,11 @@ mod roster;
 mod tree_hash;
 mod validate;
 
-pub(crate) use apply::{add_leaf, leave_path};
 pub use apply::{
     AppliedProposals, ProposalContext, ProposalError, apply_add, apply_proposals, apply_remove,
     apply_update, check_package,
 };
+pub(crate) use apply::{add_leaf, leave_path};
 pub use key_package::{KeyPackage, KeyPackageSecrets, Profile};
 pub use leaf_node::{
     Capabilities, Credential, CredentialType, Extension, ExtensionType, ExternalSender, LeafNode,

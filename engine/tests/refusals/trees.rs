@@ -339,7 +339,9 @@ fn nodes_in_the_wrong_places() {
     let tree = tree_of(&eight());
     let leaf = NodeValue::Leaf(tree.leaf(LeafIndex(0)).unwrap().clone());
     let parent = NodeValue::Parent(tree.root().parent().unwrap().clone());
-    let built = |nodes: &[Option<NodeValue<_, _>>]| RatchetTree::from_nodes(Strategy::default(), nodes).map(|_| ());
+    let built = |nodes: &[Option<NodeValue<_, _>>]| {
+        RatchetTree::from_nodes(Strategy::default(), nodes).map(|_| ())
+    };
     assert_eq!(built(&[]), Err(NotATree::Empty));
     assert_eq!(built(&[Some(parent.clone())]), Err(NotATree::WrongKind(0)));
     assert_eq!(built(&[Some(leaf.clone()), Some(leaf.clone())]), Err(NotATree::WrongKind(1)));

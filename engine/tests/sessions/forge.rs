@@ -15,7 +15,7 @@ pub(crate) fn commit_with(
     from: u64,
     change: impl FnOnce(&mut Commit),
 ) -> Vec<u8> {
-    let (crypto, plan) = (world.crypto(), CommitPlan { only_own: true, ..world.plan() });
+    let (crypto, plan) = (world.crypto(), CommitPlan { references: Some(vec![]), ..world.plan() });
     let session = world.sessions.get_mut(&from).unwrap();
     let message = session.commit(&crypto, plan, &mut world.rng).unwrap().message;
     session.discard_pending();

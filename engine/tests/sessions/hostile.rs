@@ -257,7 +257,7 @@ fn every_bit_of_a_proposal_from_outside() {
         (Outsider::NewMember, client.add(), &client.signer, NEW_MEMBER),
     ] {
         let key = &signer.private;
-        let message = propose_from_outside(&crypto, outsider, &group, epoch, proposal, key);
+        let message = propose_from_outside(&crypto, outsider, &group, epoch, proposal, key, 1);
         let received = attack(&mut world, &message.unwrap(), rules);
         assert!(matches!(received, Received::Proposal { .. }));
     }

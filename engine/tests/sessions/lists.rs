@@ -73,7 +73,7 @@ fn a_reference_of_another_epoch() {
     let mut world = three();
     world.propose(0, Proposal::Remove(LeafIndex(2)));
     let late = by_reference(references(&world, 0));
-    world.commit(0, CommitPlan { only_own: true, ..world.plan() });
+    world.commit(0, CommitPlan { references: Some(vec![]), ..world.plan() });
     let message = commit_of(&mut world, 1, late);
     assert_eq!(refusal(&mut world, 0, &message), ApplyError::UnknownReference.into());
 }
@@ -139,7 +139,8 @@ fn who_must_know_a_new_extension() {
 /// Whether a commit of these proposals, made without asking for a path, has one.
 fn has_path(world: &mut World, proposals: Vec<Proposal>, only_own: bool) -> bool {
     let crypto = world.crypto();
-    let plan = CommitPlan { proposals, only_own, ..world.plan() };
+    let references = only_own.then(Vec::new);
+    let plan = CommitPlan { proposals, references, ..world.plan() };
     let session = world.sessions.get_mut(&0).unwrap();
     let message = session.commit(&crypto, plan, &mut world.rng).unwrap().message;
     session.discard_pending();

@@ -125,7 +125,7 @@ fn another_epoch_than_was_signed() {
     let removal = || Proposal::Remove(LeafIndex(7));
     let outside = |epoch| {
         let (from, key) = (Outsider::External(0), &service.private);
-        propose_from_outside(&crypto, from, group, epoch, removal(), key).unwrap()
+        propose_from_outside(&crypto, from, group, epoch, removal(), key, 1).unwrap()
     };
     let committed = commit(&mut world);
     let proposed = proposal(&mut world, removal());

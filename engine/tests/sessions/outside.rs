@@ -3,15 +3,15 @@
 use arboretum_engine::codec::encode;
 use arboretum_engine::crypto::{CryptoError, SignatureKeyPair};
 use arboretum_engine::group::{
-    ApplyError, JoinError, Outsider, Received, Session, SessionError, Settings,
+    ApplyError, CommitPlan, JoinError, Outsider, Received, Session, SessionError, Settings,
     propose_from_outside,
 };
 use arboretum_engine::tree::LeafIndex;
 use arboretum_engine::treedem::{Commit, Content, MlsMessage, PublicMessage, Sender};
 use arboretum_engine::treekem::PskError;
 use arboretum_engine::treesync::{
-    Credential, Extension, ExtensionType, ExternalSender, LeafNode, LeafNodeSource, Proposal,
-    ProposalError, ProposalOrRef, PskType, TreeError,
+    Credential, Extension, ExtensionType, LeafNode, LeafNodeSource, Proposal, ProposalError,
+    ProposalOrRef, PskType, TreeError,
 };
 
 use crate::world::{CUSTOM, Client, EXTENSION, World};

@@ -154,9 +154,8 @@ impl<P: Protocol> World<'_, '_, P> {
         ];
         let counted = self.protocol.counts_operations();
         if counted {
-            let spent = |name, op| {
-                histogram(name, "operations", &move |at| tally(at).ledger.count(op))
-            };
+            let spent =
+                |name, op| histogram(name, "operations", &move |at| tally(at).ledger.count(op));
             clients.push(spent("kem_decapsulations", Op::KemDecapsulate));
             clients.push(spent("signatures_verified", Op::Verify));
         }

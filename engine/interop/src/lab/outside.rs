@@ -7,7 +7,7 @@ use arboretum_engine::group::{Outsider, PublicGroup, propose_from_outside};
 use arboretum_engine::treekem::GroupInfo;
 use arboretum_engine::treesync::{Extension, ExtensionType, ExternalSender, Proposal, RatchetTree};
 
-use super::client::{Card, Signer, basic, signature_keys};
+use super::client::{Card, Signer, basic, now, signature_keys};
 use super::propose::About;
 use super::table::Held;
 use super::{Answer, Lab, read};
@@ -38,7 +38,8 @@ impl Lab {
         let add = Proposal::Add(card.package.clone());
         let (group_id, key) = (context.group_id.as_slice(), &card.signer.private);
         let outsider = Outsider::NewMember;
-        let made = propose_from_outside(&crypto, outsider, group_id, context.epoch, add, key);
+        let made =
+            propose_from_outside(&crypto, outsider, group_id, context.epoch, add, key, now());
         let proposal = made.map_err(at("group_info"))?;
         let init_priv = card.secrets.init.private.as_slice().to_vec();
         let encryption_priv = card.secrets.encryption.private.as_slice().to_vec();
@@ -103,7 +104,7 @@ impl Lab {
         let proposal = about.proposal("description", words, &mut self.rng)?;
         let (outsider, key) = (Outsider::External(index), &signer.keys.private);
         let epoch = public.context.epoch;
-        let made = propose_from_outside(&crypto, outsider, group_id, epoch, proposal, key);
+        let made = propose_from_outside(&crypto, outsider, group_id, epoch, proposal, key, now());
         Ok(ProposalResponse { proposal: made.map_err(at("description"))? })
     }
 }

@@ -8,7 +8,7 @@ use arboretum_engine::group::{Ended, Received, Session};
 use arboretum_engine::treesync::Proposal;
 use rand_chacha::ChaCha20Rng;
 
-use super::client::Card;
+use super::client::{Card, now};
 use crate::refusal::{Field, Refusal, at};
 
 /// A client in one group. Calls work on a copy, which takes the state's place when all went
@@ -72,7 +72,7 @@ impl State {
         rng: &mut ChaCha20Rng,
     ) -> Result<Vec<u8>, Refusal> {
         let (crypto, wanted) = (self.crypto(), proposal.clone());
-        let message = self.session.propose(&crypto, proposal, rng).map_err(at(field))?;
+        let message = self.session.propose(&crypto, proposal, now(), rng).map_err(at(field))?;
         self.remember(&message, |proposal| *proposal == wanted);
         Ok(message)
     }
