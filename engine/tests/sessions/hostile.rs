@@ -114,12 +114,13 @@ const GROUP_INFO: &[&str] = &[
 const KEY_PACKAGE: &[&str] = &[
     "a key package is for another version or cipher suite",
     "a leaf's capabilities leave out its own credential type #",
+    "the lifetime #..=# does not hold #",
     SIGNATURE,
 ];
 const TREE: &[&str] = &[
     "# bytes are left over after a ratchet tree",
     "not an encoding of a ratchet tree",
-    "node # is of the wrong kind for its place",
+    "a ratchet tree has an odd number of nodes, not #",
     TREE_HASH,
 ];
 
