@@ -8,6 +8,7 @@
 //!    knows, it becomes a [`Summary`].
 //! 3. [`RunFolder::write`] puts everything into one folder that appears whole or not at all.
 //! 4. [`plot_folder`] draws the plots from the folder's tables, today or in ten years.
+//! 5. [`compare`] sets runs of the same demand side by side, paired by seed.
 //!
 //! ```
 //! use arboretum_results::{CommitRow, Recorder, RunFacts, RunRecorder, Summary};
@@ -27,7 +28,9 @@
 //! assert_eq!(summary.number("expected_update_cost.end"), Some(3.0));
 //! ```
 
+mod bootstrap;
 mod clients;
+mod compare;
 mod digest;
 mod distribution;
 mod error;
@@ -39,11 +42,13 @@ mod records;
 mod summary;
 mod table;
 
+pub use bootstrap::{Estimate, estimate};
 pub use clients::{ClientHistogram, ClientRow};
+pub use compare::{COMPARED, CompareError, ComparedRun, Comparison, Difference, compare};
 pub use distribution::{Distribution, FiveFigures};
 pub use error::ResultsError;
 pub use folder::{Machine, Provenance, RunFolder, WriteOptions};
-pub use plots::plot_folder;
+pub use plots::{plot_comparison, plot_folder};
 pub use read::{CommitTable, read_clients, read_commits, read_provenance, read_summary, read_tree};
 pub use recorder::{AwayBucket, Recorded, Recorder, RunRecorder};
 pub use records::{CatchUp, CommitRow, Event, TreeRow};

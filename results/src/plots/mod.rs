@@ -9,6 +9,7 @@ mod canvas;
 mod catch_up;
 mod cloud;
 mod commit_size;
+mod comparison;
 mod cost_distribution;
 mod frame;
 mod render;
@@ -20,7 +21,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::error::ResultsError;
-use crate::{ClientRow, CommitRow, Summary, TreeRow};
+use crate::{ClientRow, CommitRow, Comparison, Summary, TreeRow};
 use canvas::Sketch;
 
 /// What plots are made from.
@@ -65,13 +66,22 @@ pub fn plot_folder(dir: &Path) -> Result<Vec<PathBuf>, ResultsError> {
     fs::create_dir_all(&plots).map_err(ResultsError::write(&plots))?;
     let mut files = Vec::new();
     for (name, draw) in PLOTS {
-        let sketch = draw(&tables);
-        let svg = plots.join(format!("{name}.svg"));
-        let text = render::svg(&sketch).map_err(|error| error.at(&svg))?;
-        fs::write(&svg, text).map_err(ResultsError::write(&svg))?;
-        let png = plots.join(format!("{name}.png"));
-        render::png(&sketch, &png).map_err(|error| error.at(&png))?;
-        files.extend([svg, png]);
+        files.extend(write(&draw(&tables), &plots, name)?);
     }
     Ok(files)
+}
+
+/// Draws a comparison into `dir`; gives the files written.
+pub fn plot_comparison(compared: &Comparison, dir: &Path) -> Result<Vec<PathBuf>, ResultsError> {
+    Ok(write(&comparison::draw(compared), dir, "comparison")?.to_vec())
+}
+
+/// Writes a sketch as SVG and PNG.
+fn write(sketch: &Sketch, dir: &Path, name: &str) -> Result<[PathBuf; 2], ResultsError> {
+    let svg = dir.join(format!("{name}.svg"));
+    let text = render::svg(sketch).map_err(|error| error.at(&svg))?;
+    fs::write(&svg, text).map_err(ResultsError::write(&svg))?;
+    let png = dir.join(format!("{name}.png"));
+    render::png(sketch, &png).map_err(|error| error.at(&png))?;
+    Ok([svg, png])
 }

@@ -1,0 +1,96 @@
+//! Bootstrap intervals: what a mean over a few seeds may be worth. Resamples are drawn from a
+//! stream of their own, so the same numbers give the same interval on every machine.
+
+use rand_chacha::ChaCha20Rng;
+use rand_core::{Rng, SeedableRng};
+
+/// Resamples: enough for two digits of a 95 % interval.
+const RESAMPLES: usize = 10_000;
+
+/// Shares of the resampled means below and above the interval.
+const TAIL: f64 = 0.025;
+
+/// A mean and the interval that 95 % of the resampled means lie in.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Estimate {
+    /// Values.
+    pub n: usize,
+    /// Their mean.
+    pub mean: f64,
+    /// The interval; none of a single value, which says nothing of its spread.
+    pub interval: Option<(f64, f64)>,
+}
+
+/// The mean of `values`; none of none. `name` picks the stream.
+pub fn estimate(values: &[f64], name: &str) -> Option<Estimate> {
+    let n = values.len();
+    if n == 0 {
+        return None;
+    }
+    let mean_of = |sum: f64| sum / n as f64;
+    let mean = mean_of(values.iter().sum());
+    if n == 1 {
+        return Some(Estimate { n, mean, interval: None });
+    }
+    let mut stream = stream(name);
+    let mut means: Vec<f64> = (0..RESAMPLES)
+        .map(|_| mean_of((0..n).map(|_| values[below(&mut stream, n)]).sum()))
+        .collect();
+    means.sort_by(f64::total_cmp);
+    let at = |share: f64| means[((RESAMPLES - 1) as f64 * share).round() as usize];
+    Some(Estimate { n, mean, interval: Some((at(TAIL), at(1.0 - TAIL))) })
+}
+
+fn stream(name: &str) -> ChaCha20Rng {
+    let mut key = [0; 32];
+    for (at, byte) in name.bytes().enumerate() {
+        key[at % 32] ^= byte.rotate_left((at / 32) as u32);
+    }
+    ChaCha20Rng::from_seed(key)
+}
+
+/// A number below `n`, which is small: the bias of the remainder is below 2^-50.
+fn below(stream: &mut ChaCha20Rng, n: usize) -> usize {
+    (stream.next_u64() % n as u64) as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_value_has_no_interval_and_none_no_mean() {
+        assert_eq!(estimate(&[], "x"), None);
+        assert_eq!(estimate(&[3.0], "x"), Some(Estimate { n: 1, mean: 3.0, interval: None }));
+    }
+
+    #[test]
+    fn an_interval_is_reproducible_and_holds_its_mean() {
+        let values: Vec<f64> = (0..20).map(f64::from).collect();
+        let first = estimate(&values, "cost").unwrap();
+        assert_eq!(estimate(&values, "cost"), Some(first));
+        let (low, high) = first.interval.unwrap();
+        assert!(low < 9.5 && 9.5 < high);
+        // The normal interval of the mean is 9.5 ± 1.96·5.77/√20 = 9.5 ± 2.53.
+        assert!((low - 6.97).abs() < 0.3 && (high - 12.03).abs() < 0.3, "{low} {high}");
+    }
+
+    #[test]
+    fn it_covers_the_truth_about_as_often_as_it_says() {
+        let mut stream = stream("samples");
+        let mut draw = || (stream.next_u64() >> 11) as f64 / (1_u64 << 53) as f64;
+        let covered = (0..200).filter(|_| {
+            let values: Vec<f64> = (0..30).map(|_| draw()).collect();
+            let (low, high) = estimate(&values, "coverage").unwrap().interval.unwrap();
+            low <= 0.5 && 0.5 <= high
+        });
+        let share = covered.count() as f64 / 200.0;
+        assert!((0.88..=0.99).contains(&share), "{share}");
+    }
+
+    #[test]
+    fn equal_values_have_an_interval_of_no_width() {
+        let estimate = estimate(&[2.0; 5], "same").unwrap();
+        assert_eq!(estimate.interval, Some((2.0, 2.0)));
+    }
+}

@@ -1,0 +1,98 @@
+//! Strategies side by side: for each metric the contestants' differences from the baseline, as
+//! shares of the baseline's mean, with their intervals. Left of the line is less.
+
+use plotters::style::RGBColor;
+
+use super::axis::Axis;
+use super::canvas::{
+    Anchor, BLUE, GREEN, GREY, GRID, Mark, ORANGE, PURPLE, SKY, Sketch, Stroke, VERMILLION,
+};
+use super::frame::{self, BOTTOM, Entry, Key, NOTE_EM, RIGHT};
+use super::words;
+use crate::compare::{Comparison, Difference};
+
+/// Left edge of the data: metric names stand before it.
+const LEFT: f64 = 520.0;
+const MARGIN: f64 = 40.0;
+const COLORS: [RGBColor; 6] = [BLUE, VERMILLION, GREEN, ORANGE, PURPLE, SKY];
+
+/// A difference and its interval, as shares of the baseline.
+fn shares(found: &Difference) -> Option<(f64, f64, f64)> {
+    let middle = found.relative(found.difference)?;
+    let end = |value: Option<f64>| value.and_then(|value| found.relative(value)).unwrap_or(middle);
+    Some((end(found.lo), middle, end(found.hi)))
+}
+
+pub(crate) fn draw(compared: &Comparison) -> Sketch {
+    let mut sketch = Sketch::default();
+    let mut metrics: Vec<&str> = vec![];
+    for found in &compared.differences {
+        if !metrics.contains(&&found.metric[..]) {
+            metrics.push(&found.metric);
+        }
+    }
+    sketch.text(
+        (MARGIN, 50.0),
+        35.0,
+        Anchor::Start,
+        format!("Difference from {}", compared.baseline),
+    );
+    sketch.colored_text((MARGIN, 96.0), NOTE_EM, Anchor::Start, GREY, subtitle(compared));
+    let entries = compared.contestants.iter().zip(COLORS.iter().cycle()).map(|(name, color)| {
+        Entry::new(Key::MarkedLine(Stroke::Solid, Mark::Circle), *color, name.as_str())
+    });
+    let top = frame::legend(&mut sketch, 122.0, &entries.collect::<Vec<_>>());
+    let axis = axis(compared);
+    let at = |share: f64| LEFT + axis.share(share) * (RIGHT - LEFT);
+    for tick in &axis.ticks {
+        let x = at(tick.value);
+        sketch.line(vec![(x, top), (x, BOTTOM)], 1.4, Stroke::Solid, GRID);
+        sketch.text((x, BOTTOM + 26.0), NOTE_EM, Anchor::Middle, tick.label.as_str());
+    }
+    sketch.line(vec![(at(0.0), top), (at(0.0), BOTTOM)], 2.5, Stroke::Solid, GREY);
+    sketch.text(((LEFT + RIGHT) / 2.0, BOTTOM + 72.0), NOTE_EM, Anchor::Middle, axis.name.as_str());
+    let row = (BOTTOM - top) / metrics.len().max(1) as f64;
+    for (number, metric) in metrics.iter().enumerate() {
+        let middle = top + row * (number as f64 + 0.5);
+        sketch.text((LEFT - 20.0, middle), NOTE_EM, Anchor::End, *metric);
+        for (place, name) in compared.contestants.iter().enumerate() {
+            let step = row * 0.7 / compared.contestants.len() as f64;
+            let y = middle + step * (place as f64 - (compared.contestants.len() - 1) as f64 / 2.0);
+            let same = |found: &&Difference| found.metric == *metric && found.contestant == *name;
+            let Some(found) = compared.differences.iter().find(same) else { continue };
+            let color = COLORS[place % COLORS.len()];
+            match shares(found) {
+                Some((low, value, high)) => {
+                    sketch.line(vec![(at(low), y), (at(high), y)], 4.0, Stroke::Solid, color);
+                    sketch.mark((at(value), y), 7.0, Mark::Circle, color);
+                }
+                // Nothing can be a share of nothing: the difference itself is told.
+                None => {
+                    let text = format!("{} against 0", words::figure(found.mean));
+                    sketch.colored_text((at(0.0) + 12.0, y), NOTE_EM, Anchor::Start, color, text);
+                }
+            }
+        }
+    }
+    sketch
+}
+
+fn subtitle(compared: &Comparison) -> String {
+    let seeds = compared.differences.iter().map(|found| found.n).max().unwrap_or(0);
+    let interval = match seeds {
+        1 => "one seed, so no interval".to_owned(),
+        n => format!("{n} seeds, 95 % bootstrap intervals of the paired differences"),
+    };
+    format!("{}\u{2002}·\u{2002}{interval}", compared.scenario)
+}
+
+fn axis(compared: &Comparison) -> Axis {
+    let ends = compared.differences.iter().filter_map(shares);
+    let (mut low, mut high) = (-0.05_f64, 0.05_f64);
+    for (from, _, to) in ends {
+        (low, high) = (low.min(from), high.max(to));
+    }
+    let room = (high - low) * 0.05;
+    let label = |share: f64| format!("{:+.0} %", share * 100.0);
+    Axis::linear("Difference as a share of the baseline", (low - room, high + room), 8, label)
+}
