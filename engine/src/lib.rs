@@ -15,8 +15,8 @@
 //! | [`strategy`] | how a group keeps its tree: placement, removal, shape, compaction |
 //! | [`treesync`] | leaf nodes, proposals, tree hash, parent hash, validation (§7, §10, §12.1) |
 //! | [`treekem`] | path secrets, update paths, key schedule, Welcome (§7.4–§7.6, §8) |
-//! | [`treedem`] | framing (§6) |
-//! | [`group`] | the group state machine over these (§11, §12) |
+//! | [`treedem`] | framing, message protection, the secret tree (§6, §9) |
+//! | [`group`] | the group state machine over these (§11, §12); [`group::Session`] is a whole client |
 //! | [`protocol`] | all clients of one group, in full or with shared work |
 
 pub mod codec;

@@ -5,6 +5,7 @@ use arboretum_engine::crypto::{CountingProvider, Crypto, Provider, RealProvider,
 use arboretum_engine::group::Followed;
 use arboretum_engine::protocol::{ClientId, FullTreeKem, Order, Protocol, Seeds, SharedTreeKem};
 use arboretum_engine::strategy::{Compaction, Layout, Placement, Removal, Strategy};
+use arboretum_engine::treesync::Roster;
 use rand_chacha::ChaCha20Rng;
 use rand_core::{Rng, SeedableRng};
 
@@ -159,6 +160,7 @@ impl Trio {
             let transition = member.public.apply(&crypto, &roster, message).unwrap();
             assert_eq!(member.follow(&crypto, &transition).unwrap(), Followed::Advanced);
             roster.advance(&transition.roster_changes);
+            assert_eq!(Roster::of(&member.public.tree).unwrap(), roster, "epoch {epoch}");
         }
         let newest = self.members.iter().find(|m| self.shared.view(**m) == Some(member.epoch()));
         if let Some(newest) = newest {

@@ -73,7 +73,7 @@ fn hundreds_of_groups() {
         live(&REAL, seed, 10, |group, round| {
             check_all(group, round);
             let removed = group.gone.len() - round.plan.removes.len();
-            let joined = round.pending.added.iter().map(|leaf| &group.live[leaf]);
+            let joined = round.pending.applied.added.iter().map(|leaf| &group.live[leaf]);
             for outsider in group.gone[removed..].iter().chain(joined) {
                 check_locked_out(&group.crypto(), outsider, round);
             }

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use arboretum_engine::crypto::SignaturePrivateKey;
+use arboretum_engine::strategy::Strategy;
 use arboretum_engine::tree::{LeafIndex, NodeValue, Place, Subtree};
 use arboretum_engine::treekem::GroupInfo;
 use arboretum_engine::treesync::{
@@ -60,7 +61,7 @@ pub(crate) fn change_tree(
     if !choices.one_in(8) {
         nodes.iter_mut().enumerate().for_each(|(at, node)| sign(stage, at, node));
     }
-    RatchetTree::from_nodes(&nodes).ok()
+    RatchetTree::from_nodes(Strategy::default(), &nodes).ok()
 }
 
 fn sign(stage: &Stage, at: usize, node: &mut Option<NodeValue<LeafNode, ParentNode>>) {

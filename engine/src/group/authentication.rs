@@ -2,7 +2,7 @@
 //! credential stands for a signature key. Who is who is the application's to say; this is where
 //! it says so, and X.509 chains against its anchors are checked here for it.
 
-use x509_parser::prelude::{ASN1Time, FromDer, X509Certificate};
+use x509_parser::prelude::{ASN1Time, FromDer, ParsedExtension, X509Certificate};
 
 use crate::crypto::SignaturePublicKey;
 use crate::treesync::Credential;
@@ -31,9 +31,16 @@ pub enum CredentialError {
     /// A certificate is used outside its validity.
     #[error("certificate {0} of the chain is not valid at this time (RFC 5280 §6.1.3)")]
     Validity(usize),
-    /// A certificate that signs others is not one of an authority.
-    #[error("certificate {0} of the chain may not sign certificates (RFC 5280 §6.1.4)")]
+    /// A certificate that signs others is not one of an authority, or of one above so many.
+    #[error(
+        "certificate {0} of the chain may not sign certificates, or not above so long a chain (RFC 5280 §6.1.4)"
+    )]
     NotAnAuthority(usize),
+    /// A certificate says that it must not be believed by who does not know one of its extensions.
+    #[error(
+        "certificate {0} of the chain has a critical extension that is not known here (RFC 5280 §4.2)"
+    )]
+    Critical(usize),
     /// A certificate is not signed by the next one, or by an anchor.
     #[error(
         "certificate {0} of the chain is not signed by the next one or an anchor (RFC 9420 §5.3)"
@@ -68,7 +75,9 @@ impl AuthenticationService for AcceptAll {
     }
 }
 
-/// Accepts X.509 credentials whose chain leads to one of its anchors, and nothing else.
+/// Accepts X.509 credentials whose chain leads to one of its anchors, and nothing else: signatures,
+/// validity, basic constraints and their path length, key usage, no unknown critical extension.
+/// Revocation, names and policies are not looked at.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct X509Anchors {
     /// The certificates of the authorities that are trusted, in DER.
@@ -114,12 +123,15 @@ impl X509Anchors {
             if !valid {
                 return Err(CredentialError::Validity(at));
             }
-            if at > 0 && !certificate.is_ca() {
+            if !critical_extensions_are_known(certificate) {
+                return Err(CredentialError::Critical(at));
+            }
+            if at > 0 && !may_certify(certificate, at - 1) {
                 return Err(CredentialError::NotAnAuthority(at));
             }
             let certified = match chain.get(at + 1) {
                 Some(issuer) => certifies(issuer, certificate),
-                None => self.is_anchored(certificate),
+                None => self.is_anchored(certificate, at),
             };
             if !certified {
                 return Err(CredentialError::NotCertified(at));
@@ -128,11 +140,39 @@ impl X509Anchors {
         Ok(())
     }
 
-    fn is_anchored(&self, certificate: &X509Certificate<'_>) -> bool {
-        let anchors = self.anchors.iter().filter_map(|der| parse(0, der).ok());
-        let mut anchors = anchors.filter(|anchor| anchor.is_ca());
-        anchors.any(|anchor| anchor == *certificate || certifies(&anchor, certificate))
+    /// Whether an anchor is the last certificate, with `below` others between it and the client's
+    /// own, or certifies it. An anchor is what was configured: its validity is not asked.
+    fn is_anchored(&self, certificate: &X509Certificate<'_>, below: usize) -> bool {
+        let mut anchors = self.anchors.iter().filter_map(|der| parse(0, der).ok());
+        anchors.any(|anchor| {
+            anchor == *certificate && anchor.is_ca()
+                || may_certify(&anchor, below) && certifies(&anchor, certificate)
+        })
     }
+}
+
+/// Whether a certificate may sign others, with so many authorities between it and the client.
+fn may_certify(certificate: &X509Certificate<'_>, below: usize) -> bool {
+    let constraints = certificate.basic_constraints().ok().flatten();
+    let authority = constraints.is_some_and(|constraints| {
+        let longest = constraints.value.path_len_constraint;
+        constraints.value.ca && longest.is_none_or(|longest| longest as usize >= below)
+    });
+    let usage = certificate.key_usage().ok().flatten();
+    authority && usage.is_none_or(|usage| usage.value.key_cert_sign())
+}
+
+/// Whether every critical extension is one that is looked at here, or restricts nothing that is.
+fn critical_extensions_are_known(certificate: &X509Certificate<'_>) -> bool {
+    let mut critical = certificate.iter_extensions().filter(|extension| extension.critical);
+    critical.all(|extension| {
+        matches!(
+            extension.parsed_extension(),
+            ParsedExtension::BasicConstraints(_)
+                | ParsedExtension::KeyUsage(_)
+                | ParsedExtension::SubjectAlternativeName(_)
+        )
+    })
 }
 
 fn certifies(issuer: &X509Certificate<'_>, certificate: &X509Certificate<'_>) -> bool {
@@ -143,8 +183,8 @@ fn certifies(issuer: &X509Certificate<'_>, certificate: &X509Certificate<'_>) ->
 #[cfg(test)]
 mod tests {
     use rcgen::{
-        BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, PKCS_ED25519,
-        date_time_ymd,
+        BasicConstraints, CertificateParams, CertifiedIssuer, CustomExtension, DnType, IsCa,
+        KeyPair, KeyUsagePurpose, PKCS_ED25519, date_time_ymd,
     };
 
     use super::*;
@@ -216,6 +256,39 @@ mod tests {
         let nobody = X509Anchors { anchors: vec![], now: NOW };
         let refused = nobody.check(&credential(&chain), &key);
         assert_eq!(refused, Err(CredentialError::NotCertified(1)));
+    }
+
+    #[test]
+    fn an_authority_keeps_to_what_it_was_given() {
+        let check =
+            |root: CertificateParams, middle: CertificateParams, leaf: CertificateParams| {
+                let root = CertifiedIssuer::self_signed(root, key()).unwrap();
+                let middle = CertifiedIssuer::signed_by(middle, key(), &root).unwrap();
+                let client = key();
+                let leaf = leaf.signed_by(&client, &middle).unwrap();
+                let service = X509Anchors { anchors: vec![root.der().to_vec()], now: NOW };
+                let chain = [leaf.der().to_vec(), middle.der().to_vec()];
+                service.check(&credential(&chain), &client.public_key_raw().into())
+            };
+        let authority = |name| params(name, true);
+        let leaf = || params("client", false);
+        assert_eq!(check(authority("root"), authority("middle"), leaf()), Ok(()));
+        // A root of length 0 may certify clients, and no authority.
+        let mut short = authority("root");
+        short.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+        let refused = check(short, authority("middle"), leaf());
+        assert_eq!(refused, Err(CredentialError::NotCertified(1)));
+        let mut elsewhere = authority("middle");
+        elsewhere.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        let refused = check(authority("root"), elsewhere, leaf());
+        assert_eq!(refused, Err(CredentialError::NotAnAuthority(1)));
+        let mut unknown =
+            CustomExtension::from_oid_content(&[1, 3, 6, 1, 4, 1, 99_999], vec![5, 0]);
+        unknown.set_criticality(true);
+        let mut odd = leaf();
+        odd.custom_extensions = vec![unknown];
+        let refused = check(authority("root"), authority("middle"), odd);
+        assert_eq!(refused, Err(CredentialError::Critical(0)));
     }
 
     #[test]

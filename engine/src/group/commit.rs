@@ -23,8 +23,8 @@ use crate::treekem::{
     PrivateKeys, PskError, UpdatePath, Welcome,
 };
 use crate::treesync::{
-    ExpectedSource, Extension, ExtensionType, LeafNode, LeafNodeError, LeafNodeSource, Listed,
-    PreSharedKeyId, Proposal, ProposalOrRef, Purpose, ReInit, Roster, RosterChange, encode_tree,
+    AppliedProposals, ExpectedSource, Extension, ExtensionType, LeafNode, LeafNodeError,
+    LeafNodeSource, Listed, Proposal, ProposalOrRef, Purpose, Roster, RosterChange, encode_tree,
 };
 
 /// What a member wants to commit.
@@ -55,8 +55,8 @@ pub enum Protection<'a> {
     Private {
         /// The secrets of the epoch's messages; one key is consumed.
         secrets: &'a mut SecretTree,
-        /// How many zeros are put after the content.
-        padding: usize,
+        /// Zeros fill what is encrypted to a multiple of this many bytes; 0 and 1 add none.
+        block: usize,
     },
 }
 
@@ -80,12 +80,12 @@ impl Protection<'_> {
         rng: &mut dyn Rng,
     ) -> Result<MlsMessage, PrivateMessageError> {
         match (self, secrets) {
-            (Self::Private { secrets: tree, padding }, Some(secrets)) => {
+            (Self::Private { secrets: tree, block }, Some(secrets)) => {
                 let mut guard = ReuseGuard::default();
                 rng.fill_bytes(&mut guard);
                 let sender_data = &secrets.sender_data_secret;
                 let sealed =
-                    PrivateMessage::seal(crypto, &content, tree, sender_data, padding, guard)?;
+                    PrivateMessage::seal(crypto, &content, tree, sender_data, block, guard)?;
                 Ok(MlsMessage::Private(sealed))
             }
             (Self::Private { .. }, None) => Err(PrivateMessageError::NotAMember),
@@ -113,16 +113,8 @@ pub struct PendingCommit {
     pub joiner: JoinerSecret,
     /// The path secrets that were sent, from the lowest node.
     pub path: Option<NewPath>,
-    /// The added leaves, in the order of their proposals.
-    pub added: Vec<LeafIndex>,
-    /// The leaves removed.
-    pub removed: Vec<LeafIndex>,
-    /// The leaves replaced.
-    pub updated: Vec<LeafIndex>,
-    /// The pre-shared keys that it injects.
-    pub psks: Vec<PreSharedKeyId>,
-    /// What the group is to be replaced by.
-    pub reinit: Option<ReInit>,
+    /// What its proposals do.
+    pub applied: AppliedProposals,
     /// How the sender's roster changes.
     pub roster_changes: Vec<RosterChange>,
 }
@@ -307,14 +299,10 @@ impl Author<'_> {
             after: self.after(public, leaf, &secrets, framed.secrets)?,
             joiner: framed.joiner,
             path: secrets,
-            added: applied.added,
-            removed: applied.removed,
-            updated: applied.updated,
-            psks: applied.psks,
-            reinit: applied.reinit,
+            applied,
             roster_changes: roster.finish()?,
         };
-        if !pending.added.is_empty() {
+        if !pending.applied.added.is_empty() {
             let with_tree = request.tree_in_welcome;
             let psk_secret = &entropy.psk_secret;
             let welcome =
@@ -476,12 +464,12 @@ impl PendingCommit {
             let group_secrets = GroupSecrets {
                 joiner_secret: self.joiner.0.clone(),
                 path_secret: secret.map(|secret| secret.0.clone()),
-                psks: self.psks.clone(),
+                psks: self.applied.psks.clone(),
             };
             plaintexts.push(group_secrets.plaintext()?);
         }
         let mut items = Vec::with_capacity(packages.len());
-        for (package, leaf) in packages.iter().zip(&self.added) {
+        for (package, leaf) in packages.iter().zip(&self.applied.added) {
             let node = self.common_node(*leaf)?.filter(|_| path_length > 0);
             let plaintext = plaintexts[node.unwrap_or(path_length)].as_slice();
             let mut seed = Seed::default();

@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::codec::encode;
 use crate::crypto::{Digest, HpkeKeyPair, HpkePublicKey, SignatureKeyPair};
 use crate::tree::LeafIndex;
 use crate::treekem::PskStore;
@@ -74,19 +75,20 @@ impl ProposalStore {
     /// before Updates of the same leaf, the newest of several Updates, other proposals before a
     /// ReInit; none that is about the committer itself, and no key that is not held.
     pub fn choose(&self, committer: LeafIndex, psks: &PskStore) -> Vec<&StoredProposal> {
-        let mut removed = BTreeSet::new();
+        let (mut removed, mut extensions) = (BTreeSet::new(), false);
+        // Encoded: two that are equal cannot be committed together, whoever sent them.
+        let mut seen = BTreeSet::new();
+        let mut is_new = |proposal: &Proposal| encode(proposal).is_ok_and(|it| seen.insert(it));
         let mut chosen: Vec<&StoredProposal> = vec![];
         for stored in &self.entries {
             let take = match &stored.proposal {
                 Proposal::Remove(leaf) => *leaf != committer && removed.insert(*leaf),
                 Proposal::PreSharedKey(id) => {
-                    psks.find(&id.psk_type).is_some() && !has(&chosen, &stored.proposal)
+                    psks.find(&id.psk_type).is_some() && is_new(&stored.proposal)
                 }
-                Proposal::Add(_) => !has(&chosen, &stored.proposal),
+                Proposal::Add(_) => is_new(&stored.proposal),
                 Proposal::Update(_) => stored.sender.is_some_and(|sender| sender != committer),
-                Proposal::GroupContextExtensions(_) => !chosen
-                    .iter()
-                    .any(|other| matches!(other.proposal, Proposal::GroupContextExtensions(_))),
+                Proposal::GroupContextExtensions(_) => !std::mem::replace(&mut extensions, true),
                 Proposal::ExternalInit(_) => false,
                 Proposal::ReInit(_) | Proposal::Custom(..) => true,
             };
@@ -114,10 +116,6 @@ impl ProposalStore {
         }
         chosen
     }
-}
-
-fn has(chosen: &[&StoredProposal], proposal: &Proposal) -> bool {
-    chosen.iter().any(|other| other.proposal == *proposal)
 }
 
 /// The private half of an Update that was proposed.

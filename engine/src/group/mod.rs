@@ -1,6 +1,6 @@
 //! The RFC 9420 group state machine: the public state that everybody shares
 //! ([`PublicGroup`]), what one member adds to it ([`Member`]), and the commits that take both
-//! from epoch to epoch.
+//! from epoch to epoch; and the whole of a client in one group ([`Session`]).
 
 mod authentication;
 mod commit;

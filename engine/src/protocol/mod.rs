@@ -111,7 +111,7 @@ pub struct Joined {
     pub ledger: Ledger,
 }
 
-/// A check of section 6 of the design that did not hold, or an operation that cannot be.
+/// A check that did not hold (docs/method.md lists them), or an operation that cannot be.
 #[derive(Debug, thiserror::Error)]
 pub enum ProtocolError {
     /// Somebody is not a member.
@@ -191,7 +191,7 @@ pub trait Protocol {
     /// Creates the group with one member.
     fn create(&mut self, creator: ClientId) -> Result<(), ProtocolError>;
 
-    /// Makes a commit in its sender's own view. `attempt` tells commits of one client apart.
+    /// Makes a commit in its sender's own view.
     fn commit(&mut self, order: Order) -> Result<Draft<Self::Inner>, ProtocolError>;
 
     /// Puts a commit into effect. `audited` members of the old epoch do everything from the

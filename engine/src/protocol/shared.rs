@@ -377,7 +377,7 @@ impl<S: Seeds> SharedTreeKem<S> {
                     ledger: common + self.per_node * nodes,
                 })
             };
-        let joiners = invitations.par_iter().zip(&pending.added).zip(&welcome.secrets);
+        let joiners = invitations.par_iter().zip(&pending.applied.added).zip(&welcome.secrets);
         joiners.with_min_len(PARALLEL_FROM / 2).map(open).collect()
     }
 }

@@ -4,7 +4,7 @@
 //! `append`, who ever joined). It costs nothing and grows paths by a level for each doubling. As
 //! the drafts of 2018 had it.
 //!
-//! `truncate`: RFC 9420 §7.8, whenever the right edge is blank. Every member does it alike as part
+//! `truncate`: RFC 9420 §7.7, whenever the right edge is blank. Every member does it alike as part
 //! of following a Remove; nothing is sent, no key is touched.
 
 /// When a tree shrinks.

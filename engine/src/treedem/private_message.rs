@@ -140,7 +140,7 @@ impl PrivateMessage {
         content: &AuthenticatedContent,
         secrets: &mut SecretTree,
         sender_data_secret: &Secret,
-        padding: usize,
+        block: usize,
         reuse_guard: ReuseGuard,
     ) -> Result<Self, PrivateMessageError> {
         let framed = &content.content;
@@ -161,7 +161,8 @@ impl PrivateMessage {
         if let Some(tag) = &content.confirmation_tag {
             plaintext.extend(encoded(tag)?);
         }
-        plaintext.resize(plaintext.len() + padding, 0);
+        let length = plaintext.len();
+        plaintext.resize(length.checked_next_multiple_of(block.max(1)).unwrap_or(length), 0);
         let plaintext = Secret::from(plaintext);
         let (generation, key, used) =
             secrets.next_key(crypto, leaf_index, content_type.ratchet())?;

@@ -7,6 +7,8 @@
 
 use std::collections::BTreeMap;
 
+use zeroize::Zeroizing;
+
 use crate::crypto::{Crypto, CryptoError, Secret};
 use crate::tree::{LeafIndex, NodeIndex};
 
@@ -168,10 +170,16 @@ pub struct SecretTree {
     ratchets: BTreeMap<LeafIndex, Ratchets>,
 }
 
+/// The root of the perfect tree over all leaves: the secret tree is binary whatever the shape of the
+/// ratchet tree, and no shape but RFC 9420's own has to have 2^d leaves.
+fn root(width: u32) -> NodeIndex {
+    NodeIndex::root(width.next_power_of_two())
+}
+
 impl SecretTree {
     /// The tree of `width` leaves under an epoch's `encryption_secret`.
     pub fn new(encryption_secret: Secret, width: u32) -> Self {
-        let nodes = BTreeMap::from([(NodeIndex::root(width), encryption_secret)]);
+        let nodes = BTreeMap::from([(root(width), encryption_secret)]);
         Self { width, nodes, ratchets: BTreeMap::new() }
     }
 
@@ -212,8 +220,8 @@ impl SecretTree {
     }
 
     /// The tree's secrets and how far its ratchets are, in bytes, for comparing two states.
-    pub fn fingerprint(&self) -> Vec<u8> {
-        let mut out = vec![];
+    pub(crate) fn fingerprint(&self) -> Zeroizing<Vec<u8>> {
+        let mut out = Zeroizing::new(vec![]);
         for (node, secret) in &self.nodes {
             out.extend(node.0.to_be_bytes());
             out.extend(secret.as_slice());
@@ -223,7 +231,10 @@ impl SecretTree {
                 out.extend(leaf.0.to_be_bytes());
                 out.extend(ratchet.next.to_be_bytes());
                 out.extend(ratchet.secret.as_slice());
-                ratchet.skipped.keys().for_each(|kept| out.extend(kept.to_be_bytes()));
+                for (generation, key) in &ratchet.skipped {
+                    out.extend(generation.to_be_bytes());
+                    out.extend(key.key.as_slice());
+                }
             }
         }
         out
@@ -238,9 +249,9 @@ impl SecretTree {
             let ratchets = ratchets.clone();
             return Ok(Consumption { leaf, ratchets, opened: vec![], siblings: vec![] });
         }
-        let target = NodeIndex(2 * leaf.0);
+        let target = NodeIndex::from(leaf);
         let (mut opened, mut siblings) = (vec![], vec![]);
-        let mut node = NodeIndex::root(self.width);
+        let mut node = root(self.width);
         let mut secret = self.nodes.get(&node).cloned();
         while node != target {
             let (left, right) =

@@ -204,6 +204,23 @@ fn vacate(tree: &mut RatchetTree, removed: LeafIndex) -> Result<(), OutsideTree>
     tree.vacate(removed, |parent| removal.keep(parent, removed))
 }
 
+/// Truncates the tree. A parent that is cut off may still hold a key, where paths are not filtered:
+/// it stands above the last leaf that stays, and its key leaves the roster.
+fn truncate(tree: &mut RatchetTree, roster: &mut RosterDraft<'_>) -> Result<(), OutsideTree> {
+    let before = tree.clone();
+    tree.truncate();
+    if tree.width() == before.width() {
+        return Ok(());
+    }
+    let last = LeafIndex(tree.width() - 1);
+    let path = tree.direct_path(last)?;
+    let stays = |parent: &ParentNode| {
+        let keys = path.iter().filter_map(|step| step.node.parent());
+        keys.into_iter().any(|kept| kept.encryption_key == parent.encryption_key)
+    };
+    leave_parents(&before, roster, last, |parent| !stays(parent))
+}
+
 /// Validates and applies the proposals of a commit, in the order of RFC 9420 §12.3.
 pub fn apply_proposals(
     crypto: &Crypto<'_>,
@@ -234,7 +251,7 @@ pub fn apply_proposals(
     }
     update(crypto, tree, roster, context, &updates)?;
     applied.removed.iter().try_for_each(|removed| vacate(tree, *removed))?;
-    tree.truncate();
+    truncate(tree, roster)?;
     check_custom(tree, &applied.custom)?;
     validate_packages(crypto, context.leaf_rules, &packages, context.now)?;
     for package in packages {

@@ -204,7 +204,7 @@ impl<'p> Group<'p> {
         ledgers: &mut Vec<Ledger>,
     ) {
         assert_eq!(pending.welcome.is_some(), !clients.is_empty());
-        for (client, leaf) in clients.into_iter().zip(&pending.added) {
+        for (client, leaf) in clients.into_iter().zip(&pending.applied.added) {
             let welcome = pending.welcome.as_ref().expect("there are joiners");
             let fetched = encode_tree(&pending.after.public.tree).unwrap();
             let tree = (!plan.tree_in_welcome).then(|| decode_tree(&fetched).unwrap());

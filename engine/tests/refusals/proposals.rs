@@ -334,7 +334,7 @@ fn a_client_that_is_replaced_is_not_a_duplicate() {
     ] {
         let request = request(proposals, 1);
         let pending = member.commit(&crypto(), &roster, request, &mut group.rng).unwrap();
-        assert_eq!(pending.added, [LeafIndex(1)]);
+        assert_eq!(pending.applied.added, [LeafIndex(1)]);
         group.live.get_mut(&LeafIndex(5)).unwrap().clone().follow(&crypto(), &pending.message);
     }
 }

@@ -33,7 +33,7 @@ const OP_NAMES: [&str; Op::ALL.len()] = {
 
 /// What a member takes in memory, in KiB, measured with `arboretum run fifty-thousand` and
 /// rounded up.
-const MEMBER_KIB: u64 = 8;
+const MEMBER_KIB: u64 = 9;
 
 /// What each client of another implementation takes for each member of its group, in KiB:
 /// measured with `make bench-peers`, rounded up.
@@ -204,12 +204,15 @@ fn fault_found(chosen: &Chosen, fault: &Fault) -> Failure {
     Failure::Run {
         what: fault.to_string(),
         help: Some(format!(
-            "replay up to it: arboretum run {} --seed {} --members {} --fidelity {} --audit {} --stop-before-event {}",
+            "replay up to it: arboretum run {} --seed {} --members {} --protocol {} --strategy '{}' --fidelity {} --audit {}{} --stop-before-event {}",
             chosen.source,
             scenario.seed,
             scenario.group.members,
+            scenario.group.protocol,
+            scenario.group.strategy,
             scenario.group.fidelity.name(),
             scenario.group.audit,
+            chosen.set.iter().map(|set| format!(" --set '{set}'")).collect::<String>(),
             fault.event
         )),
     }

@@ -73,6 +73,8 @@ pub(crate) struct Chosen {
     pub(crate) scenario: Scenario,
     pub(crate) source: String,
     pub(crate) trace: Option<Trace>,
+    /// What the command line has overridden by `--set`.
+    pub(crate) set: Vec<String>,
 }
 
 /// Loads the scenario of a command line.
@@ -94,7 +96,8 @@ pub(crate) fn choose(options: &RunOptions) -> Result<Chosen, Failure> {
     settle_peers(&mut scenario, options.fidelity.is_some())?;
     let trace = scenario.workload.trace.as_deref().map(Trace::load).transpose();
     let trace = trace.map_err(|error| Failure::input(error.to_string()))?;
-    Ok(Chosen { scenario, source: options.scenario.clone(), trace })
+    let (source, set) = (options.scenario.clone(), options.set.clone());
+    Ok(Chosen { scenario, source, trace, set })
 }
 
 fn load(given: &str, overrides: &[String]) -> Result<Scenario, Failure> {

@@ -27,7 +27,7 @@ pub(crate) fn verify(path: &Path, options: &QuietOptions) -> Result<ExitCode, Fa
     let trace = scenario.workload.trace.as_deref().map(Trace::load).transpose();
     let trace = trace.map_err(|error| Failure::input(error.to_string()))?;
     let source = path.join("scenario.toml").display().to_string();
-    let chosen = Chosen { scenario, source, trace };
+    let chosen = Chosen { scenario, source, trace, set: vec![] };
     let again = simulate(&chosen, options, false, None)?.summary.digest;
     if again == provenance.digest && again == summary.digest {
         println!("{}: the same digest, {again}", path.display());

@@ -32,7 +32,7 @@ impl Lab {
         let (crypto, rng) = (state.crypto(), &mut self.rng);
         let committed = state.session.commit(&crypto, plan, rng).map_err(at("state_id"))?;
         let pending = state.session.pending();
-        let found = pending.is_some_and(|pending| pending.reinit.is_some());
+        let found = pending.is_some_and(|pending| pending.applied.reinit.is_some());
         check_ends(found, ends, ["Commit", "ReInitCommit"])?;
         let tree = pending.map(|pending| &pending.after.public.tree);
         let ratchet_tree = tree.map(|tree| tree_beside(tree, request.external_tree)).transpose()?;

@@ -18,6 +18,8 @@ mod tie;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use zeroize::Zeroizing;
+
 use super::authentication::{AuthenticationService, CredentialError};
 use super::commit::{CommitError, PendingCommit};
 use super::holdings::{Holdings, TooManyProposals};
@@ -44,8 +46,8 @@ pub struct Settings {
     pub private_handshakes: bool,
     /// Whether a Welcome carries the ratchet tree.
     pub tree_in_welcome: bool,
-    /// Private messages are padded to a multiple of this many bytes of content; 0 and 1 pad
-    /// nothing.
+    /// What is encrypted of a private message, content, signature and tag, is padded to a multiple
+    /// of this many bytes; 0 and 1 pad nothing.
     pub padding: usize,
     /// Of how many past epochs late application messages can still be read. Their secrets are
     /// kept for that, which costs forward secrecy.
@@ -285,7 +287,7 @@ impl Session {
     /// A hash over everything that a message could change: two equal ones show that nothing
     /// has. For tests; it hashes secrets, so it is one.
     pub fn digest(&self, crypto: &Crypto<'_>) -> Result<Digest, CodecError> {
-        let mut state = self.public().context.encoded();
+        let mut state = Zeroizing::new(self.public().context.encoded());
         state.extend(encode(&self.public().interim_transcript_hash)?);
         state.extend(format!("{:?}", self.roster).bytes());
         state.extend(encode(&self.member.secrets.init_secret)?);
@@ -298,12 +300,19 @@ impl Session {
         for stored in self.holdings.proposals.iter() {
             state.extend(encode(&stored.reference)?);
         }
-        state.extend(self.messages.fingerprint());
+        for update in &self.holdings.updates {
+            state.extend(update.leaf.private.as_slice());
+            state.extend(update.signer.private.as_slice());
+        }
+        state.extend(self.messages.fingerprint().as_slice());
         for past in &self.past {
             state.extend(past.public.epoch().to_be_bytes());
-            state.extend(past.messages.fingerprint());
+            state.extend(past.messages.fingerprint().as_slice());
         }
-        state.extend(format!("{:?} {}", self.ended, self.pending.is_some()).bytes());
+        if let Some(pending) = &self.pending {
+            state.extend(&pending.message);
+        }
+        state.extend(format!("{:?}", self.ended).bytes());
         Ok(crypto.provider().hash(&state))
     }
 

@@ -12,7 +12,7 @@ use crate::group::public_group::{ApplyError, Viewpoint};
 use crate::tree::LeafIndex;
 use crate::treedem::{AuthenticatedContent, Content, FramedContent, Sender};
 use crate::treesync::{
-    AppliedProposals, LeafNode, LeafNodeSource, Listed, PreSharedKeyId, Proposal, PskType, Purpose,
+    LeafNode, LeafNodeSource, Listed, PreSharedKeyId, Proposal, PskType, Purpose,
 };
 
 /// What a client wants to commit, beside the proposals that it has received in this epoch.
@@ -41,6 +41,11 @@ pub struct Committed {
     /// For those who are added: an encoded message.
     pub welcome: Option<Vec<u8>>,
 }
+
+/// How many lists of proposals are looked at for one that is valid. Whoever may propose can send
+/// many that conflict, and each look verifies all their signatures; what is not taken waits for a
+/// commit of somebody else.
+const MAX_TRIES: usize = 64;
 
 impl Session {
     /// A pre-shared key identifier with a fresh nonce.
@@ -127,7 +132,6 @@ impl Session {
     ) -> Result<(Digest, Vec<u8>), SessionError> {
         let private =
             self.settings.private_handshakes || matches!(content, Content::Application(_));
-        let body = content.encoded_body()?.len();
         let member = &self.member;
         let content = FramedContent {
             group_id: member.public.context.group_id.clone(),
@@ -137,8 +141,7 @@ impl Session {
             content,
         };
         let protection = if private {
-            let padding = padding(body, self.settings.padding);
-            Protection::Private { secrets: &mut self.messages, padding }
+            Protection::Private { secrets: &mut self.messages, block: self.settings.padding }
         } else {
             Protection::Public
         };
@@ -190,7 +193,7 @@ impl Session {
             authenticated_data: plan.authenticated_data,
         };
         let protection = if self.settings.private_handshakes {
-            Protection::Private { secrets: &mut self.messages, padding: 0 }
+            Protection::Private { secrets: &mut self.messages, block: self.settings.padding }
         } else {
             Protection::Public
         };
@@ -203,10 +206,9 @@ impl Session {
     }
 
     /// The references of proposals that can be committed together with `own`. What another has
-    /// proposed cannot keep this client from committing: where all together are invalid, each
-    /// is taken that fits those before it.
+    /// proposed cannot keep this client from committing: where all together are invalid, those
+    /// are taken that fit, halves first, as far as [`MAX_TRIES`] lead.
     fn choose(&self, crypto: &Crypto<'_>, own: &[Proposal], view: Viewpoint) -> Vec<Digest> {
-        let chosen = self.holdings.proposals.choose(self.leaf(), &self.holdings.psks);
         let own = own.iter().map(|proposal| Listed { proposal, sender: Some(self.leaf()) });
         let own: Vec<_> = own.collect();
         let fits = |list: &[&StoredProposal]| {
@@ -217,16 +219,18 @@ impl Session {
             let proposed = self.public().propose(crypto, &self.roster, &list, view);
             proposed.and_then(|proposed| Ok(proposed.roster.finish()?)).is_ok()
         };
-        let mut taken = chosen;
-        if !fits(&taken) {
-            let mut fitting = vec![];
-            for stored in taken {
-                fitting.push(stored);
-                if !fits(&fitting) {
-                    fitting.pop();
-                }
+        let chosen = self.holdings.proposals.choose(self.leaf(), &self.holdings.psks);
+        let mut taken: Vec<&StoredProposal> = vec![];
+        let mut parts = vec![&chosen[..]];
+        for _ in 0..MAX_TRIES {
+            let Some(part) = parts.pop() else { break };
+            taken.extend(part);
+            if !fits(&taken) {
+                taken.truncate(taken.len() - part.len());
+                let (first, second) = part.split_at(part.len() / 2);
+                parts.extend([second, first].into_iter().filter(|half| half.len() < part.len()));
+                parts.retain(|half| !half.is_empty());
             }
-            taken = fitting;
         }
         taken.into_iter().map(|stored| stored.reference).collect()
     }
@@ -235,15 +239,8 @@ impl Session {
     pub fn accept_pending(&mut self) -> Result<Received, SessionError> {
         let pending = self.pending.take().ok_or(SessionError::NothingPending)?;
         self.roster.advance(&pending.roster_changes);
-        let applied = AppliedProposals {
-            added: pending.added,
-            removed: pending.removed,
-            updated: pending.updated,
-            psks: pending.psks,
-            reinit: pending.reinit.clone(),
-            ..AppliedProposals::default()
-        };
-        self.advance(pending.after, pending.reinit);
+        let applied = pending.applied;
+        self.advance(pending.after, applied.reinit.clone());
         Ok(Received::Commit { committer: self.leaf(), applied })
     }
 
@@ -251,9 +248,4 @@ impl Session {
     pub fn discard_pending(&mut self) {
         self.pending = None;
     }
-}
-
-/// How many zeros bring `length` to a multiple of `block`.
-fn padding(length: usize, block: usize) -> usize {
-    length.checked_next_multiple_of(block.max(1)).map_or(0, |padded| padded - length)
 }
