@@ -84,7 +84,7 @@ pub fn mutate(bytes: &mut Vec<u8>, other: &[u8], choices: &mut Choices<'_>) {
         0 | 1 if at < bytes.len() => bytes[at] ^= 1 << (choices.byte() % 8),
         2 if at < bytes.len() => bytes[at] = choices.byte(),
         3 if at < bytes.len() => {
-            bytes[at] = bytes[at].wrapping_add(choices.byte() % 5).wrapping_sub(2)
+            bytes[at] = bytes[at].wrapping_add(choices.byte() % 5).wrapping_sub(2);
         }
         4 => bytes.truncate(at),
         5 => drop(bytes.drain(part)),

@@ -5,14 +5,15 @@ use std::fmt::Debug;
 
 use arboretum_engine::codec::{decode, encode, vector_length};
 use arboretum_engine::crypto::HpkeCiphertext;
+use arboretum_engine::strategy::{Layout, Strategy};
 use arboretum_engine::treedem::{
     Commit, Content, ContentType, FramedContent, MlsMessage, PrivateMessage, PublicMessage,
 };
 use arboretum_engine::treekem::{GroupContext, GroupInfo, GroupSecrets, UpdatePath, Welcome};
 use arboretum_engine::treesync::{
     Capabilities, Credential, Extension, ExternalSender, KeyPackage, LeafNode, LeafNodeSource,
-    ParentNode, PreSharedKeyId, Proposal, ProposalOrRef, ReInit, RequiredCapabilities, decode_tree,
-    encode_tree, encoded_tree_length,
+    ParentNode, PreSharedKeyId, Proposal, ProposalOrRef, ReInit, RequiredCapabilities,
+    decode_tree_of, encode_tree, encoded_tree_length,
 };
 use tls_codec::{DeserializeBytes, Serialize};
 
@@ -26,6 +27,7 @@ macro_rules! decoders {
             vec![
                 $(Target { name: $name, run: round_trip::<$type>, seeds: $seeds, one_in: 1 },)+
                 Target { name: "ratchet_tree", run: ratchet_tree, seeds: trees, one_in: 1 },
+                Target { name: "strategy_tree", run: strategy_tree, seeds: kept, one_in: 1 },
                 Target { name: "content_body", run: content_body, seeds: bodies, one_in: 1 },
                 Target { name: "vector_length", run: length, seeds: lengths, one_in: 4 },
             ]
@@ -69,6 +71,7 @@ decoders! {
     "extensions": Vec<Extension> = || all(&[Stage::get().victim.public().context.extensions.clone()]);
     "external_senders": Vec<ExternalSender> = || vec![Stage::get().external_senders()];
     "group_secrets": GroupSecrets = || all(std::slice::from_ref(&Stage::get().group_secrets));
+    "strategy": Strategy = || all(&[Strategy::default()]);
     "hpke_ciphertext": HpkeCiphertext = || all(&ciphertexts());
 }
 
@@ -80,10 +83,20 @@ fn round_trip<T: DeserializeBytes + Serialize + PartialEq + Debug>(input: &[u8])
     assert_eq!(encoded, input, "another encoding of {value:?}");
 }
 
+/// A strategy, and a tree that is kept by it.
+fn strategy_tree(input: &[u8]) {
+    let Ok((strategy, tree)) = Strategy::tls_deserialize_bytes(input) else { return };
+    tree_of(strategy, tree);
+}
+
+fn ratchet_tree(input: &[u8]) {
+    tree_of(Strategy::default(), input);
+}
+
 /// A tree is encoded again, its length is known beforehand, and its cached aggregates are those
 /// of a recount.
-fn ratchet_tree(input: &[u8]) {
-    let Ok(tree) = within(input.len(), || decode_tree(input)) else { return };
+fn tree_of(strategy: Strategy, input: &[u8]) {
+    let Ok(tree) = within(input.len(), || decode_tree_of(strategy, input)) else { return };
     let encoded = encode_tree(&tree).expect("what was decoded has an encoding");
     assert_eq!(encoded_tree_length(&tree), encoded.len());
     assert_eq!(encoded, input, "another encoding of {tree:?}");
@@ -156,6 +169,14 @@ fn trees() -> Vec<Vec<u8>> {
     let blanks = encode(&vec![0_u8; 4096]).expect("a vector has an encoding");
     let group = encode_tree(&Stage::get().victim.public().tree);
     vec![group.expect("a tree has an encoding"), blanks]
+}
+
+/// The group's tree as trees of other layouts have it.
+fn kept() -> Vec<Vec<u8>> {
+    let tree = &trees()[0];
+    let layouts = [Layout::Perfect, Layout::LeftBalanced, Layout::Ary(2), Layout::Ary(4)];
+    let strategies = layouts.map(|layout| Strategy { layout, ..Strategy::default() });
+    all(&strategies).into_iter().map(|strategy| [&strategy[..], tree].concat()).collect()
 }
 
 fn bodies() -> Vec<Vec<u8>> {

@@ -154,7 +154,7 @@ impl Forger<'_> {
         let _ = package.leaf_node.sign(self.crypto, self.key(), &[], LeafIndex(0));
         let signed = package
             .signed()
-            .and_then(|it| Ok(self.crypto.sign_with_label(self.key(), it.label, &it.content)));
+            .map(|it| self.crypto.sign_with_label(self.key(), it.label, &it.content));
         if let Ok(Ok(signature)) = signed {
             package.signature = signature;
         }

@@ -98,7 +98,7 @@ fn change(
         0 => content.epoch = choices.number(),
         1 => {
             content.epoch =
-                content.epoch.wrapping_add(u64::from(choices.byte() % 5)).wrapping_sub(2)
+                content.epoch.wrapping_add(u64::from(choices.byte() % 5)).wrapping_sub(2);
         }
         2 => content.sender = sender(choices),
         3 => content.group_id = choices.bytes(20).to_vec().into(),

@@ -9,6 +9,7 @@ use arboretum_engine::crypto::{CipherSuite, Crypto, Provider, Seed, SignatureKey
 use arboretum_engine::group::{
     CommitPlan, Founding, Joining, OpenedWelcome, Outsider, Session, Settings, propose_from_outside,
 };
+use arboretum_engine::strategy::Strategy;
 use arboretum_engine::tree::LeafIndex;
 use arboretum_engine::treedem::{AuthenticatedContent, FramedContent, MlsMessage};
 use arboretum_engine::treekem::{GroupInfo, GroupSecrets, PskStore};
@@ -97,7 +98,7 @@ impl Client {
         };
         let signer = suite().signature_key_pair(&seed());
         let mut capabilities = Capabilities::basic(suite().cipher_suite());
-        capabilities.extensions.push(EXTENSION);
+        capabilities.extensions.extend([EXTENSION, ExtensionType::STRATEGY]);
         capabilities.proposals.push(CUSTOM);
         let extension = Extension { extension_type: EXTENSION, extension_data: vec![1].into() };
         let profile = Profile {
@@ -205,6 +206,12 @@ fn listened_to(senders: &[ExternalSender]) -> Extension {
     }
 }
 
+/// A strategy that is not the group's.
+fn kept_otherwise() -> Extension {
+    let strategy = Strategy { unmerged: false, ..Strategy::default() };
+    strategy.extension().expect(MADE).expect("it is not that of RFC 9420")
+}
+
 impl Stage {
     /// The stage.
     pub(crate) fn get() -> &'static Self {
@@ -226,7 +233,7 @@ impl Stage {
             .concat();
         let newcomer = Client::new(&mut making.rng, 20);
         let (messages, welcome) = making.messages(&proposals, &newcomer);
-        let messages = [messages, vec![late, old[1].clone(), making.from_gone(gone)]].concat();
+        let messages = [messages, vec![late, old[1].clone(), making.late_commit(gone)]].concat();
         let (welcome_info, group_secrets) = opened(&welcome, &newcomer);
         let victim = making.members[VICTIM as usize].clone();
         let waiting = making.aside(VICTIM, |it, rng| {
@@ -299,6 +306,7 @@ impl Making {
             Proposal::GroupContextExtensions(vec![listened_to(&[])]),
             Proposal::Custom(CUSTOM, b"custom".to_vec().into()),
             Proposal::ExternalInit(vec![4; 32].into()),
+            Proposal::GroupContextExtensions(vec![kept_otherwise()]),
         ]
     }
 
@@ -329,7 +337,7 @@ impl Making {
             messages.push(self.committed(name, vec![proposals[6].clone()]));
         }
         messages.push(self.committed(INSIDER, vec![proposals[5].clone()]));
-        messages.extend(self.from_outside(newcomer));
+        messages.extend(self.messages_of_outsiders(newcomer));
         let adds = plan(vec![newcomer.add()]);
         let added = self.aside(INSIDER, |it, rng| it.commit(&crypto(), adds, rng).expect(MADE));
         let welcome = added.welcome.expect(MADE);
@@ -343,7 +351,7 @@ impl Making {
 
     /// Proposals of an external sender and of a client that asks to be added, and an external
     /// commit.
-    fn from_outside(&mut self, newcomer: &Client) -> Vec<Vec<u8>> {
+    fn messages_of_outsiders(&mut self, newcomer: &Client) -> Vec<Vec<u8>> {
         let public = self.members[0].public();
         let (group, epoch) = (public.context.group_id.as_slice().to_vec(), public.epoch());
         let propose = |who, proposal, key| {
@@ -359,7 +367,7 @@ impl Making {
     }
 
     /// A commit of somebody who was removed.
-    fn from_gone(&mut self, mut gone: Session) -> Vec<u8> {
+    fn late_commit(&mut self, mut gone: Session) -> Vec<u8> {
         gone.commit(&crypto(), plan(vec![]), &mut self.rng).expect(MADE).message
     }
 }

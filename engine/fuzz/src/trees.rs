@@ -4,7 +4,6 @@
 use std::sync::Arc;
 
 use arboretum_engine::crypto::SignaturePrivateKey;
-use arboretum_engine::strategy::Strategy;
 use arboretum_engine::tree::{LeafIndex, NodeValue, Place, Subtree};
 use arboretum_engine::treekem::GroupInfo;
 use arboretum_engine::treesync::{
@@ -17,6 +16,17 @@ use crate::stage::{Stage, crypto};
 
 /// The most leaves that a tree is extended to, by blanks before a last leaf.
 const MOST_LEAVES: usize = 1 << 10;
+
+/// Types of extensions that mean something in a group info or its context.
+const EXTENSIONS: [ExtensionType; 7] = [
+    ExtensionType(0),
+    ExtensionType::APPLICATION_ID,
+    ExtensionType::RATCHET_TREE,
+    ExtensionType::REQUIRED_CAPABILITIES,
+    ExtensionType::EXTERNAL_PUB,
+    ExtensionType::EXTERNAL_SENDERS,
+    ExtensionType::STRATEGY,
+];
 
 type Nodes = Vec<Option<NodeValue<LeafNode, ParentNode>>>;
 
@@ -61,7 +71,7 @@ pub(crate) fn change_tree(
     if !choices.one_in(8) {
         nodes.iter_mut().enumerate().for_each(|(at, node)| sign(stage, at, node));
     }
-    RatchetTree::from_nodes(Strategy::default(), &nodes).ok()
+    RatchetTree::from_nodes(*tree.shape(), &nodes).ok()
 }
 
 fn sign(stage: &Stage, at: usize, node: &mut Option<NodeValue<LeafNode, ParentNode>>) {
@@ -161,11 +171,11 @@ fn change_field(info: &mut GroupInfo, choices: &mut Choices<'_>) {
             }
         }
         7 => info.group_context.extensions.push(Extension {
-            extension_type: ExtensionType(choices.short() % 6),
+            extension_type: *choices.pick(&EXTENSIONS),
             extension_data: choices.bytes(40).to_vec().into(),
         }),
         8 => info.extensions.push(Extension {
-            extension_type: ExtensionType(choices.short() % 6),
+            extension_type: *choices.pick(&EXTENSIONS),
             extension_data: choices.bytes(40).to_vec().into(),
         }),
         _ => {

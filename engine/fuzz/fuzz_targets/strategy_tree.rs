@@ -1,0 +1,3 @@
+//! libFuzzer drives `strategy_tree`.
+#![no_main]
+libfuzzer_sys::fuzz_target!(|input: &[u8]| arboretum_fuzz::run("strategy_tree", input));
