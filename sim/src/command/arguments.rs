@@ -34,6 +34,8 @@ pub(crate) enum Command {
         #[arg(required = true)]
         paths: Vec<PathBuf>,
     },
+    /// Runs of the same demand side by side, paired by seed.
+    Compare(CompareOptions),
     /// Run again from a run folder's provenance and compare digests.
     Verify {
         /// A run folder.
@@ -85,6 +87,22 @@ pub(crate) struct QuietOptions {
     /// Threads for batches of key operations; all processors by default.
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1024))]
     pub(crate) threads: Option<u32>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CompareOptions {
+    /// Run folders; the first is of the contestant that the others are compared with.
+    #[arg(required = true)]
+    pub(crate) paths: Vec<PathBuf>,
+    /// A number of the summary (`arboretum list metrics`); may be given more than once.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) metric: Vec<String>,
+    /// A folder for the plot.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    /// The comparison on standard output, and nothing else there.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Args)]

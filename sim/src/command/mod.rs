@@ -5,6 +5,7 @@
 //! the input or the command line is wrong; 130 interrupted, with everything finished kept.
 
 mod arguments;
+mod compare;
 mod conformance;
 mod failure;
 mod host;
@@ -31,6 +32,7 @@ pub fn main() -> ExitCode {
         Command::List { what } => list::list(&what),
         Command::Schema { what } => schema::schema(&what),
         Command::Plot { paths } => plot::plot(&paths),
+        Command::Compare(options) => compare::run(&options),
         Command::Verify { path, options } => verify::verify(&path, &options),
         Command::Conformance { dir } => run_conformance(&dir),
         Command::Completions { shell } => schema::completions(shell),
