@@ -1,7 +1,5 @@
 //! A client of our engine as a [`Peer`].
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use arboretum_engine::codec::{decode, encode};
 use arboretum_engine::crypto::{CipherSuite, Crypto, Provider, Seed, SignatureKeyPair, provider};
 use arboretum_engine::group::{CommitPlan, Founding, Joining, Received, Session, Settings};
@@ -37,6 +35,7 @@ pub struct Ours {
 
 #[allow(clippy::disallowed_types, reason = "key packages are checked against the real time")]
 pub(crate) fn now() -> u64 {
+    use std::time::{SystemTime, UNIX_EPOCH};
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 

@@ -4,6 +4,8 @@
 //! *Cold*: the first member has added all others, and nobody else has committed. *Warm*: every
 //! member has committed since. The client that is measured is one more in the group.
 
+#![allow(clippy::disallowed_types, reason = "a benchmark measures time")]
+
 mod memory;
 mod table;
 
