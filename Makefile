@@ -3,7 +3,7 @@
 CARGO ?= cargo
 RELEASE = target/release/arboretum
 
-.PHONY: run test test-peers fuzz fuzz-long cargo-fuzz interop test-interop lint lint-all bench \
+.PHONY: run test test-peers test-peers-large fuzz fuzz-long cargo-fuzz interop test-interop lint lint-all bench \
 	bench-peers conformance smoke clean help
 
 help:
@@ -40,8 +40,12 @@ test:
 
 # PEERS_SEEDS groups (100) of PEERS_OPERATIONS operations each (200).
 test-peers:
-	$(CARGO) test --release -p arboretum-peers
+	$(CARGO) test --release -p arboretum-peers --test mixed
 	$(CARGO) test --release -p arboretum-sim --features peers --test peers
+
+# One group of 2^16 with a client of mls-rs: minutes.
+test-peers-large:
+	$(CARGO) test --release -p arboretum-peers --test large
 
 # docs/fuzzing.md says what is fuzzed, within which limits, and what came of it.
 fuzz:
