@@ -51,14 +51,7 @@ pub struct Strategy {
 
 impl Default for Strategy {
     fn default() -> Self {
-        Self {
-            placement: Placement::LeftmostBlank,
-            removal: Removal::Blank,
-            layout: Layout::Perfect,
-            compaction: Compaction::Truncate,
-            unmerged: true,
-            filtered: true,
-        }
+        Self::RFC9420
     }
 }
 
@@ -79,6 +72,16 @@ pub enum StrategyError {
 }
 
 impl Strategy {
+    /// The tree of RFC 9420.
+    pub const RFC9420: Self = Self {
+        placement: Placement::LeftmostBlank,
+        removal: Removal::Blank,
+        layout: Layout::Perfect,
+        compaction: Compaction::Truncate,
+        unmerged: true,
+        filtered: true,
+    };
+
     /// Refuses choices that make no sense together.
     pub fn check(&self) -> Result<(), StrategyError> {
         if self.placement == Placement::Cheapest && !self.unmerged {

@@ -32,9 +32,6 @@ impl Removal {
 
     /// Whether a parent above a removed leaf loses its key.
     pub fn strikes(self, parent: &ParentNode, removed: LeafIndex) -> bool {
-        match self {
-            Self::Blank => true,
-            Self::FasterRemove => parent.unmerged_leaves.binary_search(&removed).is_err(),
-        }
+        self.keep(parent, removed).is_none()
     }
 }

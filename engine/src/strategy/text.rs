@@ -14,22 +14,13 @@ pub struct Preset {
     pub strategy: Strategy,
 }
 
-const RFC9420: Strategy = Strategy {
-    placement: Placement::LeftmostBlank,
-    removal: Removal::Blank,
-    layout: Layout::Perfect,
-    compaction: Compaction::Truncate,
-    unmerged: true,
-    filtered: true,
-};
-
 const DRAFT_02: Strategy = Strategy {
     placement: Placement::Append,
     layout: Layout::LeftBalanced,
     compaction: Compaction::None,
     unmerged: false,
     filtered: false,
-    ..RFC9420
+    ..Strategy::RFC9420
 };
 
 /// All presets: the protocol as it is, and as it was.
@@ -37,7 +28,7 @@ pub const PRESETS: &[Preset] = &[
     Preset {
         name: "rfc9420",
         title: "leftmost blank leaf, removals blank, perfect tree truncated at the right",
-        strategy: RFC9420,
+        strategy: Strategy::RFC9420,
     },
     Preset {
         name: "2018-10",
@@ -52,12 +43,12 @@ pub const PRESETS: &[Preset] = &[
     Preset {
         name: "2019-11",
         title: "draft-ietf-mls-protocol-08: left-balanced, leftmost add, unmerged leaves",
-        strategy: Strategy { layout: Layout::LeftBalanced, filtered: false, ..RFC9420 },
+        strategy: Strategy { layout: Layout::LeftBalanced, filtered: false, ..Strategy::RFC9420 },
     },
     Preset {
         name: "2022",
         title: "the tree of RFC 9420, as mls-protocol 587 and 694 made it",
-        strategy: RFC9420,
+        strategy: Strategy::RFC9420,
     },
 ];
 
