@@ -280,6 +280,23 @@ fn groups_of_up_to_64_under_every_strategy() {
     }
 }
 
+/// Without a filter a parent over nobody but its committer's side is keyed, and truncation may cut it.
+#[test]
+fn keys_that_are_cut_off_leave_the_roster() {
+    let mut trio = Trio::with(1, Strategy { filtered: false, ..Strategy::default() });
+    trio.commit(4, 0);
+    trio.members = [0, 1].map(ClientId).to_vec();
+    for removes in [&[2, 3][..], &[4]] {
+        let epoch = trio.full.epoch();
+        trio.advance(ClientId(0), epoch);
+        trio.advance(ClientId(1), epoch);
+        let removes = removes.iter().copied().map(ClientId).collect();
+        trio.commit_order(Order { by: ClientId(0), adds: vec![], removes, now: 1 });
+    }
+    assert_eq!(trio.full.tree().width, 2);
+    trio.go_on_from_the_wire(ClientId(1));
+}
+
 /// Groups under each strategy.
 const STRATEGY_SEEDS: u64 = if cfg!(debug_assertions) { 1 } else { 20 };
 
