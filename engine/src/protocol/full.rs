@@ -13,7 +13,7 @@ use crate::codec::decode;
 use crate::crypto::{Crypto, Digest, Provider, Secret};
 use crate::group::{CommitRequest, Followed, Member, PendingCommit, PublicGroup};
 use crate::strategy::Strategy;
-use crate::tree::{Aggregates, LeafIndex};
+use crate::tree::{Aggregates, LeafIndex, Surveyed};
 use crate::treedem::MlsMessage;
 use crate::treesync::{Proposal, Roster, decode_tree_of, encode_tree, tree_hash};
 
@@ -264,6 +264,12 @@ impl<S: Seeds> Protocol for FullTreeKem<S> {
 
     fn tree(&self) -> Aggregates {
         self.observer().map_or(Aggregates::default(), |public| *public.tree.aggregates())
+    }
+
+    fn survey(&self, visit: &mut dyn FnMut(Surveyed)) {
+        if let Some(public) = self.observer() {
+            public.tree.survey(visit);
+        }
     }
 
     fn tree_hash(&self) -> Digest {

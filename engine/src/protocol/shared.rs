@@ -25,7 +25,7 @@ use crate::group::{
     PublicGroup, Transition, TransitionPath,
 };
 use crate::strategy::Strategy;
-use crate::tree::{Aggregates, LeafIndex, Tree};
+use crate::tree::{Aggregates, LeafIndex, Surveyed, Tree};
 use crate::treedem::MlsMessage;
 use crate::treekem::{
     EncryptedGroupSecrets, EpochSecrets, NewPath, PathSecret, PskStore, Welcome,
@@ -637,6 +637,12 @@ impl<S: Seeds> Protocol for SharedTreeKem<S> {
 
     fn tree(&self) -> Aggregates {
         self.newest().map_or(Aggregates::default(), |epoch| *epoch.public.tree.aggregates())
+    }
+
+    fn survey(&self, visit: &mut dyn FnMut(Surveyed)) {
+        if let Ok(epoch) = self.newest() {
+            epoch.public.tree.survey(visit);
+        }
     }
 
     fn tree_hash(&self) -> Digest {

@@ -10,6 +10,7 @@ mod index;
 mod node;
 mod shape;
 mod subtree;
+mod survey;
 
 use std::sync::Arc;
 
@@ -17,6 +18,7 @@ pub use index::{LeafIndex, NodeIndex};
 pub use node::{Aggregates, Node};
 pub use shape::{Ary, LeftBalanced, Perfect, Shape, Widths};
 pub use subtree::{ChildIter, Located, PathStep, Place, Resolved, Subtree};
+pub use survey::{NodeState, Surveyed};
 
 use node::Kind;
 
