@@ -35,6 +35,7 @@ mod digest;
 mod distribution;
 mod error;
 mod folder;
+mod metrics;
 mod plots;
 mod read;
 mod recorder;
@@ -44,15 +45,21 @@ mod table;
 
 pub use bootstrap::{Estimate, estimate};
 pub use clients::{ClientHistogram, ClientRow};
-pub use compare::{COMPARED, CompareError, ComparedRun, Comparison, Difference, compare};
+pub use compare::{
+    Bound, COMPARED, CompareError, ComparedRun, Comparison, Difference, Sample, compare,
+};
 pub use distribution::{Distribution, FiveFigures};
 pub use error::ResultsError;
 pub use folder::{Machine, Provenance, RunFolder, WriteOptions};
+pub use metrics::metric_text;
 pub use plots::{plot_comparison, plot_folder};
-pub use read::{CommitTable, read_clients, read_commits, read_provenance, read_summary, read_tree};
+pub use read::{
+    CommitTable, read_clients, read_commits, read_portraits, read_provenance, read_summary,
+    read_tree,
+};
 pub use recorder::{AwayBucket, Recorded, Recorder, RunRecorder};
-pub use records::{CatchUp, CommitRow, Event, TreeRow};
+pub use records::{CatchUp, CommitRow, Event, PortraitRow, TreeRow};
 pub use summary::{
-    Audits, CatchUpFigures, Commits, CostRange, Host, Invariants, Members, Operations,
+    Audits, BlankPaths, CatchUpFigures, Commits, CostRange, Host, Invariants, Members, Operations,
     RejectedWork, RunFacts, Summary, TreeFigures, UpdateCost, Welcomes,
 };

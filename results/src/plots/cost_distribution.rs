@@ -1,11 +1,14 @@
 //! The distribution of update cost, as the share of updates that cost at least so much. Both axes
 //! are logarithmic, so one update in a thousand is seen as well as the median.
 
+use plotters::style::RGBColor;
+
 use super::axis::Axis;
 use super::bins::quantile;
-use super::canvas::{BLUE, Mark, ORANGE, Sketch, Stroke, VERMILLION};
+use super::canvas::{BLACK, BLUE, GREEN, Mark, ORANGE, Sketch, Stroke, VERMILLION};
 use super::frame::{self, BOTTOM, Entry, Key, Panel};
 use super::{Tables, axis, words};
+use crate::TreeRow;
 
 const COST: &str = "Update cost (ciphertexts)";
 const SHARE: &str = "Share of updates that cost this or more";
@@ -14,7 +17,10 @@ pub(crate) fn draw(tables: &Tables) -> Sketch {
     let paths = tables.commits.iter().filter(|row| row.has_path);
     let mut costs: Vec<f64> = paths.map(|row| row.ciphertexts as f64).collect();
     costs.sort_by(f64::total_cmp);
-    let Some(range) = axis::log_range(costs.iter().copied()) else {
+    let bounds = bounds(tables);
+    let values = costs.iter().copied().chain(bounds.iter().map(|bound| bound.1));
+    let has_costs = costs.last().is_some_and(|most| *most > 0.0);
+    let Some(range) = axis::log_range(values).filter(|_| has_costs) else {
         let reason = "no commit carried a path with ciphertexts";
         return frame::no_data(tables, "Distribution of update cost", reason, COST, SHARE);
     };
@@ -38,7 +44,20 @@ pub(crate) fn draw(tables: &Tables) -> Sketch {
     let name = |what: &str, value: f64| format!("{what} {}", words::figure(value));
     panel.marker(&mut sketch, median, &name("median", median), 0.0, ORANGE);
     panel.marker(&mut sketch, p99, &name("99th percentile", p99), 1.0, VERMILLION);
+    for (row, (what, value, color)) in (2_u8..).zip(bounds) {
+        panel.marker(&mut sketch, value, &name(what, value), row.into(), color);
+    }
     sketch
+}
+
+/// What a mean cost cannot go below, for the members at the end.
+fn bounds(tables: &Tables) -> Vec<(&'static str, f64, RGBColor)> {
+    let members = tables.summary.members.end.max(1) as f64;
+    let huffman = tables.tree.last().and_then(TreeRow::huffman_bound);
+    let logarithm = ("log₂(members)", members.log2(), BLACK);
+    let huffman = huffman.map(|bound| ("Huffman bound", bound, GREEN));
+    let all = std::iter::once(logarithm).chain(huffman);
+    all.filter(|bound| bound.1 > 0.0).collect()
 }
 
 /// Each distinct cost above 0 with the share of updates at or above it.
