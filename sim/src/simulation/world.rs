@@ -11,6 +11,7 @@ use arboretum_results::{
 use arboretum_workloads::{Demand, Millis, RootSeed, Scenario, Sessions};
 
 use super::authentication::AuthenticationService;
+use super::blank_paths::BlankPaths;
 use super::clients::Clients;
 use super::delivery::{DeliveryService, Reason};
 use super::events::{Event, Queue};
@@ -87,6 +88,8 @@ pub(super) struct Facts {
     pub(super) evictions: u32,
     pub(super) batches: u64,
     pub(super) snapshots: u64,
+    pub(super) portraits: u64,
+    pub(super) blank_paths: BlankPaths,
 }
 
 /// Everything there is in a run.
