@@ -6,6 +6,7 @@ use plotters::style::RGBColor;
 use super::axis::Axis;
 use super::canvas::{
     Anchor, BLACK, BLUE, GREEN, GREY, GRID, Mark, ORANGE, PURPLE, SKY, Sketch, Stroke, VERMILLION,
+    text_width,
 };
 use super::frame::{self, BOTTOM, Entry, Key, NOTE_EM, RIGHT};
 use super::words;
@@ -31,11 +32,14 @@ fn bound_share(bound: &Bound) -> Option<f64> {
     (bound.baseline_mean != 0.0).then(|| beyond / bound.baseline_mean.abs())
 }
 
-/// How each bound is marked: they come in the same order beside every metric.
+/// How each bound is marked.
 fn bound_marks(compared: &Comparison) -> Vec<(&'static str, Mark)> {
-    let mut names: Vec<&'static str> = compared.bounds.iter().map(|bound| bound.name).collect();
-    names.dedup();
-    names.truncate(BOUND_MARKS.len());
+    let mut names: Vec<&'static str> = vec![];
+    for bound in &compared.bounds {
+        if !names.contains(&bound.name) {
+            names.push(bound.name);
+        }
+    }
     names.into_iter().zip(BOUND_MARKS).collect()
 }
 
@@ -58,10 +62,9 @@ pub(crate) fn draw(compared: &Comparison) -> Sketch {
         Entry::new(Key::MarkedLine(Stroke::Solid, Mark::Circle), *color, name.as_str())
     });
     let marks = bound_marks(compared);
-    let bounds = marks.iter().map(|&(name, mark)| {
-        let name = format!("{name}, a lower bound at the end");
-        Entry::new(Key::Mark(mark), BLACK, name)
-    });
+    let bounds = marks
+        .iter()
+        .map(|&(name, mark)| Entry::new(Key::Mark(mark), BLACK, format!("{name} at the end")));
     let top = frame::legend(&mut sketch, 122.0, &entries.chain(bounds).collect::<Vec<_>>());
     let axis = axis(compared);
     let at = |share: f64| LEFT + axis.share(share) * (RIGHT - LEFT);
@@ -77,11 +80,14 @@ pub(crate) fn draw(compared: &Comparison) -> Sketch {
         let middle = top + row * (number as f64 + 0.5);
         sketch.text((LEFT - 20.0, middle), NOTE_EM, Anchor::End, *metric);
         for bound in compared.bounds.iter().filter(|bound| bound.metric == *metric) {
-            let mark = marks.iter().find(|(name, _)| *name == bound.name);
-            if let (Some(&(_, mark)), Some(share)) = (mark, bound_share(bound)) {
-                sketch.mark((at(share), middle), 8.0, mark, BLACK);
+            let place = marks.iter().position(|(name, _)| *name == bound.name);
+            if let (Some(place), Some(share)) = (place, bound_share(bound)) {
+                // One above the other: often they are nearly the same.
+                let y = middle + row * 0.35 * (place as f64 - 0.5);
+                sketch.mark((at(share), y), 6.0, marks[place].1, BLACK);
             }
         }
+        let mut free_from = at(0.0) + 12.0;
         for (place, name) in compared.contestants.iter().enumerate() {
             let step = row * 0.7 / compared.contestants.len() as f64;
             let y = middle + step * (place as f64 - (compared.contestants.len() - 1) as f64 / 2.0);
@@ -96,7 +102,9 @@ pub(crate) fn draw(compared: &Comparison) -> Sketch {
                 // Nothing can be a share of nothing: the difference itself is told.
                 None => {
                     let text = format!("{} against 0", words::figure(found.mean));
-                    sketch.colored_text((at(0.0) + 12.0, y), NOTE_EM, Anchor::Start, color, text);
+                    let from = free_from;
+                    free_from += text_width(&text, NOTE_EM) + 24.0;
+                    sketch.colored_text((from, middle), NOTE_EM, Anchor::Start, color, text);
                 }
             }
         }

@@ -30,10 +30,18 @@ pub(crate) fn draw(tables: &Tables) -> Sketch {
     let count = words::whole(costs.len() as u64);
     let noun = if costs.len() == 1 { "path update" } else { "path updates" };
     let curve = Entry::new(Key::Line(Stroke::Solid), BLUE, format!("{count} {noun}"));
-    let top = frame::legend(&mut sketch, top, &[curve]);
+    let bound = |&(what, value, color): &(&str, f64, RGBColor)| {
+        Entry::new(Key::Line(Stroke::Dotted), color, format!("{what} {}", words::figure(value)))
+    };
+    let entries: Vec<_> = std::iter::once(curve).chain(bounds.iter().map(bound)).collect();
+    let top = frame::legend(&mut sketch, top, &entries);
     let smallest = 1.0 / costs.len() as f64;
     let y = Axis::log(SHARE, (smallest.min(0.1) / 1.5, 1.0), words::percent);
     let panel = Panel::new(&mut sketch, (top, BOTTOM), Axis::log(COST, range, words::short), y);
+    for (_, value, color) in bounds {
+        let line = [panel.y.from, panel.y.to].map(|share| panel.at((value, share)));
+        sketch.line(line.to_vec(), 3.0, Stroke::Dotted, color);
+    }
     let curve = shares(&costs);
     let start = (panel.x.from, curve[0].1);
     let line: Vec<_> = std::iter::once(start).chain(stairs(&curve)).collect();
@@ -44,13 +52,10 @@ pub(crate) fn draw(tables: &Tables) -> Sketch {
     let name = |what: &str, value: f64| format!("{what} {}", words::figure(value));
     panel.marker(&mut sketch, median, &name("median", median), 0.0, ORANGE);
     panel.marker(&mut sketch, p99, &name("99th percentile", p99), 1.0, VERMILLION);
-    for (row, (what, value, color)) in (2_u8..).zip(bounds) {
-        panel.marker(&mut sketch, value, &name(what, value), row.into(), color);
-    }
     sketch
 }
 
-/// What a mean cost cannot go below, for the members at the end.
+/// What mean costs cannot go below, for the members at the end.
 fn bounds(tables: &Tables) -> Vec<(&'static str, f64, RGBColor)> {
     let members = tables.summary.members.end.max(1) as f64;
     let huffman = tables.tree.last().and_then(TreeRow::huffman_bound);

@@ -2,7 +2,7 @@
 //! deepest. Over time, one run; side by side, several runs at their end.
 
 use super::canvas::{Anchor, GREY, Sketch};
-use super::frame::{self, BOTTOM, LEFT, NOTE_EM};
+use super::frame::{self, BOTTOM, LEFT, NOTE_EM, Panel};
 use super::icicle::{self, Place};
 use super::portrait::{facts, leaf, panel};
 use super::{Tables, tree_growth, words};
@@ -23,7 +23,7 @@ pub(crate) fn draw(tables: &Tables) -> Sketch {
     let mut sketch = Sketch::default();
     let top = frame::header(&mut sketch, tables, &tree_growth::title(&tables.tree));
     let top = frame::legend(&mut sketch, top, &icicle::legend());
-    let rows = rows(&mut sketch, &portraits, top, 0.0);
+    let (_, rows) = rows(&mut sketch, &portraits, top, 0.0);
     for (portrait, row) in portraits.iter().zip(rows) {
         let middle = f64::midpoint(row.top, row.bottom);
         let time = match portrait[0].time_ms {
@@ -58,11 +58,12 @@ pub(crate) fn side_by_side(contestants: &[Contestant], scenario: &str) -> Sketch
     let top = frame::legend(&mut sketch, top, &icicle::legend());
     let portraits: Vec<&[PortraitRow]> =
         shown.iter().map(|contestant| &contestant.portrait[..]).collect();
-    let rows = rows(&mut sketch, &portraits, top, NOTE_EM * 1.4);
+    let (panel, rows) = rows(&mut sketch, &portraits, top, NOTE_EM * 1.4);
     for (contestant, row) in shown.iter().zip(rows) {
         let facts = facts(&contestant.portrait, &contestant.snapshots);
         let text = format!("{}\u{2002}·\u{2002}{facts}", contestant.name);
-        sketch.text((LEFT, row.top - NOTE_EM * 0.7), NOTE_EM, Anchor::Start, text);
+        let at = (LEFT + 8.0, row.top - NOTE_EM * 0.8);
+        panel.note(&mut sketch, at, Anchor::Start, &text);
     }
     sketch
 }
@@ -73,8 +74,13 @@ struct Row {
     bottom: f64,
 }
 
-/// Draws the portraits, with so much room for a text above each.
-fn rows(sketch: &mut Sketch, portraits: &[&[PortraitRow]], top: f64, text: f64) -> Vec<Row> {
+/// Draws the portraits in a panel, with so much room for a text above each.
+fn rows(
+    sketch: &mut Sketch,
+    portraits: &[&[PortraitRow]],
+    top: f64,
+    text: f64,
+) -> (Panel, Vec<Row>) {
     let widest = portraits.iter().map(|portrait| icicle::width(portrait)).max().unwrap_or(1);
     let deepest = portraits.iter().map(|portrait| icicle::levels(portrait)).max().unwrap_or(1);
     let panel = panel(sketch, top, widest, "");
@@ -85,5 +91,6 @@ fn rows(sketch: &mut Sketch, portraits: &[&[PortraitRow]], top: f64, text: f64) 
         icicle::draw(sketch, portrait, Place { left: LEFT, top, leaf: leaf(widest), level });
         Row { top, bottom: (top + level * f64::from(deepest)).min(BOTTOM) }
     };
-    portraits.iter().enumerate().map(row).collect()
+    let rows = portraits.iter().enumerate().map(row).collect();
+    (panel, rows)
 }

@@ -34,13 +34,13 @@ pub(crate) fn draw(tables: &Tables) -> Sketch {
         _ => format!("commit ({} without ciphertexts not shown)", words::whole(free as u64)),
     };
     let mut legend = cloud::entries(&visible, BLUE, &what);
-    legend.push(Entry::new(Key::Line(Stroke::Dashed), VERMILLION, "expected, mean over members"));
+    legend.push(Entry::new(Key::Line(Stroke::Dashed), VERMILLION, "expected over members"));
     if !active.is_empty() {
-        legend.push(Entry::new(Key::Line(Stroke::DashDot), PURPLE, "expected, mean by activity"));
+        legend.push(Entry::new(Key::Line(Stroke::DashDot), PURPLE, "expected by activity"));
     }
     legend.push(Entry::new(Key::Line(Stroke::Dotted), BLACK, "log₂(members)"));
     if !huffman.is_empty() {
-        legend.push(Entry::new(Key::Line(Stroke::Dotted), GREEN, "Huffman bound by activity"));
+        legend.push(Entry::new(Key::Line(Stroke::Solid), GREEN, "Huffman bound"));
     }
     let top = frame::legend(&mut sketch, top, &legend);
     let x = Axis::time(tables.end_ms());
@@ -48,8 +48,9 @@ pub(crate) fn draw(tables: &Tables) -> Sketch {
     cloud::draw(&mut sketch, &panel, &visible, BLUE);
     panel.line(&mut sketch, &expected, 3.5, Stroke::Dashed, VERMILLION);
     panel.line(&mut sketch, &active, 3.0, Stroke::DashDot, PURPLE);
+    // The dots over the line: where all are alike, the two bounds are nearly one.
+    panel.line(&mut sketch, &huffman, 3.5, Stroke::Solid, GREEN);
     panel.line(&mut sketch, &logarithm, 3.0, Stroke::Dotted, BLACK);
-    panel.line(&mut sketch, &huffman, 3.0, Stroke::Dotted, GREEN);
     if let Some(&first) = visible.first().filter(|_| cloud::is_binned(&visible)) {
         // In a band the first commit would not be seen, and it is where a cold tree hurts.
         let (x, y) = panel.at(first);
