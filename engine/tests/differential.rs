@@ -1,8 +1,10 @@
 //! `full` against `shared` against `counted`: random sequences of operations, driven through
-//! all three, must give the same trees, bytes, ledgers and epoch secrets after every commit.
+//! all three, must give the same trees, bytes, ledgers and epoch secrets after every commit; and
+//! groups in counts must give the same trees, ciphertexts and public keys.
 
+use arboretum_engine::counted::{CountedGroup, Member, PathSizes};
 use arboretum_engine::crypto::{CountingProvider, Crypto, Provider, RealProvider, Seed};
-use arboretum_engine::group::Followed;
+use arboretum_engine::group::{CommitCost, Followed};
 use arboretum_engine::protocol::{ClientId, FullTreeKem, Order, Protocol, Seeds, SharedTreeKem};
 use arboretum_engine::strategy::{Compaction, Layout, Placement, Removal, Strategy};
 use arboretum_engine::treesync::Roster;
@@ -35,9 +37,14 @@ struct Trio {
     full: FullTreeKem<TestSeeds>,
     shared: SharedTreeKem<TestSeeds>,
     counted: SharedTreeKem<TestSeeds>,
+    counts: CountedGroup,
     members: Vec<ClientId>,
     next: u32,
     rng: ChaCha20Rng,
+}
+
+fn sizes() -> PathSizes {
+    PathSizes::of(&RealProvider).unwrap()
 }
 
 fn below(rng: &mut ChaCha20Rng, n: usize) -> usize {
@@ -56,6 +63,7 @@ impl Trio {
             full: FullTreeKem::new(real, seeds, strategy),
             shared: SharedTreeKem::new(real, seeds, strategy).unwrap(),
             counted: SharedTreeKem::new(&CountingProvider, seeds, strategy).unwrap(),
+            counts: CountedGroup::new(strategy, sizes(), 1, false).unwrap(),
             members: vec![ClientId(0)],
             next: 1,
             rng: ChaCha20Rng::seed_from_u64(seed),
@@ -126,6 +134,9 @@ impl Trio {
         let counted = self.counted.commit(order.clone()).unwrap();
         assert_eq!((full.cost, full.ledger, full.leaf), (shared.cost, shared.ledger, shared.leaf));
         assert_eq!((full.cost, full.ledger), (counted.cost, counted.ledger));
+        let CommitCost { ciphertexts, public_keys, .. } = full.cost;
+        let bytes = full.cost.bytes_path_keys + full.cost.bytes_path_ciphertexts;
+        assert_eq!(self.count(&order), (ciphertexts, public_keys, bytes));
         let audited: Vec<_> =
             self.members.iter().copied().filter(|m| *m != order.by).take(3).collect();
         let full = self.full.accept(full, &[]).unwrap();
@@ -144,7 +155,21 @@ impl Trio {
         );
         assert_eq!(self.full.tree(), self.shared.tree());
         assert_eq!(self.full.tree(), self.counted.tree());
+        assert_eq!(self.full.tree(), *self.counts.tree());
         assert_eq!(self.full.tree_hash(), self.shared.tree_hash());
+    }
+
+    /// The same commit in counts: ciphertexts, public keys, and bytes of both.
+    fn count(&mut self, order: &Order) -> (u64, u64, u64) {
+        let member = |client: &ClientId| Member(client.0);
+        for client in &order.removes {
+            self.counts.remove(member(client)).unwrap();
+        }
+        for client in &order.adds {
+            self.counts.add(member(&order.by), member(client)).unwrap();
+        }
+        let cost = self.counts.commit(member(&order.by)).unwrap();
+        (cost.ciphertexts, cost.public_keys, sizes().bytes(&cost))
     }
 
     /// A client of `shared`, made a member of its own wherever it lags, goes on from the wire
@@ -196,6 +221,7 @@ impl Trio {
         }
         self.shared.recount().unwrap();
         self.counted.recount().unwrap();
+        assert!(self.counts.recount());
     }
 }
 

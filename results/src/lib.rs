@@ -34,12 +34,14 @@ mod compare;
 mod digest;
 mod distribution;
 mod error;
+mod experiment;
 mod folder;
 mod metrics;
 mod plots;
 mod read;
 mod recorder;
 mod records;
+mod study;
 mod summary;
 mod table;
 
@@ -50,15 +52,19 @@ pub use compare::{
 };
 pub use distribution::{Distribution, FiveFigures};
 pub use error::ResultsError;
+pub use experiment::{
+    Bounds, ExperimentFacts, ExperimentRecorder, ExperimentSummary, OperationCounts, OperationRow,
+};
 pub use folder::{Machine, Provenance, RunFolder, WriteOptions};
 pub use metrics::metric_text;
-pub use plots::{plot_comparison, plot_folder};
+pub use plots::{StudyFigure, plot_comparison, plot_folder, plot_study};
 pub use read::{
-    CommitTable, read_clients, read_commits, read_portraits, read_provenance, read_summary,
-    read_tree,
+    CommitTable, read_cells, read_clients, read_commits, read_portraits, read_provenance,
+    read_summary, read_tree,
 };
 pub use recorder::{AwayBucket, Recorded, Recorder, RunRecorder};
 pub use records::{CatchUp, CommitRow, Event, PortraitRow, TreeRow};
+pub use study::{AggregateRow, CellRow, StudyTables, aggregate};
 pub use summary::{
     Audits, BlankPaths, CatchUpFigures, Commits, CostRange, Host, Invariants, Members, Operations,
     RejectedWork, RunFacts, Summary, TreeFigures, UpdateCost, Welcomes,

@@ -6,12 +6,13 @@ use std::sync::Arc;
 use rand_core::Rng;
 
 use super::holdings::{Holdings, OwnUpdate};
-use super::public_group::{PublicGroup, Transition};
+use super::public_group::{MembershipProof, PublicGroup, Transition};
 use super::transcript::interim_transcript_hash;
 use crate::codec::CodecError;
 use crate::crypto::{Crypto, CryptoError, Digest, Secret, Seed, SignatureKeyPair};
 use crate::strategy::Strategy;
 use crate::tree::{LeafIndex, OutsideTree, Tree};
+use crate::treedem::membership_tag;
 use crate::treekem::{
     EXTERNAL_INIT_LABEL, EpochSecrets, GroupContext, JoinerSecret, OpenedPath, PathError,
     PrivateKeys, PskError,
@@ -98,12 +99,12 @@ impl Transition {
         crypto: &Crypto<'_>,
         secrets: &EpochSecrets,
     ) -> Result<(), FollowError> {
-        let Some((content, tag)) = &self.membership else { return Ok(()) };
-        if crypto.mac(&secrets.membership_key, content) == *tag {
-            Ok(())
-        } else {
-            Err(FollowError::MembershipTag)
-        }
+        let Some(MembershipProof { tbs, signature, tag }) = &self.membership else {
+            return Ok(());
+        };
+        let key = &secrets.membership_key;
+        let expected = membership_tag(crypto, key, tbs, signature, Some(&self.confirmation_tag))?;
+        if expected == *tag { Ok(()) } else { Err(FollowError::MembershipTag) }
     }
 
     /// Runs the key schedule from the old epoch's secrets, the commit secret and the secret of

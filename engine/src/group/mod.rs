@@ -24,7 +24,9 @@ pub use holdings::{
 pub use join::{JoinError, OpenedWelcome};
 pub use member::{FollowError, Followed, Founding, Member};
 pub use outside::{Outsider, propose_from_outside};
-pub use public_group::{ApplyError, PublicGroup, Transition, TransitionPath, Verified};
+pub use public_group::{
+    ApplyError, MembershipProof, PublicGroup, Transition, TransitionPath, Verified,
+};
 pub use session::{
     CommitPlan, Committed, Ended, Joining, Received, Session, SessionError, Settings,
 };

@@ -298,7 +298,7 @@ impl<S: Seeds> SharedTreeKem<S> {
         for leaf in &transition.applied.removed {
             let path = before.public.tree.direct_path(*leaf)?;
             let goes = |parent: Option<&Arc<ParentNode>>| {
-                parent.is_none_or(|parent| removal.strikes(parent, *leaf))
+                parent.is_none_or(|parent| removal.strikes(&**parent, *leaf))
             };
             let goes: Vec<bool> = path.iter().map(|step| goes(step.node.parent())).collect();
             private.remove(*leaf, &goes)?;

@@ -16,6 +16,7 @@ mod icicle;
 mod portrait;
 mod render;
 mod strip;
+mod study;
 mod tree_growth;
 mod update_cost;
 mod words;
@@ -24,8 +25,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::error::ResultsError;
+use crate::study::StudyTables;
 use crate::{ClientRow, CommitRow, Comparison, PortraitRow, Sample, Summary, TreeRow};
 use canvas::Sketch;
+
+pub use study::StudyFigure;
 
 /// What plots are made from.
 struct Tables {
@@ -98,6 +102,19 @@ fn contestant(sample: &Sample) -> Result<strip::Contestant, ResultsError> {
     let portrait = icicle::portraits(&all).pop().map_or_else(Vec::new, <[PortraitRow]>::to_vec);
     let (name, snapshots) = (sample.contestant.clone(), crate::read_tree(&sample.folder)?);
     Ok(strip::Contestant { name, portrait, snapshots })
+}
+
+/// Draws a figure of a study into `dir`; gives the files written, none if the tables have nothing
+/// of it.
+pub fn plot_study(
+    tables: &StudyTables,
+    figure: &StudyFigure,
+    dir: &Path,
+    name: &str,
+) -> Result<Vec<PathBuf>, ResultsError> {
+    let Some(sketch) = study::draw(tables, figure) else { return Ok(vec![]) };
+    fs::create_dir_all(dir).map_err(ResultsError::write(dir))?;
+    Ok(write(&sketch, dir, name)?.to_vec())
 }
 
 /// Writes a sketch as SVG and PNG.
