@@ -9,7 +9,7 @@ mod array_tree;
 use std::sync::Arc;
 
 use arboretum_engine::strategy::{Compaction, Layout, Newcomer, Placement, Strategy};
-use arboretum_engine::tree::{LeafIndex, NodeState, Shape, Subtree, Surveyed, Tree};
+use arboretum_engine::tree::{LeafIndex, NodeState, Shape, Subtree, Traversed, Tree};
 use proptest::prelude::{
     Just, ProptestConfig, any, prop, prop_assert, prop_assert_eq, prop_oneof, proptest,
 };
@@ -144,19 +144,19 @@ fn check_shape(strategy: Strategy, subtree: Subtree<'_, Numbered>) {
     subtree.children().for_each(|child| check_shape(strategy, child));
 }
 
-/// A survey shows every node once, states and costs as the paths of the members have them.
-fn check_survey(tree: &Tested) {
-    let mut surveyed: Vec<Surveyed> = vec![];
-    tree.survey(&mut |node| surveyed.push(node));
-    let count = |state| surveyed.iter().filter(|node| node.state == state).count() as u32;
+/// A traversal shows every node once, states and costs as the paths of the members have them.
+fn check_traversal(tree: &Tested) {
+    let mut traversed: Vec<Traversed> = vec![];
+    tree.traverse(&mut |node| traversed.push(node));
+    let count = |state| traversed.iter().filter(|node| node.state == state).count() as u32;
     let all = tree.aggregates();
     assert_eq!(count(NodeState::Keyed) + count(NodeState::Unmerged), all.keyed_parents);
     assert_eq!(count(NodeState::Blank), all.blank_parents);
     assert_eq!(count(NodeState::Member), all.members);
     assert_eq!(count(NodeState::BlankLeaf), all.width - all.members);
-    assert_eq!(surveyed.iter().map(|node| node.depth).max(), Some(all.height.into()));
+    assert_eq!(traversed.iter().map(|node| node.depth).max(), Some(all.height.into()));
     for leaf in members(tree) {
-        let mut above: Vec<_> = surveyed
+        let mut above: Vec<_> = traversed
             .iter()
             .filter(|node| (node.first.0..node.first.0 + node.width).contains(&leaf.0))
             .collect();
@@ -197,7 +197,7 @@ proptest! {
             apply(&mut tree, change, 100 * (number as u32 + 1));
             prop_assert!(tree.root().recount());
             check_shape(strategy, tree.root());
-            check_survey(&tree);
+            check_traversal(&tree);
             prop_assert_eq!(strategy.width_of_nodes(nodes(&tree)), Some(tree.width()));
             prop_assert!(truncates || tree.width() >= width);
             if truncates && strategy.layout == Layout::LeftBalanced && tree.members() > 0 {

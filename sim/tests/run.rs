@@ -134,6 +134,9 @@ fn a_run_has_portraits_bounds_and_blank_paths() {
         assert_eq!(leaves[root_at], last("tree.csv", "width"));
         let members = &column(&run, "portraits.csv", "member")[root_at..];
         assert_eq!(members.iter().sum::<f64>(), last("tree.csv", "members"));
+        // As long as nobody has committed, all members weigh the same.
+        let active = column(&run, "tree.csv", "active_update_cost");
+        assert_eq!(active[0], column(&run, "tree.csv", "expected_update_cost")[0]);
         // No tree costs less than the bounds.
         let regret = column(&run, "tree.csv", "regret");
         assert!(regret.iter().all(|regret| *regret >= 0.0), "{regret:?}");

@@ -13,7 +13,7 @@ use crate::codec::decode;
 use crate::crypto::{Crypto, Digest, Provider, Secret};
 use crate::group::{CommitRequest, Followed, Member, PendingCommit, PublicGroup};
 use crate::strategy::Strategy;
-use crate::tree::{Aggregates, LeafIndex, Surveyed};
+use crate::tree::{Aggregates, LeafIndex, Traversed};
 use crate::treedem::MlsMessage;
 use crate::treesync::{Proposal, Roster, decode_tree_of, encode_tree, tree_hash};
 
@@ -266,9 +266,9 @@ impl<S: Seeds> Protocol for FullTreeKem<S> {
         self.observer().map_or(Aggregates::default(), |public| *public.tree.aggregates())
     }
 
-    fn survey(&self, visit: &mut dyn FnMut(Surveyed)) {
+    fn traverse(&self, visit: &mut dyn FnMut(Traversed)) {
         if let Some(public) = self.observer() {
-            public.tree.survey(visit);
+            public.tree.traverse(visit);
         }
     }
 

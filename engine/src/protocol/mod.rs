@@ -18,7 +18,7 @@ mod shared;
 use crate::codec::CodecError;
 use crate::crypto::{CryptoError, Digest, Ledger, Secret, Seed};
 use crate::group::{ApplyError, CommitCost, CommitError, FollowError, JoinError};
-use crate::tree::{Aggregates, LeafIndex, OutsideTree, Surveyed};
+use crate::tree::{Aggregates, LeafIndex, OutsideTree, Traversed};
 use crate::treesync::LeafNodeError;
 
 pub use full::FullTreeKem;
@@ -223,9 +223,9 @@ pub trait Protocol {
     /// The aggregates of the newest tree.
     fn tree(&self) -> Aggregates;
 
-    /// Visits every node of the newest tree, as [`Tree::survey`](crate::tree::Tree::survey) does;
+    /// Visits every node of the newest tree, as [`Tree::traverse`](crate::tree::Tree::traverse) does;
     /// O(width). A protocol that keeps no tree has nothing to show.
-    fn survey(&self, _visit: &mut dyn FnMut(Surveyed)) {}
+    fn traverse(&self, _visit: &mut dyn FnMut(Traversed)) {}
 
     /// The hash of the newest tree.
     fn tree_hash(&self) -> Digest;

@@ -25,7 +25,7 @@ use crate::group::{
     PublicGroup, Transition, TransitionPath,
 };
 use crate::strategy::Strategy;
-use crate::tree::{Aggregates, LeafIndex, Surveyed, Tree};
+use crate::tree::{Aggregates, LeafIndex, Traversed, Tree};
 use crate::treedem::MlsMessage;
 use crate::treekem::{
     EncryptedGroupSecrets, EpochSecrets, NewPath, PathSecret, PskStore, Welcome,
@@ -639,9 +639,9 @@ impl<S: Seeds> Protocol for SharedTreeKem<S> {
         self.newest().map_or(Aggregates::default(), |epoch| *epoch.public.tree.aggregates())
     }
 
-    fn survey(&self, visit: &mut dyn FnMut(Surveyed)) {
+    fn traverse(&self, visit: &mut dyn FnMut(Traversed)) {
         if let Ok(epoch) = self.newest() {
-            epoch.public.tree.survey(visit);
+            epoch.public.tree.traverse(visit);
         }
     }
 

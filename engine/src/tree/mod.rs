@@ -10,7 +10,7 @@ mod index;
 mod node;
 mod shape;
 mod subtree;
-mod survey;
+mod traversal;
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ pub use index::{LeafIndex, NodeIndex};
 pub use node::{Aggregates, Node};
 pub use shape::{Ary, LeftBalanced, Perfect, Shape, Widths};
 pub use subtree::{ChildIter, Located, PathStep, Place, Resolved, Subtree};
-pub use survey::{NodeState, Surveyed};
+pub use traversal::{NodeState, Traversed};
 
 use node::Kind;
 

@@ -6,7 +6,7 @@
 //! Paths are looked at in snapshots only: a time ends with the first snapshot that finds the path
 //! whole, so it is too long by less than the time between two of them.
 
-use arboretum_engine::tree::{LeafIndex, Surveyed};
+use arboretum_engine::tree::{LeafIndex, Traversed};
 use arboretum_workloads::Millis;
 
 /// Removed members whose paths still lack keys, in the order of their removal.
@@ -50,9 +50,9 @@ impl Lacking {
         Self(vec![false; width as usize])
     }
 
-    /// Adds the next node of a survey. What is marked is not marked again further down, so that
+    /// Adds the next node of a traversal. What is marked is not marked again further down, so that
     /// all of them together take O(width).
-    pub(super) fn add(&mut self, node: Surveyed) {
+    pub(super) fn add(&mut self, node: Traversed) {
         let first = node.first.0 as usize;
         if node.lacks_key && !self.0[first] {
             self.0[first..first + node.width as usize].fill(true);
@@ -75,7 +75,7 @@ mod tests {
         let mut lacking = Lacking::new(width);
         for &(first, width) in spans {
             let (first, state) = (LeafIndex(first), NodeState::Blank);
-            lacking.add(Surveyed { depth: 0, first, width, state, copath: 0, lacks_key: true });
+            lacking.add(Traversed { depth: 0, first, width, state, copath: 0, lacks_key: true });
         }
         lacking
     }

@@ -2,13 +2,13 @@
 //! at least a bin wide has a row of its own. Narrower ones are counted into the bin they lie in,
 //! leaf column by leaf column, and bins of the same mixture are one row. Nothing is left out.
 
-use arboretum_engine::tree::{NodeState, Surveyed};
+use arboretum_engine::tree::{NodeState, Traversed};
 use arboretum_results::PortraitRow;
 
 /// Bins across a tree, at most.
 const BINS: u64 = 512;
 
-/// A portrait in the making. Nodes come as a survey gives them: at each level from the left.
+/// A portrait in the making. Nodes come as a traversal gives them: at each level from the left.
 #[derive(Debug)]
 pub(super) struct Portrait {
     /// Leaf columns of a bin.
@@ -72,8 +72,8 @@ impl Portrait {
         Self { bin: u64::from(width).div_ceil(BINS).max(1), levels: vec![] }
     }
 
-    /// Adds the next node of the survey.
-    pub(super) fn add(&mut self, node: Surveyed) {
+    /// Adds the next node of a traversal.
+    pub(super) fn add(&mut self, node: Traversed) {
         let level = node.depth as usize;
         if self.levels.len() <= level {
             self.levels.resize_with(level + 1, Vec::new);
@@ -193,7 +193,7 @@ mod tests {
 
     fn portrait(tree: &Plant) -> Vec<PortraitRow> {
         let mut portrait = Portrait::new(tree.width());
-        tree.survey(&mut |node| portrait.add(node));
+        tree.traverse(&mut |node| portrait.add(node));
         portrait.rows(0, 1)
     }
 
@@ -251,7 +251,7 @@ mod tests {
     /// Leaf columns of each state at a level within a range, by a walk over all nodes.
     fn counted(tree: &Plant, level: u32, first: u64, end: u64) -> [u64; 5] {
         let mut columns = [0; 5];
-        tree.survey(&mut |node| {
+        tree.traverse(&mut |node| {
             let (from, to) = (node.first.0.into(), u64::from(node.first.0 + node.width));
             if node.depth == level {
                 columns[place_of(node.state)] += to.min(end).saturating_sub(first.max(from));

@@ -32,7 +32,7 @@ impl<P: Protocol> World<'_, '_, P> {
         let mut lacking = Lacking::new(width);
         let mut portrait = self.portrait_is_due().then(|| Portrait::new(width));
         let (mut nodes, mut active_cost) = (0_u64, 0);
-        self.protocol.survey(&mut |node| {
+        self.protocol.traverse(&mut |node| {
             let first = node.first.0 as usize;
             let weight = below[first + node.width as usize] - below[first];
             active_cost += weight * node.copath;

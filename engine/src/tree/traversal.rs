@@ -1,4 +1,4 @@
-//! A survey: every node of a tree in one walk, as somebody sees it who asks for the tree's form
+//! A traversal: every node of a tree in one walk, as somebody sees it who asks for the tree's form
 //! and not for its keys. A parent comes before what is below it, and all of that from the left;
 //! the nodes inside closed blank subtrees are told one by one. O(width).
 
@@ -19,9 +19,9 @@ pub enum NodeState {
     BlankLeaf,
 }
 
-/// A node of a survey.
+/// A node of a traversal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Surveyed {
+pub struct Traversed {
     /// Edges from the root.
     pub depth: u32,
     /// The leftmost leaf at or below the node.
@@ -40,17 +40,17 @@ pub struct Surveyed {
 
 impl<D: TreeData, S: Shape> Tree<D, S> {
     /// Visits every node.
-    pub fn survey(&self, visit: &mut dyn FnMut(Surveyed)) {
-        Surveyor { shape: self.shape(), visit }.walk(self.root(), 0, 0);
+    pub fn traverse(&self, visit: &mut dyn FnMut(Traversed)) {
+        Traversal { shape: self.shape(), visit }.walk(self.root(), 0, 0);
     }
 }
 
-struct Surveyor<'s, S> {
+struct Traversal<'s, S> {
     shape: &'s S,
-    visit: &'s mut dyn FnMut(Surveyed),
+    visit: &'s mut dyn FnMut(Traversed),
 }
 
-impl<S: Shape> Surveyor<'_, S> {
+impl<S: Shape> Traversal<'_, S> {
     fn walk<D: TreeData>(&mut self, at: Subtree<'_, D>, depth: u32, copath: u64) {
         let (first, width) = (at.first_leaf(), at.aggregates().width);
         let state = match at.place() {
@@ -65,7 +65,7 @@ impl<S: Shape> Surveyor<'_, S> {
         let peopled = at.children().filter(|child| resolution(child) > 0).count();
         let needed = if self.shape.filters_paths() { 2 } else { 1 };
         let lacks_key = state == NodeState::Blank && peopled >= needed;
-        (self.visit)(Surveyed { depth, first, width, state, copath, lacks_key });
+        (self.visit)(Traversed { depth, first, width, state, copath, lacks_key });
         for child in at.children() {
             self.walk(child, depth + 1, below - resolution(&child));
         }
@@ -74,7 +74,7 @@ impl<S: Shape> Surveyor<'_, S> {
     /// The nodes of an all-blank subtree, which the tree keeps as one.
     fn walk_blank(&mut self, first: LeafIndex, width: u32, depth: u32, copath: u64) {
         let state = if width == 1 { NodeState::BlankLeaf } else { NodeState::Blank };
-        (self.visit)(Surveyed { depth, first, width, state, copath, lacks_key: false });
+        (self.visit)(Traversed { depth, first, width, state, copath, lacks_key: false });
         if width == 1 {
             return;
         }
