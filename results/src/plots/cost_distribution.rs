@@ -30,17 +30,17 @@ pub(crate) fn draw(tables: &Tables) -> Sketch {
     let count = words::whole(costs.len() as u64);
     let noun = if costs.len() == 1 { "path update" } else { "path updates" };
     let curve = Entry::new(Key::Line(Stroke::Solid), BLUE, format!("{count} {noun}"));
-    let bound = |&(what, value, color): &(&str, f64, RGBColor)| {
-        Entry::new(Key::Line(Stroke::Dotted), color, format!("{what} {}", words::figure(value)))
+    let bound = |&(what, value, color, stroke): &Bound| {
+        Entry::new(Key::Line(stroke), color, format!("{what} {}", words::figure(value)))
     };
     let entries: Vec<_> = std::iter::once(curve).chain(bounds.iter().map(bound)).collect();
     let top = frame::legend(&mut sketch, top, &entries);
     let smallest = 1.0 / costs.len() as f64;
     let y = Axis::log(SHARE, (smallest.min(0.1) / 1.5, 1.0), words::percent);
     let panel = Panel::new(&mut sketch, (top, BOTTOM), Axis::log(COST, range, words::short), y);
-    for (_, value, color) in bounds {
+    for (_, value, color, stroke) in bounds.into_iter().rev() {
         let line = [panel.y.from, panel.y.to].map(|share| panel.at((value, share)));
-        sketch.line(line.to_vec(), 3.0, Stroke::Dotted, color);
+        sketch.line(line.to_vec(), 3.0, stroke, color);
     }
     let curve = shares(&costs);
     let start = (panel.x.from, curve[0].1);
@@ -55,12 +55,16 @@ pub(crate) fn draw(tables: &Tables) -> Sketch {
     sketch
 }
 
-/// What mean costs cannot go below, for the members at the end.
-fn bounds(tables: &Tables) -> Vec<(&'static str, f64, RGBColor)> {
+/// A bound, and how its line looks.
+type Bound = (&'static str, f64, RGBColor, Stroke);
+
+/// What mean costs cannot go below, for the members at the end. The dots go over the line: where
+/// all members are alike, the two are nearly one.
+fn bounds(tables: &Tables) -> Vec<Bound> {
     let members = tables.summary.members.end.max(1) as f64;
     let huffman = tables.tree.last().and_then(TreeRow::huffman_bound);
-    let logarithm = ("log₂(members)", members.log2(), BLACK);
-    let huffman = huffman.map(|bound| ("Huffman bound", bound, GREEN));
+    let logarithm = ("log₂(members)", members.log2(), BLACK, Stroke::Dotted);
+    let huffman = huffman.map(|bound| ("Huffman bound", bound, GREEN, Stroke::Solid));
     let all = std::iter::once(logarithm).chain(huffman);
     all.filter(|bound| bound.1 > 0.0).collect()
 }
