@@ -53,7 +53,8 @@ pub use compare::{
 pub use distribution::{Distribution, FiveFigures};
 pub use error::ResultsError;
 pub use experiment::{
-    Bounds, ExperimentFacts, ExperimentRecorder, ExperimentSummary, OperationCounts, OperationRow,
+    AbsenceFigures, AbsenceRow, Bounds, ExperimentFacts, ExperimentRecorder, ExperimentSummary,
+    OperationCounts, OperationRow,
 };
 pub use folder::{Machine, Provenance, RunFolder, WriteOptions};
 pub use metrics::metric_text;

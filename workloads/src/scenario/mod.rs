@@ -12,7 +12,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 pub use error::{ScenarioError, nearest};
-pub(crate) use load::parse;
+pub(crate) use load::{parse, read};
 pub use validate::MAX_MEMBERS;
 pub(crate) use validate::{Wrong, check_name, require};
 
