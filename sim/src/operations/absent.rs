@@ -90,9 +90,9 @@ impl Absent {
         row.returned += 1;
         let mut cost = Cost::default();
         if self.removed.remove(&member) {
-            // Somebody who is there adds it; an operation's issuer may be the one who has come.
-            let adder = if by == member { self.anybody_but(group, member) } else { Some(by) };
-            if let Some(adder) = adder {
+            // The operation's issuer adds it, who may itself have come back just now.
+            let there = Some(by).filter(|by| *by != member && !self.removed.contains(by));
+            if let Some(adder) = there.or_else(|| self.anybody_active(group)) {
                 group.add(Member(adder), Member(member))?;
                 cost += group.commit(Member(adder))?;
             }
@@ -106,9 +106,11 @@ impl Absent {
         Ok(cost)
     }
 
-    /// A member other than one.
-    fn anybody_but(&self, group: &CountedGroup, member: u32) -> Option<u32> {
-        group.members().map(|member| member.0).find(|other| *other != member)
+    /// A member who is not silent.
+    fn anybody_active(&self, group: &CountedGroup) -> Option<u32> {
+        let silent =
+            |member: &u32| self.silent.contains_key(member) || self.ghosts.contains_key(member);
+        group.members().map(|member| member.0).find(|member| !silent(member))
     }
 
     /// Does what is due.
@@ -175,16 +177,19 @@ mod tests {
         (Absent::new(policy.parse().unwrap()), group)
     }
 
-    fn step(world: &mut (Absent, CountedGroup), left: &[u32], returned: &[u32]) -> AbsenceRow {
-        let operation = Operation {
+    fn operation(left: &[u32], returned: &[u32]) -> Operation {
+        Operation {
             by: 0,
             kind: OperationKind::Update,
             proposers: vec![],
             left: left.to_vec(),
             returned: returned.to_vec(),
             measured: true,
-        };
-        let (_, row) = world.0.before(&mut world.1, &operation).unwrap();
+        }
+    }
+
+    fn step(world: &mut (Absent, CountedGroup), left: &[u32], returned: &[u32]) -> AbsenceRow {
+        let (_, row) = world.0.before(&mut world.1, &operation(left, returned)).unwrap();
         world.1.commit(Member(0)).unwrap();
         row
     }
@@ -211,6 +216,20 @@ mod tests {
         let back = step(&mut world, &[], &[3]);
         assert_eq!((back.readded, back.removed), (1, 0));
         assert_eq!(world.1.tree().members, 8);
+    }
+
+    /// Whoever issues the operation may be one of several who have come back.
+    #[test]
+    fn all_who_come_back_at_once_are_added() {
+        let mut world = world("evict:2");
+        step(&mut world, &[0, 3, 5], &[]);
+        let gone = Operation { by: 1, ..operation(&[], &[]) };
+        for _ in 0..3 {
+            world.0.before(&mut world.1, &gone).unwrap();
+        }
+        assert_eq!(world.1.tree().members, 5);
+        let back = step(&mut world, &[], &[3, 5, 0]);
+        assert_eq!((back.readded, world.1.tree().members), (3, 8));
     }
 
     #[test]

@@ -1,0 +1,64 @@
+//! The recorded results of the shipped studies: a small part of each is run again and must come to
+//! the same means, to the last digit.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use assert_cmd::Command;
+
+/// A study, and the part of it that is run again with all its seeds.
+const PARTS: &[(&str, &[&str])] = &[
+    ("ttkem-2021", &["i=3,5"]),
+    ("ttkem-2021-administrators", &["i=4,8"]),
+    ("multicast-2022", &["i=5,9"]),
+    ("multicast-2022-removals", &["tree=left-balanced", "remove=12.5"]),
+    ("concurrent-2025", &["n=64"]),
+    ("bonsai-2024", &["n=243", "degree=3", "churn=tenths"]),
+    ("quarantined-2024", &["silent=100"]),
+];
+
+fn reference() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../results/reference")
+}
+
+/// A table's lines by what stands before their numbers: the point and the metric.
+fn rows(path: &Path) -> BTreeMap<String, String> {
+    let table = fs::read_to_string(path).unwrap();
+    let header: Vec<&str> = table.lines().next().unwrap().split(',').collect();
+    let keys = header.iter().position(|column| *column == "metric").unwrap() + 1;
+    let rows = table.lines().skip(1).map(|line| {
+        let cells: Vec<&str> = line.split(',').collect();
+        (cells[..keys].join(","), cells[keys..].join(","))
+    });
+    rows.collect()
+}
+
+#[test]
+fn every_study_comes_to_what_is_recorded() {
+    for (study, only) in PARTS {
+        let folder = tempfile::tempdir().unwrap();
+        let out = folder.path().join("out");
+        let only = only.iter().flat_map(|only| ["--only", *only]);
+        let mut command = Command::cargo_bin("arboretum").unwrap();
+        command.args(["study", study, "--quiet"]).args(only).arg("--out").arg(&out);
+        command.assert().success();
+        let recorded = rows(&reference().join(study).join("aggregate.csv"));
+        let found = rows(&out.join("aggregate.csv"));
+        assert!(found.len() > 20, "{study}");
+        for (key, means) in found {
+            assert_eq!(recorded.get(&key), Some(&means), "{study}: {key}");
+        }
+    }
+}
+
+#[test]
+fn every_shipped_study_has_its_results_recorded() {
+    let listed = Command::cargo_bin("arboretum").unwrap().args(["list", "studies"]).output();
+    let listed = String::from_utf8(listed.unwrap().stdout).unwrap();
+    let shipped = listed.lines().filter_map(|line| line.split_whitespace().next());
+    for study in shipped {
+        assert!(PARTS.iter().any(|(part, _)| *part == study), "{study}");
+        assert!(reference().join(study).join("aggregate.csv").is_file(), "{study}");
+    }
+}
