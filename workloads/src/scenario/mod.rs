@@ -3,6 +3,7 @@
 
 mod error;
 mod load;
+mod strategy;
 mod validate;
 
 use std::collections::BTreeMap;
@@ -70,8 +71,9 @@ pub struct Group {
     /// The cipher suite, by its number in RFC 9420.
     #[serde(default = "suite")]
     pub suite: u16,
-    /// The strategy.
-    #[serde(default = "rfc9420")]
+    /// The strategy, as a text or as a table of its choices.
+    #[serde(default = "strategy::rfc9420", deserialize_with = "strategy::read")]
+    #[schemars(schema_with = "strategy::schema")]
     pub strategy: String,
     /// How much of the work is really done.
     #[serde(default)]
@@ -87,10 +89,6 @@ fn treekem() -> String {
 
 fn suite() -> u16 {
     1
-}
-
-fn rfc9420() -> String {
-    "rfc9420".into()
 }
 
 /// How a group is made.
@@ -307,7 +305,7 @@ impl JsonSchema for Batching {
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
         schemars::json_schema!({
             "type": "string",
-            "pattern": "^(immediate|[0-9]+(\\.[0-9]+)? *(ms|s|min|h|d|w))$",
+            "pattern": "^(immediate|[0-9]+(\\.[0-9]+)? *(ms|s|min|m|h|d|w))$",
             "description": "\"immediate\", or a duration"
         })
     }
