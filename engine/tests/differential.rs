@@ -3,7 +3,9 @@
 
 use arboretum_engine::crypto::{CountingProvider, Crypto, Provider, RealProvider, Seed};
 use arboretum_engine::group::Followed;
-use arboretum_engine::protocol::{ClientId, FullTreeKem, Order, Protocol, Seeds, SharedTreeKem};
+use arboretum_engine::protocol::{
+    ClientId, Draft, FullTreeKem, Order, Protocol, Seeds, SharedTreeKem,
+};
 use arboretum_engine::strategy::{Compaction, Layout, Placement, Removal, Strategy};
 use arboretum_engine::treesync::Roster;
 use rand_chacha::ChaCha20Rng;
@@ -30,6 +32,8 @@ impl Seeds for TestSeeds {
     }
 }
 
+type Inner<P> = <P as Protocol>::Inner;
+
 /// Three fidelities side by side, and who is where.
 struct Trio {
     full: FullTreeKem<TestSeeds>,
@@ -37,6 +41,7 @@ struct Trio {
     counted: SharedTreeKem<TestSeeds>,
     members: Vec<ClientId>,
     next: u32,
+    strategy: Strategy,
     rng: ChaCha20Rng,
 }
 
@@ -58,6 +63,7 @@ impl Trio {
             counted: SharedTreeKem::new(&CountingProvider, seeds, strategy).unwrap(),
             members: vec![ClientId(0)],
             next: 1,
+            strategy,
             rng: ChaCha20Rng::seed_from_u64(seed),
         };
         trio.shared.keep_log();
@@ -123,11 +129,54 @@ impl Trio {
     fn commit_order(&mut self, order: Order) {
         let full = self.full.commit(order.clone()).unwrap();
         let shared = self.shared.commit(order.clone()).unwrap();
-        let counted = self.counted.commit(order.clone()).unwrap();
+        let counted = self.counted.commit(order).unwrap();
+        self.accept(full, shared, counted);
+    }
+
+    /// A random member, wherever it lags, gives up its leaf for another.
+    fn rejoin(&mut self) {
+        let by = self.members[below(&mut self.rng, self.members.len())];
+        let full = self.full.rejoin(by, 1).unwrap();
+        let shared = self.shared.rejoin(by, 1).unwrap();
+        let counted = self.counted.rejoin(by, 1).unwrap();
+        let publication = (full.fetched, full.publisher, full.published);
+        assert_eq!(publication, (shared.fetched, shared.publisher, shared.published));
+        assert_eq!(publication, (counted.fetched, counted.publisher, counted.published));
+        let leaf = full.draft.leaf;
+        self.accept(full.draft, shared.draft, counted.draft);
+        assert_eq!(self.full.leaf(by), Some(leaf));
+        assert_eq!(self.shared.leaf(by), Some(leaf));
+    }
+
+    /// A random member removes the rightmost others and adds them again.
+    fn swap(&mut self, most: u32) {
+        let by = self.members[below(&mut self.rng, self.members.len())];
+        let epoch = self.full.epoch();
+        self.advance(by, epoch);
+        let mut moved = self.full.stragglers(most, 0).unwrap();
+        assert_eq!(moved, self.shared.stragglers(most, 0).unwrap());
+        assert_eq!(moved, self.counted.stragglers(most, 0).unwrap());
+        moved.retain(|client| *client != by);
+        let stood: Vec<_> = moved.iter().map(|client| self.full.leaf(*client)).collect();
+        self.commit_order(Order { by, adds: moved.clone(), removes: moved.clone(), now: 1 });
+        for (client, stood) in moved.into_iter().zip(stood) {
+            let to_the_left = self.strategy.placement == Placement::LeftmostBlank;
+            assert!(!to_the_left || self.full.leaf(client) < stood, "{client}");
+            assert_eq!(self.full.leaf(client), self.shared.leaf(client));
+        }
+    }
+
+    fn accept(
+        &mut self,
+        full: Draft<Inner<FullTreeKem<TestSeeds>>>,
+        shared: Draft<Inner<SharedTreeKem<TestSeeds>>>,
+        counted: Draft<Inner<SharedTreeKem<TestSeeds>>>,
+    ) {
+        let by = full.order.by;
         assert_eq!((full.cost, full.ledger, full.leaf), (shared.cost, shared.ledger, shared.leaf));
         assert_eq!((full.cost, full.ledger), (counted.cost, counted.ledger));
         let audited: Vec<_> =
-            self.members.iter().copied().filter(|m| *m != order.by).take(3).collect();
+            self.members.iter().copied().filter(|m| *m != by).take(3).collect();
         let full = self.full.accept(full, &[]).unwrap();
         let shared = self.shared.accept(shared, &audited).unwrap();
         let counted = self.counted.accept(counted, &audited).unwrap();
@@ -172,22 +221,47 @@ impl Trio {
     /// Random operations, after each of which some clients come forward and some stay behind.
     fn live(&mut self, commits: usize, largest: usize) {
         for _ in 0..commits {
-            let room = largest.saturating_sub(self.members.len());
-            let (adds, removes) = match below(&mut self.rng, 6) {
-                0 | 1 => (1 + below(&mut self.rng, 4), 0),
-                2 => (0, 1 + below(&mut self.rng, 3)),
-                3 => (1, 1),
-                _ => (0, 0),
-            };
-            self.commit(adds.min(room), removes);
-            let epoch = self.full.epoch();
-            for client in self.members.clone() {
-                if below(&mut self.rng, 3) == 0 {
-                    let back = below(&mut self.rng, 3) as u64;
-                    self.advance(client, epoch.saturating_sub(back));
-                }
+            self.commit_something(largest);
+            self.come_forward();
+        }
+        self.end();
+    }
+
+    /// The same, with members that move to other leaves.
+    fn move_about(&mut self, commits: usize, largest: usize) {
+        for _ in 0..commits {
+            match below(&mut self.rng, 4) {
+                0 => self.rejoin(),
+                1 => self.swap(3),
+                _ => self.commit_something(largest),
+            }
+            self.come_forward();
+        }
+        self.end();
+    }
+
+    fn commit_something(&mut self, largest: usize) {
+        let room = largest.saturating_sub(self.members.len());
+        let (adds, removes) = match below(&mut self.rng, 6) {
+            0 | 1 => (1 + below(&mut self.rng, 4), 0),
+            2 => (0, 1 + below(&mut self.rng, 3)),
+            3 => (1, 1),
+            _ => (0, 0),
+        };
+        self.commit(adds.min(room), removes);
+    }
+
+    fn come_forward(&mut self) {
+        let epoch = self.full.epoch();
+        for client in self.members.clone() {
+            if below(&mut self.rng, 3) == 0 {
+                let back = below(&mut self.rng, 3) as u64;
+                self.advance(client, epoch.saturating_sub(back));
             }
         }
+    }
+
+    fn end(&mut self) {
         let lagging = below(&mut self.rng, self.members.len());
         self.go_on_from_the_wire(self.members[lagging]);
         let epoch = self.full.epoch();
@@ -221,6 +295,41 @@ fn a_group_of_a_thousand() {
     let mut trio = Trio::new(7);
     trio.commit(999, 0);
     trio.live(6, 1_000);
+}
+
+#[test]
+fn members_that_move_to_other_leaves() {
+    for seed in 0..SEEDS / 10 {
+        let mut trio = Trio::new(4_000_000 + seed);
+        trio.commit(3 + seed as usize % 11, 0);
+        trio.move_about(14, 4 + seed as usize % 17);
+    }
+    for (number, strategy) in strategies().into_iter().enumerate().step_by(LARGER_STEP) {
+        let mut trio = Trio::with(5_000_000 + number as u64, strategy);
+        trio.commit(20, 0);
+        trio.move_about(20, 40);
+    }
+}
+
+/// Whoever commits in an epoch in which another still stood elsewhere removes it from there.
+#[test]
+fn a_late_committer_removes_a_member_where_it_stood() {
+    let mut trio = Trio::new(6_000_000);
+    trio.commit(6, 0);
+    trio.commit_order(Order { by: ClientId(0), adds: vec![], removes: vec![ClientId(2)], now: 1 });
+    let epoch = trio.full.epoch();
+    trio.advance(ClientId(1), epoch);
+    trio.members = [0, 1, 3, 4, 5, 6].map(ClientId).to_vec();
+    let full = trio.full.rejoin(ClientId(6), 1).unwrap();
+    let shared = trio.shared.rejoin(ClientId(6), 1).unwrap();
+    let counted = trio.counted.rejoin(ClientId(6), 1).unwrap();
+    trio.accept(full.draft, shared.draft, counted.draft);
+    assert_eq!(trio.full.leaf(ClientId(6)).map(|leaf| leaf.0), Some(2));
+    let late = Order { by: ClientId(1), adds: vec![], removes: vec![ClientId(6)], now: 1 };
+    let (full, shared) = (trio.full.commit(late.clone()), trio.shared.commit(late));
+    let (full, shared) = (full.unwrap(), shared.unwrap());
+    assert_eq!((full.epoch, full.cost), (shared.epoch, shared.cost));
+    assert_eq!(full.epoch, epoch);
 }
 
 /// Every strategy that makes sense: all values of all choices together.

@@ -5,6 +5,7 @@
 mod authentication;
 mod commit;
 mod commit_cost;
+mod external;
 mod holdings;
 mod join;
 mod member;
@@ -18,6 +19,7 @@ pub use authentication::{
 };
 pub use commit::{CommitError, CommitRequest, PendingCommit, Protection};
 pub use commit_cost::CommitCost;
+pub use external::Entrant;
 pub use holdings::{
     Holdings, MAX_PROPOSALS, OwnUpdate, ProposalStore, StoredProposal, TooManyProposals,
 };

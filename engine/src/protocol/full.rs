@@ -1,14 +1,19 @@
 //! TreeKEM at fidelity `full`: every client holds its own state and does all its own work from
 //! the wire bytes. The oracle for `shared`, and for small groups.
 
+mod rejoin;
+
 use std::collections::BTreeMap;
 
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
 
 use super::clients::Clients;
+use super::moves::Moves;
 use super::shared::single_welcome_length;
-use super::{Accepted, CaughtUp, ClientId, Draft, Joined, Order, Protocol, ProtocolError, Seeds};
+use super::{
+    Accepted, CaughtUp, ClientId, Draft, Joined, Order, Protocol, ProtocolError, Rejoining, Seeds,
+};
 use crate::codec::decode;
 use crate::crypto::{Crypto, Digest, Provider, Secret};
 use crate::group::{CommitRequest, Followed, Member, PendingCommit, PublicGroup};
@@ -37,6 +42,8 @@ struct FullClient {
 pub struct FullDraft {
     pending: PendingCommit,
     packages: Vec<(ClientId, u32)>,
+    /// The roster of somebody who enters anew by it.
+    enters: Option<Roster>,
 }
 
 /// All clients of one group, each on its own.
@@ -48,6 +55,9 @@ pub struct FullTreeKem<S> {
     /// Somebody who follows in public and holds no secret.
     observer: Option<(PublicGroup, Roster)>,
     by_leaf: BTreeMap<LeafIndex, ClientId>,
+    moves: Moves,
+    /// Who committed last, and has published the newest GroupInfo.
+    publisher: Option<ClientId>,
 }
 
 impl<S: Seeds> FullTreeKem<S> {
@@ -60,6 +70,8 @@ impl<S: Seeds> FullTreeKem<S> {
             log: vec![],
             observer: None,
             by_leaf: BTreeMap::new(),
+            moves: Moves::default(),
+            publisher: None,
         }
     }
 
@@ -105,6 +117,7 @@ impl<S: Seeds> Protocol for FullTreeKem<S> {
         let leaf = Some(member.leaf);
         let state = FullClient { invited: None, member: Some((member, roster)), leaf };
         self.states.insert(creator, state);
+        self.publisher = Some(creator);
         Ok(())
     }
 
@@ -113,10 +126,12 @@ impl<S: Seeds> Protocol for FullTreeKem<S> {
         let not_a_member = ProtocolError::NotAMember;
         let number = self.clients.next_commit(order.by)?;
         let seed = self.clients.seeds().seed("commit", order.by.0.into(), number.into());
+        let view = self.view(order.by).ok_or(not_a_member(order.by))?;
         let mut proposals = vec![];
         for client in &order.removes {
-            let leaf = self.states.get(client).and_then(|state| state.leaf);
-            proposals.push(Proposal::Remove(leaf.ok_or(not_a_member(*client))?));
+            let newest = self.states.get(client).and_then(|state| state.leaf);
+            let newest = newest.ok_or(not_a_member(*client))?;
+            proposals.push(Proposal::Remove(self.moves.leaf_in(view, *client, newest)));
         }
         let mut packages = vec![];
         for client in &order.adds {
@@ -137,7 +152,7 @@ impl<S: Seeds> Protocol for FullTreeKem<S> {
             cost: pending.cost,
             ledger: crypto.ledger(),
             order,
-            inner: FullDraft { pending, packages },
+            inner: FullDraft { pending, packages, enters: None },
         })
     }
 
@@ -150,7 +165,8 @@ impl<S: Seeds> Protocol for FullTreeKem<S> {
         if draft.epoch != public.epoch() {
             return Err(ProtocolError::Stale { made: draft.epoch, at: public.epoch() });
         }
-        let FullDraft { pending, packages } = draft.inner;
+        let FullDraft { pending, packages, enters } = draft.inner;
+        let by = draft.order.by;
         let crypto = Crypto::new(self.provider);
         let transition = public.apply(&crypto, roster, &pending.message)?;
         let (predicted, excluded) = super::shared::predict(&transition)?;
@@ -159,14 +175,16 @@ impl<S: Seeds> Protocol for FullTreeKem<S> {
         }
         roster.advance(&transition.roster_changes);
         *public = transition.after.clone();
+        let epoch = public.epoch();
         for removed in &transition.applied.removed {
-            if let Some(client) = self.by_leaf.remove(removed)
-                && let Some(state) = self.states.get_mut(&client)
-            {
+            let Some(client) = self.by_leaf.remove(removed) else { continue };
+            if let Some(state) = self.states.get_mut(&client) {
                 state.leaf = None;
             }
+            if enters.is_some() && client == by || draft.order.adds.contains(&client) {
+                self.moves.note(client, epoch, *removed);
+            }
         }
-        let epoch = public.epoch();
         for (&(client, number), &leaf) in packages.iter().zip(&transition.applied.added) {
             let state =
                 FullClient { invited: Some((epoch, number)), member: None, leaf: Some(leaf) };
@@ -176,7 +194,14 @@ impl<S: Seeds> Protocol for FullTreeKem<S> {
         let tree = if packages.is_empty() { vec![] } else { encode_tree(&public.tree)? };
         let tree_bytes = crate::treesync::encoded_tree_length(&public.tree) as u64;
         self.log.push(Logged { commit: pending.message, welcome: pending.welcome, tree });
-        if let Some(state) = self.states.get_mut(&draft.order.by)
+        self.publisher = Some(by);
+        if let Some(mut roster) = enters {
+            roster.advance(&pending.roster_changes);
+            let leaf = Some(transition.committer);
+            self.by_leaf.insert(transition.committer, by);
+            let member = Some((pending.after, roster));
+            self.states.insert(by, FullClient { invited: None, member, leaf });
+        } else if let Some(state) = self.states.get_mut(&by)
             && let Some((member, roster)) = &mut state.member
         {
             roster.advance(&pending.roster_changes);
@@ -248,7 +273,9 @@ impl<S: Seeds> Protocol for FullTreeKem<S> {
         Ok(caught)
     }
 
-    fn release_before(&mut self, _epoch: u64) {}
+    fn release_before(&mut self, epoch: u64) {
+        self.moves.forget_before(epoch);
+    }
 
     fn epoch(&self) -> u64 {
         self.observer().map_or(0, PublicGroup::epoch)
@@ -269,6 +296,30 @@ impl<S: Seeds> Protocol for FullTreeKem<S> {
     fn tree_hash(&self) -> Digest {
         let crypto = Crypto::new(self.provider);
         self.observer().map_or(Digest::EMPTY, |public| tree_hash(&crypto, &public.tree))
+    }
+
+    fn blanks_above(&self, client: ClientId) -> Result<u32, ProtocolError> {
+        let leaf = self.leaf(client).ok_or(ProtocolError::NotAMember(client))?;
+        let observer = self.observer().ok_or(ProtocolError::EpochGone(0))?;
+        Ok(observer.tree.blanks_above(leaf)?)
+    }
+
+    fn leftmost_blank(&self) -> Result<Option<LeafIndex>, ProtocolError> {
+        Ok(self.observer().ok_or(ProtocolError::EpochGone(0))?.tree.leftmost_blank())
+    }
+
+    fn stragglers(&self, most: u32, others: u32) -> Result<Vec<ClientId>, ProtocolError> {
+        let observer = self.observer().ok_or(ProtocolError::EpochGone(0))?;
+        let leaves = observer.tree.stragglers(most, others);
+        Ok(leaves.iter().filter_map(|leaf| self.by_leaf.get(leaf).copied()).collect())
+    }
+
+    fn rejoin(
+        &mut self,
+        client: ClientId,
+        now: u64,
+    ) -> Result<Rejoining<FullDraft>, ProtocolError> {
+        self.enter_anew(client, now)
     }
 
     fn epoch_authenticator(&self, client: ClientId) -> Option<Secret> {

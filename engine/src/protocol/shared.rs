@@ -7,6 +7,8 @@
 //! simulate. At any moment a client can be materialised: its keys are read off its path in its
 //! own epoch, and it goes on from the wire as a [`Member`].
 
+mod rejoin;
+
 use std::collections::VecDeque;
 use std::sync::{Arc, Weak};
 
@@ -16,8 +18,11 @@ use rayon::prelude::*;
 use tls_codec::Size;
 
 use super::clients::Clients;
+use super::moves::Moves;
 use super::private_tree::PrivateTree;
-use super::{Accepted, CaughtUp, ClientId, Draft, Joined, Order, Protocol, ProtocolError, Seeds};
+use super::{
+    Accepted, CaughtUp, ClientId, Draft, Joined, Order, Protocol, ProtocolError, Rejoining, Seeds,
+};
 use crate::codec::decode;
 use crate::crypto::{Crypto, CryptoError, Digest, Ledger, Op, Provider, Secret};
 use crate::group::{
@@ -86,6 +91,8 @@ struct Invitation {
 pub struct SharedDraft {
     pending: PendingCommit,
     invitations: Vec<Invitation>,
+    /// Whether its sender enters anew by it.
+    enters: bool,
 }
 
 /// All clients of one group, their work shared.
@@ -97,6 +104,9 @@ pub struct SharedTreeKem<S> {
     roster: Roster,
     recent: VecDeque<(Arc<Epoch>, Vec<RosterChange>)>,
     epochs: Vec<Weak<Epoch>>,
+    moves: Moves,
+    /// Who committed last, and has published the newest GroupInfo.
+    publisher: Option<ClientId>,
     /// Every commit as it was sent, if somebody is going to ask for them.
     log: Option<Vec<Vec<u8>>>,
     /// What deriving one node of a path takes.
@@ -122,6 +132,8 @@ impl<S: Seeds> SharedTreeKem<S> {
             roster: Roster::default(),
             recent: VecDeque::new(),
             epochs: vec![],
+            moves: Moves::default(),
+            publisher: None,
             log: None,
             per_node,
         })
@@ -291,6 +303,7 @@ impl<S: Seeds> SharedTreeKem<S> {
         transition: &Transition,
         path: Option<&NewPath>,
         invitations: &[Invitation],
+        enters: Option<ClientId>,
     ) -> Result<PrivateTree, ProtocolError> {
         let before = self.newest()?;
         let mut private = before.private.clone();
@@ -304,6 +317,9 @@ impl<S: Seeds> SharedTreeKem<S> {
             private.remove(*leaf, &goes)?;
         }
         private.truncate();
+        if let Some((client, path)) = enters.zip(path) {
+            private.add(transition.committer, client, path.leaf.clone())?;
+        }
         for (invitation, leaf) in invitations.iter().zip(&transition.applied.added) {
             private.add(*leaf, invitation.client, invitation.secrets.encryption.clone())?;
         }
@@ -443,6 +459,7 @@ impl<S: Seeds> Protocol for SharedTreeKem<S> {
         self.epochs.push(Arc::downgrade(&epoch));
         self.recent.push_back((epoch.clone(), vec![]));
         self.set_membership(creator, Membership { leaf, epoch, invited: None, departure: None });
+        self.publisher = Some(creator);
         Ok(())
     }
 
@@ -456,7 +473,8 @@ impl<S: Seeds> Protocol for SharedTreeKem<S> {
         let seed = self.clients.seeds().seed("commit", order.by.0.into(), number.into());
         let mut proposals = vec![];
         for client in &order.removes {
-            let leaf = self.membership(*client)?.leaf;
+            let newest = self.membership(*client)?.leaf;
+            let leaf = self.moves.leaf_in(epoch.number, *client, newest);
             epoch
                 .private
                 .member(leaf)
@@ -483,7 +501,7 @@ impl<S: Seeds> Protocol for SharedTreeKem<S> {
             cost: pending.cost,
             ledger: crypto.ledger(),
             order,
-            inner: SharedDraft { pending, invitations },
+            inner: SharedDraft { pending, invitations, enters: false },
         })
     }
 
@@ -496,7 +514,7 @@ impl<S: Seeds> Protocol for SharedTreeKem<S> {
         if draft.epoch != before.number {
             return Err(ProtocolError::Stale { made: draft.epoch, at: before.number });
         }
-        let SharedDraft { pending, invitations } = draft.inner;
+        let SharedDraft { pending, invitations, enters } = draft.inner;
         // The public half, once for all receivers.
         let provider = self.provider;
         let crypto = Crypto::new(provider);
@@ -527,7 +545,10 @@ impl<S: Seeds> Protocol for SharedTreeKem<S> {
         }
         let audits = self.audit(audited, &pending.message, authenticator)?;
         // Nothing has changed so far; from here on the new epoch stands.
-        let private = self.next_private(&transition, pending.path.as_ref(), &invitations)?;
+        let by = draft.order.by;
+        let path = pending.path.as_ref();
+        let private =
+            self.next_private(&transition, path, &invitations, enters.then_some(by))?;
         self.roster.advance(&transition.roster_changes);
         let removed = self.check_removed(&before, &transition.applied.removed)?;
         let bytes = pending.message.len() as u64;
@@ -544,6 +565,12 @@ impl<S: Seeds> Protocol for SharedTreeKem<S> {
                 let last = before.clone();
                 gone.departure = Some(Departure { last, bytes, ledger: for_removed });
             }
+            let comes_back = |client: &ClientId| {
+                enters && *client == by || draft.order.adds.contains(client)
+            };
+            if let Some(client) = client.filter(comes_back) {
+                self.moves.note(client, number, *leaf);
+            }
         }
         let tree_bytes = encoded_tree_length(&epoch.public.tree) as u64;
         let joined = self.welcome(&pending, &invitations, tree_bytes)?;
@@ -555,9 +582,13 @@ impl<S: Seeds> Protocol for SharedTreeKem<S> {
             let membership = Membership { leaf: *leaf, epoch, invited, departure: None };
             self.set_membership(invitation.client, membership);
         }
-        if let Some(Some(sender)) = self.members.get_mut(draft.order.by.0 as usize) {
+        if enters {
+            let (leaf, epoch) = (transition.committer, epoch.clone());
+            self.set_membership(by, Membership { leaf, epoch, invited: None, departure: None });
+        } else if let Some(Some(sender)) = self.members.get_mut(by.0 as usize) {
             sender.epoch = epoch.clone();
         }
+        self.publisher = Some(by);
         if let Some(log) = &mut self.log {
             log.push(pending.message);
         }
@@ -616,6 +647,7 @@ impl<S: Seeds> Protocol for SharedTreeKem<S> {
     }
 
     fn release_before(&mut self, epoch: u64) {
+        self.moves.forget_before(epoch);
         while self.recent.len() > 1 && self.recent.front().is_some_and(|(e, _)| e.number < epoch) {
             self.recent.pop_front();
         }
@@ -643,6 +675,30 @@ impl<S: Seeds> Protocol for SharedTreeKem<S> {
         let crypto = Crypto::new(self.provider);
         let empty = || tree_hash(&crypto, &Tree::new(self.clients.strategy()));
         self.newest().map_or_else(|_| empty(), |epoch| tree_hash(&crypto, &epoch.public.tree))
+    }
+
+    fn blanks_above(&self, client: ClientId) -> Result<u32, ProtocolError> {
+        let leaf = self.leaf(client).ok_or(ProtocolError::NotAMember(client))?;
+        Ok(self.newest()?.public.tree.blanks_above(leaf)?)
+    }
+
+    fn leftmost_blank(&self) -> Result<Option<LeafIndex>, ProtocolError> {
+        Ok(self.newest()?.public.tree.leftmost_blank())
+    }
+
+    fn stragglers(&self, most: u32, others: u32) -> Result<Vec<ClientId>, ProtocolError> {
+        let newest = self.newest()?;
+        let leaves = newest.public.tree.stragglers(most, others);
+        let members = leaves.into_iter().filter_map(|leaf| newest.private.member(leaf));
+        Ok(members.map(|member| member.client).collect())
+    }
+
+    fn rejoin(
+        &mut self,
+        client: ClientId,
+        now: u64,
+    ) -> Result<Rejoining<SharedDraft>, ProtocolError> {
+        self.enter_anew(client, now)
     }
 
     fn epoch_authenticator(&self, client: ClientId) -> Option<Secret> {

@@ -10,6 +10,7 @@ mod index;
 mod node;
 mod shape;
 mod subtree;
+mod survey;
 
 use std::sync::Arc;
 
