@@ -2,12 +2,13 @@
 
 use std::process::ExitCode;
 
-use arboretum_engine::strategy::{CHOICES, PRESETS};
+use arboretum_engine::strategy::PRESETS;
 use arboretum_results::Summary;
 use arboretum_workloads::{nearest, shipped};
 
 use super::failure::Failure;
 use super::scenario::{PROTOCOLS, suites};
+use crate::simulation::choices;
 
 const WHAT: &[&str] = &["scenarios", "protocols", "strategies", "suites", "metrics"];
 
@@ -38,7 +39,8 @@ pub(crate) fn list(what: &str) -> Result<ExitCode, Failure> {
 /// The presets, then the choices that can be changed in them.
 fn strategies() -> Vec<(String, String)> {
     let presets = PRESETS.iter().map(|preset| (preset.name.into(), preset.title.into()));
-    let choices = CHOICES.iter().map(|(choice, values)| (format!("+{choice}="), values.join(", ")));
+    let choices = choices();
+    let choices = choices.iter().map(|(choice, values)| (format!("+{choice}="), values.join(", ")));
     presets.chain(choices).collect()
 }
 

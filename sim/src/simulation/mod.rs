@@ -6,6 +6,7 @@
 //! | `clients` | the clients: whether they are online, what they mean to do, what they have done |
 //! | `delivery` | the Delivery Service: one ordered log, requests waiting for a committer |
 //! | `authentication` | the Authentication Service: identity to signature key |
+//! | `behaviour` | the clients' half of a strategy: warming, the inactive, batches |
 //! | `policy` | when a client renews its key, who commits, when the server evicts |
 //! | `world` | everything there is in a run, and the clock |
 //! | `people` | people come and go, views move |
@@ -15,6 +16,7 @@
 //! | `fault` | a broken check, with the command that replays up to it |
 
 mod authentication;
+mod behaviour;
 mod clients;
 mod commits;
 mod delivery;
@@ -27,6 +29,7 @@ mod seeds;
 mod start;
 mod world;
 
+pub use behaviour::{Batching, Behaviour, BehaviourError, Inactive, Moving, Warming, choices};
 pub use fault::Fault;
 pub use seeds::StreamSeeds;
 pub use world::{Outcome, Progress, Settings, run};
