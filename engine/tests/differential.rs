@@ -175,8 +175,7 @@ impl Trio {
         let by = full.order.by;
         assert_eq!((full.cost, full.ledger, full.leaf), (shared.cost, shared.ledger, shared.leaf));
         assert_eq!((full.cost, full.ledger), (counted.cost, counted.ledger));
-        let audited: Vec<_> =
-            self.members.iter().copied().filter(|m| *m != by).take(3).collect();
+        let audited: Vec<_> = self.members.iter().copied().filter(|m| *m != by).take(3).collect();
         let full = self.full.accept(full, &[]).unwrap();
         let shared = self.shared.accept(shared, &audited).unwrap();
         let counted = self.counted.accept(counted, &audited).unwrap();
@@ -206,8 +205,11 @@ impl Trio {
         let (mut member, mut roster) = self.shared.materialise(client).unwrap();
         for epoch in member.epoch() + 1..=self.shared.epoch() {
             let message = self.shared.commit_message(epoch).unwrap();
-            let transition = member.public.apply(&crypto, &roster, message).unwrap();
-            assert_eq!(member.follow(&crypto, &transition).unwrap(), Followed::Advanced);
+            let holdings = self.shared.holdings(&crypto, client, &member).unwrap();
+            let received = &holdings.proposals;
+            let transition = member.public.apply_with(&crypto, &roster, received, message).unwrap();
+            let followed = member.follow_with(&crypto, &transition, &holdings).unwrap();
+            assert_eq!(followed, Followed::Advanced);
             roster.advance(&transition.roster_changes);
             assert_eq!(Roster::of(&member.public.tree).unwrap(), roster, "epoch {epoch}");
         }
@@ -238,6 +240,34 @@ impl Trio {
             self.come_forward();
         }
         self.end();
+    }
+
+    /// The same, with members that propose Updates before others commit.
+    fn propose_and_commit(&mut self, commits: usize, largest: usize) {
+        for _ in 0..commits {
+            for _ in 0..below(&mut self.rng, 4) {
+                self.propose();
+            }
+            match below(&mut self.rng, 6) {
+                0 => self.rejoin(),
+                1 => self.swap(2),
+                _ => self.commit_something(largest),
+            }
+            self.come_forward();
+        }
+        self.end();
+    }
+
+    /// A random member proposes a fresh key, unless it has.
+    fn propose(&mut self) {
+        let client = self.members[below(&mut self.rng, self.members.len())];
+        let epoch = self.full.epoch();
+        self.advance(client, epoch);
+        let full = self.full.propose_update(client);
+        let shared = self.shared.propose_update(client);
+        let counted = self.counted.propose_update(client);
+        assert_eq!(full.as_ref().ok(), shared.as_ref().ok());
+        assert_eq!(full.ok(), counted.ok());
     }
 
     fn commit_something(&mut self, largest: usize) {
@@ -308,6 +338,20 @@ fn members_that_move_to_other_leaves() {
         let mut trio = Trio::with(5_000_000 + number as u64, strategy);
         trio.commit(20, 0);
         trio.move_about(20, 40);
+    }
+}
+
+#[test]
+fn members_that_propose_updates() {
+    for seed in 0..SEEDS / 10 {
+        let mut trio = Trio::new(7_000_000 + seed);
+        trio.commit(3 + seed as usize % 11, 0);
+        trio.propose_and_commit(14, 4 + seed as usize % 17);
+    }
+    for (number, strategy) in strategies().into_iter().enumerate().step_by(LARGER_STEP) {
+        let mut trio = Trio::with(8_000_000 + number as u64, strategy);
+        trio.commit(20, 0);
+        trio.propose_and_commit(20, 40);
     }
 }
 

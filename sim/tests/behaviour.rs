@@ -268,6 +268,21 @@ fn moving_goes_on_under_churn() {
 }
 
 #[test]
+fn proposed_updates_renew_more_members_and_blank_more_of_the_tree() {
+    let warm = ["group.start=warm", "policy.update_every=6h"];
+    let alone = play(STILL, "rfc9420", &warm);
+    let together = play(STILL, "rfc9420+batching=propose-commit:3", &warm);
+    // Four are renewed by each commit, some of them early: less than two thirds of the commits do.
+    let commits = updates(&together).len();
+    assert!(3 * commits < 2 * updates(&alone).len(), "{commits} and {}", updates(&alone).len());
+    assert!(updates(&together).iter().all(|row| row.bytes_proposals >= 3 * 33));
+    assert!(updates(&alone).iter().all(|row| row.expected_cost_sum == 6 * 64));
+    assert!(mean_cost(&together) > 1.5 * mean_cost(&alone));
+    let blanks = updates(&together).iter().map(|row| row.blank_parents).max();
+    assert!(blanks > Some(5), "{blanks:?}");
+}
+
+#[test]
 fn people_are_the_same_whatever_clients_do() {
     let digest = |strategy| {
         let scenario = scenario(CHURN, strategy, &[]);

@@ -10,11 +10,12 @@ use common::{arboretum, check_contract, digest, run_into, summary};
 const SMALL: [&str; 5] = ["smoke", "--members", "40", "--set", "duration=20h"];
 
 /// Every choice of the clients at once, one after the other of those that exclude each other.
-const STRATEGIES: [&str; 4] = [
+const STRATEGIES: [&str; 5] = [
     "rfc9420+warming=most-blanks:1h+batching=every:30m",
     "rfc9420+warming=round-robin:20min+inactive=evict:5h+compaction=swap:2",
     "rfc9420+warming=on-join+compaction=resync+removal=faster-remove",
     "rfc9420+warming=on-return+inactive=keep+batching=immediate+shape=m-ary:3",
+    "rfc9420+batching=propose-commit:3+compaction=swap:1",
 ];
 
 #[test]
@@ -77,7 +78,8 @@ fn a_table_says_the_same_as_a_text() {
     let file = file.to_str().unwrap();
     let changed = run_into(root.path(), "changed", &[&[file], &rest[..], &set].concat());
     assert_eq!(summary(&changed)["strategy"], "rfc9420+batching=every:10min+warming=none");
-    let other = run_into(root.path(), "other", &[&[file], &rest[..], &["--strategy", "2019-11"]].concat());
+    let other =
+        run_into(root.path(), "other", &[&[file], &rest[..], &["--strategy", "2019-11"]].concat());
     assert_eq!(summary(&other)["strategy"], "2019-11");
 }
 
@@ -89,7 +91,7 @@ fn all_choices_are_listed() {
         "+warming=",
         "none, on-join, on-return, round-robin:P, most-blanks:P",
         "keep, evict:D",
-        "immediate, every:P",
+        "immediate, every:P, propose-commit:R",
         "none, truncate, resync, swap:K",
         "leftmost-blank, append",
     ] {

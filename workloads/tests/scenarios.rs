@@ -45,7 +45,8 @@ fn overrides_reach_every_kind_of_key() {
 
 #[test]
 fn a_strategy_is_a_text_or_a_table() {
-    let strategy = |given: &str| parse("smoke", &[&format!("group.strategy={given}")]).group.strategy;
+    let strategy =
+        |given: &str| parse("smoke", &[&format!("group.strategy={given}")]).group.strategy;
     assert_eq!(parse("smoke", &[]).group.strategy, "rfc9420");
     assert_eq!(strategy("2019-11+warming=on-join"), "2019-11+warming=on-join");
     let table = r#"{ warming = "on-join", preset = "2019-11", batching = "every:30m" }"#;

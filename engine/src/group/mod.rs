@@ -10,6 +10,7 @@ mod holdings;
 mod join;
 mod member;
 mod outside;
+mod proposing;
 mod public_group;
 mod session;
 mod transcript;
@@ -26,6 +27,7 @@ pub use holdings::{
 pub use join::{JoinError, OpenedWelcome};
 pub use member::{FollowError, Followed, Founding, Member};
 pub use outside::{Outsider, propose_from_outside};
+pub use proposing::ProposedUpdate;
 pub use public_group::{ApplyError, PublicGroup, Transition, TransitionPath, Verified};
 pub use session::{
     CommitPlan, Committed, Ended, Joining, Received, Session, SessionError, Settings,

@@ -10,13 +10,16 @@ use rand_core::SeedableRng;
 
 use super::clients::Clients;
 use super::moves::Moves;
+use super::proposals::Proposals;
 use super::shared::single_welcome_length;
 use super::{
     Accepted, CaughtUp, ClientId, Draft, Joined, Order, Protocol, ProtocolError, Rejoining, Seeds,
 };
 use crate::codec::decode;
 use crate::crypto::{Crypto, Digest, Provider, Secret};
-use crate::group::{CommitRequest, Followed, Member, PendingCommit, PublicGroup};
+use crate::group::{
+    CommitRequest, Followed, Holdings, Member, PendingCommit, Protection, PublicGroup,
+};
 use crate::strategy::Strategy;
 use crate::tree::{Aggregates, LeafIndex};
 use crate::treedem::MlsMessage;
@@ -25,6 +28,8 @@ use crate::treesync::{Proposal, Roster, decode_tree_of, encode_tree, tree_hash};
 /// What the Delivery Service has of an epoch.
 struct Logged {
     commit: Vec<u8>,
+    /// What had been proposed before it.
+    proposals: Proposals,
     welcome: Option<Vec<u8>>,
     /// The encoded ratchet tree after the commit, where it adds somebody.
     tree: Vec<u8>,
@@ -56,6 +61,8 @@ pub struct FullTreeKem<S> {
     observer: Option<(PublicGroup, Roster)>,
     by_leaf: BTreeMap<LeafIndex, ClientId>,
     moves: Moves,
+    /// What is proposed in the newest epoch.
+    waiting: Proposals,
     /// Who committed last, and has published the newest GroupInfo.
     publisher: Option<ClientId>,
 }
@@ -71,6 +78,7 @@ impl<S: Seeds> FullTreeKem<S> {
             observer: None,
             by_leaf: BTreeMap::new(),
             moves: Moves::default(),
+            waiting: Proposals::default(),
             publisher: None,
         }
     }
@@ -142,10 +150,18 @@ impl<S: Seeds> Protocol for FullTreeKem<S> {
         }
         let state = self.states.get(&order.by).and_then(|state| state.member.as_ref());
         let (member, roster) = state.ok_or(not_a_member(order.by))?;
+        let (mut references, mut holdings) = (vec![], Holdings::default());
+        if view == self.epoch() {
+            let Member { public, secrets, .. } = member;
+            references = self.waiting.references(&order);
+            holdings = self.waiting.holdings(&crypto, public, secrets, order.by)?;
+        }
+        let now = order.now;
         let request =
-            CommitRequest { proposals, path: true, now: order.now, ..CommitRequest::default() };
+            CommitRequest { proposals, references, path: true, now, ..CommitRequest::default() };
         let mut rng = ChaCha20Rng::from_seed(seed);
-        let pending = member.commit(&crypto, roster, request, &mut rng)?;
+        let plain = Protection::Public;
+        let pending = member.commit_with(&crypto, roster, request, &holdings, plain, &mut rng)?;
         Ok(Draft {
             epoch: member.epoch(),
             leaf: member.leaf,
@@ -154,6 +170,20 @@ impl<S: Seeds> Protocol for FullTreeKem<S> {
             order,
             inner: FullDraft { pending, packages, enters: None },
         })
+    }
+
+    fn propose_update(&mut self, client: ClientId) -> Result<Joined, ProtocolError> {
+        let member = self.member(client).ok_or(ProtocolError::NotAMember(client))?;
+        if member.epoch() != self.epoch() || self.waiting.has(client) {
+            let problem = format!("{client} has proposed in this epoch, or is not in it");
+            return Err(ProtocolError::Check(problem));
+        }
+        let seed = self.clients.seeds().seed("update", client.0.into(), member.epoch());
+        let crypto = Crypto::new(self.provider);
+        let update = member.propose_update(&crypto, &mut ChaCha20Rng::from_seed(seed))?;
+        let bytes = update.message.len() as u64;
+        self.waiting.push(client, update);
+        Ok(Joined { bytes, ledger: crypto.ledger() })
     }
 
     fn accept(
@@ -168,7 +198,9 @@ impl<S: Seeds> Protocol for FullTreeKem<S> {
         let FullDraft { pending, packages, enters } = draft.inner;
         let by = draft.order.by;
         let crypto = Crypto::new(self.provider);
-        let transition = public.apply(&crypto, roster, &pending.message)?;
+        let proposals = std::mem::take(&mut self.waiting);
+        let received = proposals.receive(&crypto, public)?;
+        let transition = public.apply_with(&crypto, roster, &received, &pending.message)?;
         let (predicted, excluded) = super::shared::predict(&transition)?;
         if predicted != draft.cost.ciphertexts {
             return Err(ProtocolError::Check("ciphertexts are not those predicted".into()));
@@ -193,7 +225,8 @@ impl<S: Seeds> Protocol for FullTreeKem<S> {
         }
         let tree = if packages.is_empty() { vec![] } else { encode_tree(&public.tree)? };
         let tree_bytes = crate::treesync::encoded_tree_length(&public.tree) as u64;
-        self.log.push(Logged { commit: pending.message, welcome: pending.welcome, tree });
+        let (commit, welcome) = (pending.message, pending.welcome);
+        self.log.push(Logged { commit, proposals, welcome, tree });
         self.publisher = Some(by);
         if let Some(mut roster) = enters {
             roster.advance(&pending.roster_changes);
@@ -256,11 +289,13 @@ impl<S: Seeds> Protocol for FullTreeKem<S> {
         let Some((member, roster)) = &mut state.member else { return Ok(caught) };
         let crypto = Crypto::new(self.provider);
         while member.epoch() < to {
-            let message = &self.log[member.epoch() as usize].commit;
-            let transition = member.public.apply(&crypto, roster, message)?;
+            let Logged { commit, proposals, .. } = &self.log[member.epoch() as usize];
+            let Member { public, secrets, .. } = &*member;
+            let holdings = proposals.holdings(&crypto, public, secrets, client)?;
+            let transition = public.apply_with(&crypto, roster, &holdings.proposals, commit)?;
             caught.commits += 1;
-            caught.bytes += message.len() as u64;
-            if member.follow(&crypto, &transition)? == Followed::Removed {
+            caught.bytes += commit.len() as u64 + proposals.bytes();
+            if member.follow_with(&crypto, &transition, &holdings)? == Followed::Removed {
                 caught.removed = true;
                 break;
             }

@@ -14,6 +14,7 @@ mod clients;
 mod full;
 mod moves;
 mod private_tree;
+mod proposals;
 mod shared;
 
 use crate::codec::CodecError;
@@ -116,10 +117,10 @@ pub struct CaughtUp {
     pub removed: bool,
 }
 
-/// What joining came to.
+/// What joining came to; or publishing something.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Joined {
-    /// Bytes fetched: a Welcome with this client's own entry, and the ratchet tree.
+    /// Bytes fetched: a Welcome with this client's own entry, and the ratchet tree; or those sent.
     pub bytes: u64,
     /// The work.
     pub ledger: Ledger,
@@ -215,6 +216,12 @@ pub trait Protocol {
 
     /// Makes a commit in its sender's own view.
     fn commit(&mut self, order: Order) -> Result<Draft<Self::Inner>, ProtocolError>;
+
+    /// A member whose view is the newest epoch proposes a fresh key for itself, once an epoch.
+    /// Whoever commits there after that covers it by reference; everybody in the epoch receives it.
+    fn propose_update(&mut self, _client: ClientId) -> Result<Joined, ProtocolError> {
+        Err(ProtocolError::Unsupported { protocol: self.name(), what: "propose updates" })
+    }
 
     /// Puts a commit into effect. `audited` members of the old epoch do everything from the
     /// wire and must arrive at the same epoch authenticator.

@@ -20,14 +20,15 @@ use tls_codec::Size;
 use super::clients::Clients;
 use super::moves::Moves;
 use super::private_tree::PrivateTree;
+use super::proposals::Proposals;
 use super::{
     Accepted, CaughtUp, ClientId, Draft, Joined, Order, Protocol, ProtocolError, Rejoining, Seeds,
 };
 use crate::codec::decode;
 use crate::crypto::{Crypto, CryptoError, Digest, Ledger, Op, Provider, Secret};
 use crate::group::{
-    ApplyError, CommitRequest, Followed, JoinError, Member, OpenedWelcome, PendingCommit,
-    PublicGroup, Transition, TransitionPath,
+    ApplyError, CommitRequest, FollowError, Followed, Holdings, JoinError, Member, OpenedWelcome,
+    PendingCommit, Protection, PublicGroup, Transition, TransitionPath,
 };
 use crate::strategy::Strategy;
 use crate::tree::{Aggregates, LeafIndex, Tree};
@@ -105,10 +106,13 @@ pub struct SharedTreeKem<S> {
     recent: VecDeque<(Arc<Epoch>, Vec<RosterChange>)>,
     epochs: Vec<Weak<Epoch>>,
     moves: Moves,
+    /// What is proposed in the newest epoch.
+    waiting: Proposals,
     /// Who committed last, and has published the newest GroupInfo.
     publisher: Option<ClientId>,
-    /// Every commit as it was sent, if somebody is going to ask for them.
-    log: Option<Vec<Vec<u8>>>,
+    /// Every commit as it was sent and what had been proposed before it, if somebody is going to
+    /// ask for them.
+    log: Option<Vec<(Vec<u8>, Proposals)>>,
     /// What deriving one node of a path takes.
     per_node: Ledger,
 }
@@ -133,6 +137,7 @@ impl<S: Seeds> SharedTreeKem<S> {
             recent: VecDeque::new(),
             epochs: vec![],
             moves: Moves::default(),
+            waiting: Proposals::default(),
             publisher: None,
             log: None,
             per_node,
@@ -163,7 +168,26 @@ impl<S: Seeds> SharedTreeKem<S> {
 
     /// The commit that led to `epoch`, as it was sent, if the log is kept from the start.
     pub fn commit_message(&self, epoch: u64) -> Option<&[u8]> {
-        Some(self.log.as_ref()?.get(usize::try_from(epoch).ok()?.checked_sub(1)?)?)
+        Some(&self.logged(epoch)?.0)
+    }
+
+    fn logged(&self, epoch: u64) -> Option<&(Vec<u8>, Proposals)> {
+        self.log.as_ref()?.get(usize::try_from(epoch).ok()?.checked_sub(1)?)
+    }
+
+    /// What a client that was materialised holds in an epoch, for following the commit that ends
+    /// it; from the wire, if the log is kept from the start.
+    pub fn holdings(
+        &self,
+        crypto: &Crypto<'_>,
+        client: ClientId,
+        member: &Member,
+    ) -> Result<Holdings, ProtocolError> {
+        let Member { public, secrets, .. } = member;
+        match self.logged(member.epoch() + 1) {
+            Some((_, proposals)) => proposals.holdings(crypto, public, secrets, client),
+            None => self.waiting.holdings(crypto, public, secrets, client),
+        }
     }
 
     /// Makes a client, lagging or not, a member of its own with exactly the secrets it would
@@ -233,14 +257,18 @@ impl<S: Seeds> SharedTreeKem<S> {
         &self,
         audited: &[ClientId],
         message: &[u8],
+        proposals: &Proposals,
         authenticator: &Secret,
     ) -> Result<u32, ProtocolError> {
         let before = self.newest()?;
         let audit = |client: &ClientId| {
             let crypto = Crypto::new(self.provider);
             let mut member = self.member_at(before, *client, self.membership(*client)?.leaf)?;
-            let transition = member.public.apply(&crypto, &self.roster, message)?;
-            match member.follow(&crypto, &transition)? {
+            let Member { public, secrets, .. } = &member;
+            let holdings = proposals.holdings(&crypto, public, secrets, *client)?;
+            let received = &holdings.proposals;
+            let transition = public.apply_with(&crypto, &self.roster, received, message)?;
+            match member.follow_with(&crypto, &transition, &holdings)? {
                 Followed::Removed => Ok(0),
                 Followed::Advanced if member.secrets.epoch_authenticator == *authenticator => Ok(1),
                 Followed::Advanced => {
@@ -253,15 +281,15 @@ impl<S: Seeds> SharedTreeKem<S> {
     }
 
     /// Opens every ciphertext of a path once, as the members below each recipient would, and
-    /// follows the path to the commit secret.
+    /// follows the path to the commit secret. `private` has the keys of the proposed Updates.
     fn open_path(
         &self,
         crypto: &Crypto<'_>,
+        private: &PrivateTree,
         transition: &Transition,
         path: &TransitionPath,
         sent: &NewPath,
     ) -> Result<(Secret, u32), ProtocolError> {
-        let private = &self.newest()?.private;
         let steps = path.tree_before.filtered_direct_path(transition.committer)?;
         let mut openings = vec![];
         for (node, step) in steps.iter().enumerate() {
@@ -297,16 +325,30 @@ impl<S: Seeds> SharedTreeKem<S> {
         Ok((derived.commit_secret, openings.len() as u32))
     }
 
-    /// The private tree of the next epoch.
+    /// The private tree once the Updates that a commit covers are in effect.
+    fn updated_private(
+        &self,
+        transition: &Transition,
+        proposals: &Proposals,
+    ) -> Result<PrivateTree, ProtocolError> {
+        let mut private = self.newest()?.private.clone();
+        for leaf in &transition.applied.updated {
+            let key = proposals.leaf_key(*leaf).cloned();
+            private.update(*leaf, key.ok_or(FollowError::OwnUpdate)?)?;
+        }
+        Ok(private)
+    }
+
+    /// The private tree of the next epoch, from the one with the Updates.
     fn next_private(
         &self,
+        mut private: PrivateTree,
         transition: &Transition,
         path: Option<&NewPath>,
         invitations: &[Invitation],
         enters: Option<ClientId>,
     ) -> Result<PrivateTree, ProtocolError> {
         let before = self.newest()?;
-        let mut private = before.private.clone();
         let removal = before.public.tree.shape().removal;
         for leaf in &transition.applied.removed {
             let path = before.public.tree.direct_path(*leaf)?;
@@ -487,13 +529,21 @@ impl<S: Seeds> Protocol for SharedTreeKem<S> {
         let invitations = invitations?;
         proposals.extend(invitations.iter().map(|i| Proposal::Add(i.package.clone())));
         let member = self.member_at(&epoch, order.by, leaf)?;
-        let request =
-            CommitRequest { proposals, path: true, now: order.now, ..CommitRequest::default() };
         let provider = self.provider;
         let crypto = Crypto::new(provider);
+        let (mut references, mut holdings) = (vec![], Holdings::default());
+        if epoch.number == self.epoch() {
+            let Member { public, secrets, .. } = &member;
+            references = self.waiting.references(&order);
+            holdings = self.waiting.holdings(&crypto, public, secrets, order.by)?;
+        }
+        let now = order.now;
+        let request =
+            CommitRequest { proposals, references, path: true, now, ..CommitRequest::default() };
         let mut rng = ChaCha20Rng::from_seed(seed);
+        let plain = Protection::Public;
         let pending = self.with_roster_of(epoch.number, |this| {
-            member.commit(&crypto, &this.roster, request, &mut rng)
+            member.commit_with(&crypto, &this.roster, request, &holdings, plain, &mut rng)
         })?;
         Ok(Draft {
             epoch: epoch.number,
@@ -503,6 +553,24 @@ impl<S: Seeds> Protocol for SharedTreeKem<S> {
             order,
             inner: SharedDraft { pending, invitations, enters: false },
         })
+    }
+
+    fn propose_update(&mut self, client: ClientId) -> Result<Joined, ProtocolError> {
+        let membership = self.membership(client)?;
+        if membership.invited.is_some() {
+            return Err(ProtocolError::NotAMember(client));
+        }
+        let member = self.member_at(&membership.epoch, client, membership.leaf)?;
+        if member.epoch() != self.epoch() || self.waiting.has(client) {
+            let problem = format!("{client} has proposed in this epoch, or is not in it");
+            return Err(ProtocolError::Check(problem));
+        }
+        let seed = self.clients.seeds().seed("update", client.0.into(), member.epoch());
+        let crypto = Crypto::new(self.provider);
+        let update = member.propose_update(&crypto, &mut ChaCha20Rng::from_seed(seed))?;
+        let bytes = update.message.len() as u64;
+        self.waiting.push(client, update);
+        Ok(Joined { bytes, ledger: crypto.ledger() })
     }
 
     fn accept(
@@ -518,7 +586,10 @@ impl<S: Seeds> Protocol for SharedTreeKem<S> {
         // The public half, once for all receivers.
         let provider = self.provider;
         let crypto = Crypto::new(provider);
-        let transition = before.public.apply(&crypto, &self.roster, &pending.message)?;
+        let proposals = std::mem::take(&mut self.waiting);
+        let received = proposals.receive(&crypto, &before.public)?;
+        let message = &pending.message;
+        let transition = before.public.apply_with(&crypto, &self.roster, &received, message)?;
         let receiver = crypto.ledger();
         let (predicted, excluded) = predict(&transition)?;
         if predicted != draft.cost.ciphertexts {
@@ -526,10 +597,14 @@ impl<S: Seeds> Protocol for SharedTreeKem<S> {
         }
         // The private half: every ciphertext once, then what all members compute alike.
         transition.verify_membership(&crypto, &before.secrets)?;
+        proposals.check_membership(&crypto, &before.public, &before.secrets)?;
         let for_removed = crypto.ledger();
         let unpaid = Crypto::new(provider);
+        let private = self.updated_private(&transition, &proposals)?;
         let (commit_secret, opened) = match (&transition.path, &pending.path) {
-            (Some(path), Some(sent)) => self.open_path(&unpaid, &transition, path, sent)?,
+            (Some(path), Some(sent)) => {
+                self.open_path(&unpaid, &private, &transition, path, sent)?
+            }
             _ => (crypto.zero(), 0),
         };
         let secrets =
@@ -543,15 +618,15 @@ impl<S: Seeds> Protocol for SharedTreeKem<S> {
         if *authenticator != pending.after.secrets.epoch_authenticator {
             return Err(ProtocolError::Check("the sender is in another epoch".into()));
         }
-        let audits = self.audit(audited, &pending.message, authenticator)?;
+        let audits = self.audit(audited, &pending.message, &proposals, authenticator)?;
         // Nothing has changed so far; from here on the new epoch stands.
         let by = draft.order.by;
         let path = pending.path.as_ref();
         let private =
-            self.next_private(&transition, path, &invitations, enters.then_some(by))?;
+            self.next_private(private, &transition, path, &invitations, enters.then_some(by))?;
         self.roster.advance(&transition.roster_changes);
         let removed = self.check_removed(&before, &transition.applied.removed)?;
-        let bytes = pending.message.len() as u64;
+        let bytes = pending.message.len() as u64 + proposals.bytes();
         let totals =
             Totals { bytes: before.totals.bytes + bytes, ledger: before.totals.ledger + ledger };
         let number = before.number + 1;
@@ -565,9 +640,8 @@ impl<S: Seeds> Protocol for SharedTreeKem<S> {
                 let last = before.clone();
                 gone.departure = Some(Departure { last, bytes, ledger: for_removed });
             }
-            let comes_back = |client: &ClientId| {
-                enters && *client == by || draft.order.adds.contains(client)
-            };
+            let comes_back =
+                |client: &ClientId| enters && *client == by || draft.order.adds.contains(client);
             if let Some(client) = client.filter(comes_back) {
                 self.moves.note(client, number, *leaf);
             }
@@ -590,7 +664,7 @@ impl<S: Seeds> Protocol for SharedTreeKem<S> {
         }
         self.publisher = Some(by);
         if let Some(log) = &mut self.log {
-            log.push(pending.message);
+            log.push((pending.message, proposals));
         }
         self.epochs.push(Arc::downgrade(&epoch));
         self.recent.push_back((epoch, transition.roster_changes));

@@ -37,7 +37,7 @@ fn check_strategy(scenario: &Scenario) -> Result<(), Failure> {
     };
     let (tree, clients) = Behaviour::of(scenario).map_err(refuse)?;
     let protocol = &scenario.group.protocol;
-    if is_peer(protocol) && (tree != Strategy::default() || clients.asks_about_the_tree()) {
+    if is_peer(protocol) && (tree != Strategy::default() || clients.takes_more_than_commits()) {
         return Err(Failure::input_with_help(
             format!("group.strategy: `{protocol}` keeps its tree to itself, by RFC 9420"),
             "give `rfc9420`, or with it a choice of its clients that asks for commits alone",

@@ -95,8 +95,9 @@ impl<P: Protocol> World<'_, '_, P> {
             return self.resync(client);
         }
         let order = self.with_swaps(order)?;
+        let waits = self.gather_updates(&order)?;
         let draft = self.protocol.commit(order)?;
-        self.send(client, purpose, draft, delay);
+        self.send(client, purpose, draft, Millis(waits.0 + delay.0));
         Ok(())
     }
 
@@ -163,7 +164,9 @@ impl<P: Protocol> World<'_, '_, P> {
         let first = self.delivery.forget_before(self.now, self.scenario.network.max_delay);
         self.protocol.release_before(first);
         self.settle_members(&order, recorder);
-        self.renewed(client);
+        self.updates_are_in_effect(client);
+        self.clients.get_mut(client).tally.commits_sent += 1;
+        self.has_new_keys(client);
         Ok(())
     }
 
@@ -196,12 +199,11 @@ impl<P: Protocol> World<'_, '_, P> {
     }
 
     /// A client's keys are new: the next renewal is a period away.
-    pub(super) fn renewed(&mut self, client: ClientId) {
+    pub(super) fn has_new_keys(&mut self, client: ClientId) {
         let due = self.scenario.policy.update_every.map(|period| self.later(period));
         let entry = self.clients.get_mut(client);
         entry.messages = 0;
         entry.renew_at = due;
-        entry.tally.commits_sent += 1;
         if let Some(due) = due {
             self.schedule(due, Event::Renew(client));
         }

@@ -12,7 +12,7 @@ use arboretum_results::{
 use arboretum_workloads::{Demand, Millis, RootSeed, Scenario, Sessions};
 
 use super::authentication::AuthenticationService;
-use super::behaviour::Behaviour;
+use super::behaviour::{Behaviour, Proposing};
 use super::clients::Clients;
 use super::delivery::{DeliveryService, Reason};
 use super::events::{Event, Queue};
@@ -110,6 +110,7 @@ pub(super) struct World<'w, 's, P: Protocol> {
     pub(super) queue: Queue,
     pub(super) end: Millis,
     pub(super) batch_waiting: bool,
+    pub(super) proposing: Proposing,
     /// The leaf that round-robin warming asked last.
     pub(super) last_warmed: Option<LeafIndex>,
     pub(super) events: u64,
@@ -160,6 +161,7 @@ impl<'w, 's, P: Protocol> World<'w, 's, P> {
             queue: Queue::default(),
             end: demand.duration(),
             batch_waiting: false,
+            proposing: Proposing::default(),
             last_warmed: None,
             events: 0,
         }

@@ -8,7 +8,7 @@
 //! |---|---|
 //! | [`warming`](Warming) | who commits only in order to key blank parents |
 //! | [`inactive`](Inactive) | what becomes of members that do not come |
-//! | [`batching`](Batching) | which adds and removes are committed together |
+//! | [`batching`](Batching) | what is committed together |
 //! | [`moving`](Moving) | who comes to stand further left, so that the tree can be cut |
 //! | `text` | the choices in words |
 
@@ -22,6 +22,7 @@ use arboretum_engine::strategy::Strategy;
 use arboretum_workloads::{Millis, Scenario};
 
 pub use batching::Batching;
+pub(super) use batching::Proposing;
 pub use inactive::Inactive;
 pub use moving::Moving;
 pub use text::{BehaviourError, choices};
@@ -37,7 +38,7 @@ pub struct Behaviour {
     pub warming: Warming,
     /// What becomes of members that do not come.
     pub inactive: Inactive,
-    /// Which adds and removes are committed together.
+    /// What is committed together.
     pub batching: Batching,
     /// Who comes to stand further left.
     pub moving: Moving,
@@ -59,10 +60,11 @@ impl Behaviour {
         Ok((tree, behaviour))
     }
 
-    /// Whether what clients do depends on where they stand in the tree, which not every protocol
-    /// tells.
-    pub fn asks_about_the_tree(&self) -> bool {
-        matches!(self.warming, Warming::MostBlanks(_)) || self.moving != Moving::Nobody
+    /// Whether what clients do takes more of a protocol than commits of adds and removes.
+    pub fn takes_more_than_commits(&self) -> bool {
+        matches!(self.warming, Warming::MostBlanks(_))
+            || matches!(self.batching, Batching::ProposeCommit(_))
+            || self.moving != Moving::Nobody
     }
 
     fn check_rounds(&self, duration: Millis) -> Result<(), BehaviourError> {

@@ -8,6 +8,9 @@ use arboretum_workloads::Millis;
 
 use super::{Batching, Inactive, MAX_ROUNDS, Moving, Warming};
 
+/// The most members that take part in one commit by rule: more of them are a new group.
+const MAX_COUNT: u32 = 1_000;
+
 /// The clients' choices and their values.
 const CHOICES: &[(&str, &[&str])] = &[
     ("warming", Warming::VALUES),
@@ -53,13 +56,13 @@ pub enum BehaviourError {
         /// What was given.
         given: String,
     },
-    /// As many as no commit moves.
-    #[error("compaction=swap moves from 1 to {most} members at once, not `{given}`")]
-    Swapped {
+    /// A value without a number of members that can be.
+    #[error("{value} takes from 1 to {MAX_COUNT} members, as in `{value}:2`, not `{given}`")]
+    Count {
+        /// The choice and its value.
+        value: &'static str,
         /// What was given.
         given: String,
-        /// The most.
-        most: u32,
     },
     /// Moving to the left in a tree that is never cut at the right.
     #[error("compaction={0} empties the right edge, and this preset never cuts it off")]
@@ -129,6 +132,14 @@ pub(super) fn read(text: &str) -> Result<(Strategy, Chosen), BehaviourError> {
     Ok((Strategy::parse(&tree.join("+"))?, chosen))
 }
 
+/// A value's number of members.
+pub(super) fn count(value: &'static str, given: &str) -> Result<u32, BehaviourError> {
+    match given.trim().parse() {
+        Ok(count @ 1..=MAX_COUNT) => Ok(count),
+        _ => Err(BehaviourError::Count { value, given: given.to_owned() }),
+    }
+}
+
 /// A value's duration, as scenarios write it.
 pub(super) fn duration(value: &'static str, given: &str) -> Result<Millis, BehaviourError> {
     let refused = || BehaviourError::Duration { value, given: given.to_owned() };
@@ -156,7 +167,7 @@ mod tests {
     fn every_value_of_every_choice_is_read() {
         for (choice, values) in choices() {
             for value in values {
-                let value = value.replace(":P", ":1h").replace(":K", ":4");
+                let value = value.replace(":P", ":1h").replace(":K", ":4").replace(":R", ":4");
                 let value = value.replace("evict:D", "evict:4d").replace(":D", ":4");
                 let text = format!("rfc9420+{choice}={value}");
                 assert!(read(&text).is_ok(), "{text}");
@@ -181,9 +192,11 @@ mod tests {
             assert!(refused(&format!("rfc9420+{value}")).contains("is built"), "{value}");
         }
         assert!(refused("rfc9420+inactive=evict:0s").contains("above 0s"));
-        for count in ["0", "-1", "many", "1001"] {
-            let told = refused(&format!("rfc9420+compaction=swap:{count}"));
-            assert!(told.contains("swap moves from 1 to 1000 members at once"), "{told}");
+        for value in ["compaction=swap", "batching=propose-commit"] {
+            for count in ["0", "-1", "many", "1001"] {
+                let told = refused(&format!("rfc9420+{value}:{count}"));
+                assert!(told.contains(&format!("{value} takes from 1 to 1000 members")), "{told}");
+            }
         }
         for value in ["swap", "resync:3", "rebuild:2", "scoot-over", "smallest-tree", "pop"] {
             let told = refused(&format!("rfc9420+compaction={value}"));

@@ -12,10 +12,7 @@ mod swap;
 
 use arboretum_engine::strategy::{Compaction, Placement, Strategy};
 
-use super::text::BehaviourError;
-
-/// The most members that one commit moves: more of them are a new group.
-const MAX_SWAPPED: u32 = 1_000;
+use super::text::{BehaviourError, count};
 
 /// Who comes to stand further left.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -34,13 +31,10 @@ impl Moving {
 
     /// Reads a value of `compaction`; none if it is the tree's.
     pub(super) fn read(value: &str) -> Result<Option<Self>, BehaviourError> {
-        let (name, count) = value.split_once(':').unzip();
-        match (name.unwrap_or(value), count) {
+        let (name, members) = value.split_once(':').unzip();
+        match (name.unwrap_or(value), members) {
             ("resync", None) => Ok(Some(Self::Resync)),
-            ("swap", Some(count)) => match count.parse() {
-                Ok(count @ 1..=MAX_SWAPPED) => Ok(Some(Self::Swap(count))),
-                _ => Err(BehaviourError::Swapped { given: count.to_owned(), most: MAX_SWAPPED }),
-            },
+            ("swap", Some(members)) => Ok(Some(Self::Swap(count("compaction=swap", members)?))),
             ("resync" | "swap", _) => Err(BehaviourError::value("compaction", value)),
             _ => Ok(None),
         }

@@ -1,4 +1,4 @@
-//! Which adds and removes are committed together.
+//! What is committed together.
 //!
 //! `immediate`: each is committed by itself, as soon as a member is online to do it.
 //!
@@ -7,13 +7,19 @@
 //! into one epoch; who wants in waits P at most, and who is to be out can read for P longer. All of
 //! it is RFC 9420 as it stands (§12.4).
 //!
+//! `propose-commit:R` is in its own file.
+//!
 //! Without a choice in the strategy the scenario's `policy.batching` holds.
+
+mod propose_commit;
 
 use arboretum_workloads::Millis;
 
-use super::text::{BehaviourError, duration};
+use super::text::{BehaviourError, count, duration};
 
-/// Which adds and removes are committed together.
+pub(in crate::simulation) use propose_commit::Proposing;
+
+/// What is committed together.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Batching {
     /// Each by itself.
@@ -21,6 +27,8 @@ pub enum Batching {
     Immediate,
     /// Those of a period.
     Every(Millis),
+    /// Each by itself, with Updates that so many others have proposed.
+    ProposeCommit(u32),
 }
 
 impl From<arboretum_workloads::Batching> for Batching {
@@ -33,12 +41,16 @@ impl From<arboretum_workloads::Batching> for Batching {
 }
 
 impl Batching {
-    pub(super) const VALUES: &'static [&'static str] = &["immediate", "every:P"];
+    pub(super) const VALUES: &'static [&'static str] =
+        &["immediate", "every:P", "propose-commit:R"];
 
     pub(super) fn read(value: &str) -> Result<Self, BehaviourError> {
         match value.split_once(':') {
             None if value == "immediate" => Ok(Self::Immediate),
             Some(("every", period)) => Ok(Self::Every(duration("batching=every", period)?)),
+            Some(("propose-commit", others)) => {
+                Ok(Self::ProposeCommit(count("batching=propose-commit", others)?))
+            }
             _ => Err(BehaviourError::value("batching", value)),
         }
     }
@@ -46,7 +58,7 @@ impl Batching {
     /// How long requests are collected.
     pub fn period(self) -> Option<Millis> {
         match self {
-            Self::Immediate => None,
+            Self::Immediate | Self::ProposeCommit(_) => None,
             Self::Every(period) => Some(period),
         }
     }
