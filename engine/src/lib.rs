@@ -18,8 +18,10 @@
 //! | [`treedem`] | framing, message protection, the secret tree (§6, §9) |
 //! | [`group`] | the group state machine over these (§11, §12); [`group::Session`] is a whole client |
 //! | [`protocol`] | all clients of one group, in full or with shared work |
+//! | [`counted`] | groups in counts: experiments of millions of operations |
 
 pub mod codec;
+pub mod counted;
 pub mod crypto;
 pub mod group;
 pub mod protocol;

@@ -1,8 +1,10 @@
 //! `full` against `shared` against `counted`: random sequences of operations, driven through
-//! all three, must give the same trees, bytes, ledgers and epoch secrets after every commit.
+//! all three, must give the same trees, bytes, ledgers and epoch secrets after every commit; and
+//! groups in counts must give the same trees, ciphertexts and public keys.
 
+use arboretum_engine::counted::{CountedGroup, Member, PathSizes};
 use arboretum_engine::crypto::{CountingProvider, Crypto, Provider, RealProvider, Seed};
-use arboretum_engine::group::Followed;
+use arboretum_engine::group::{CommitCost, Followed};
 use arboretum_engine::protocol::{
     ClientId, Draft, FullTreeKem, Order, Protocol, Seeds, SharedTreeKem,
 };
@@ -39,10 +41,17 @@ struct Trio {
     full: FullTreeKem<TestSeeds>,
     shared: SharedTreeKem<TestSeeds>,
     counted: SharedTreeKem<TestSeeds>,
+    counts: CountedGroup,
     members: Vec<ClientId>,
+    /// Who has proposed in this epoch.
+    proposed: Vec<ClientId>,
     next: u32,
     strategy: Strategy,
     rng: ChaCha20Rng,
+}
+
+fn sizes() -> PathSizes {
+    PathSizes::of(&RealProvider).unwrap()
 }
 
 fn below(rng: &mut ChaCha20Rng, n: usize) -> usize {
@@ -61,7 +70,9 @@ impl Trio {
             full: FullTreeKem::new(real, seeds, strategy),
             shared: SharedTreeKem::new(real, seeds, strategy).unwrap(),
             counted: SharedTreeKem::new(&CountingProvider, seeds, strategy).unwrap(),
+            counts: CountedGroup::new(strategy, sizes(), 1, false).unwrap(),
             members: vec![ClientId(0)],
+            proposed: vec![],
             next: 1,
             strategy,
             rng: ChaCha20Rng::seed_from_u64(seed),
@@ -130,11 +141,14 @@ impl Trio {
         let full = self.full.commit(order.clone()).unwrap();
         let shared = self.shared.commit(order.clone()).unwrap();
         let counted = self.counted.commit(order).unwrap();
-        self.accept(full, shared, counted);
+        self.accept(full, shared, counted, false);
     }
 
     /// A random member, wherever it lags, gives up its leaf for another.
     fn rejoin(&mut self) {
+        if self.members.len() == 1 {
+            return;
+        }
         let by = self.members[below(&mut self.rng, self.members.len())];
         let full = self.full.rejoin(by, 1).unwrap();
         let shared = self.shared.rejoin(by, 1).unwrap();
@@ -143,7 +157,7 @@ impl Trio {
         assert_eq!(publication, (shared.fetched, shared.publisher, shared.published));
         assert_eq!(publication, (counted.fetched, counted.publisher, counted.published));
         let leaf = full.draft.leaf;
-        self.accept(full.draft, shared.draft, counted.draft);
+        self.accept(full.draft, shared.draft, counted.draft, true);
         assert_eq!(self.full.leaf(by), Some(leaf));
         assert_eq!(self.shared.leaf(by), Some(leaf));
     }
@@ -171,10 +185,14 @@ impl Trio {
         full: Draft<Inner<FullTreeKem<TestSeeds>>>,
         shared: Draft<Inner<SharedTreeKem<TestSeeds>>>,
         counted: Draft<Inner<SharedTreeKem<TestSeeds>>>,
+        enters: bool,
     ) {
         let by = full.order.by;
         assert_eq!((full.cost, full.ledger, full.leaf), (shared.cost, shared.ledger, shared.leaf));
         assert_eq!((full.cost, full.ledger), (counted.cost, counted.ledger));
+        let CommitCost { ciphertexts, public_keys, .. } = full.cost;
+        let bytes = full.cost.bytes_path_keys + full.cost.bytes_path_ciphertexts;
+        assert_eq!(self.count(&full.order, enters), (ciphertexts, public_keys, bytes));
         let audited: Vec<_> = self.members.iter().copied().filter(|m| *m != by).take(3).collect();
         let full = self.full.accept(full, &[]).unwrap();
         let shared = self.shared.accept(shared, &audited).unwrap();
@@ -192,7 +210,30 @@ impl Trio {
         );
         assert_eq!(self.full.tree(), self.shared.tree());
         assert_eq!(self.full.tree(), self.counted.tree());
+        assert_eq!(self.full.tree(), *self.counts.tree());
         assert_eq!(self.full.tree_hash(), self.shared.tree_hash());
+    }
+
+    /// The same commit in counts: ciphertexts, public keys, and bytes of both.
+    fn count(&mut self, order: &Order, enters: bool) -> (u64, u64, u64) {
+        let member = |client: &ClientId| Member(client.0);
+        for client in std::mem::take(&mut self.proposed) {
+            if !enters && client != order.by && !order.removes.contains(&client) {
+                self.counts.update(member(&client)).unwrap();
+            }
+        }
+        if enters {
+            self.counts.remove(member(&order.by)).unwrap();
+            self.counts.add(member(&order.by), member(&order.by)).unwrap();
+        }
+        for client in &order.removes {
+            self.counts.remove(member(client)).unwrap();
+        }
+        for client in &order.adds {
+            self.counts.add(member(&order.by), member(client)).unwrap();
+        }
+        let cost = self.counts.commit(member(&order.by)).unwrap();
+        (cost.ciphertexts, cost.public_keys, sizes().bytes(&cost))
     }
 
     /// A client of `shared`, made a member of its own wherever it lags, goes on from the wire
@@ -267,7 +308,10 @@ impl Trio {
         let shared = self.shared.propose_update(client);
         let counted = self.counted.propose_update(client);
         assert_eq!(full.as_ref().ok(), shared.as_ref().ok());
-        assert_eq!(full.ok(), counted.ok());
+        assert_eq!(full.as_ref().ok(), counted.as_ref().ok());
+        if full.is_ok() {
+            self.proposed.push(client);
+        }
     }
 
     fn commit_something(&mut self, largest: usize) {
@@ -300,6 +344,7 @@ impl Trio {
         }
         self.shared.recount().unwrap();
         self.counted.recount().unwrap();
+        assert!(self.counts.recount());
     }
 }
 
@@ -367,7 +412,7 @@ fn a_late_committer_removes_a_member_where_it_stood() {
     let full = trio.full.rejoin(ClientId(6), 1).unwrap();
     let shared = trio.shared.rejoin(ClientId(6), 1).unwrap();
     let counted = trio.counted.rejoin(ClientId(6), 1).unwrap();
-    trio.accept(full.draft, shared.draft, counted.draft);
+    trio.accept(full.draft, shared.draft, counted.draft, true);
     assert_eq!(trio.full.leaf(ClientId(6)).map(|leaf| leaf.0), Some(2));
     let late = Order { by: ClientId(1), adds: vec![], removes: vec![ClientId(6)], now: 1 };
     let (full, shared) = (trio.full.commit(late.clone()), trio.shared.commit(late));

@@ -224,7 +224,7 @@ fn commit_cells(row: &CommitRow, ops: usize) -> Vec<String> {
     cells
 }
 
-fn write_text(path: &Path, text: &str) -> Result<(), ResultsError> {
+pub(crate) fn write_text(path: &Path, text: &str) -> Result<(), ResultsError> {
     fs::write(path, text).map_err(ResultsError::write(path))
 }
 
@@ -234,7 +234,7 @@ fn write_json(path: &Path, value: &impl Serialize) -> Result<(), ResultsError> {
     write_text(path, &(text + "\n"))
 }
 
-fn write_table(
+pub(crate) fn write_table(
     path: &Path,
     columns: &[impl AsRef<[u8]>],
     rows: impl Iterator<Item = Vec<String>>,

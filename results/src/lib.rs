@@ -34,11 +34,13 @@ mod compare;
 mod digest;
 mod distribution;
 mod error;
+mod experiment;
 mod folder;
 mod plots;
 mod read;
 mod recorder;
 mod records;
+mod study;
 mod summary;
 mod table;
 
@@ -47,11 +49,17 @@ pub use clients::{ClientHistogram, ClientRow};
 pub use compare::{COMPARED, CompareError, ComparedRun, Comparison, Difference, compare};
 pub use distribution::{Distribution, FiveFigures};
 pub use error::ResultsError;
+pub use experiment::{
+    Bounds, ExperimentFacts, ExperimentRecorder, ExperimentSummary, OperationCounts, OperationRow,
+};
 pub use folder::{Machine, Provenance, RunFolder, WriteOptions};
-pub use plots::{plot_comparison, plot_folder};
-pub use read::{CommitTable, read_clients, read_commits, read_provenance, read_summary, read_tree};
+pub use plots::{StudyFigure, plot_comparison, plot_folder, plot_study};
+pub use read::{
+    CommitTable, read_cells, read_clients, read_commits, read_provenance, read_summary, read_tree,
+};
 pub use recorder::{AwayBucket, Recorded, Recorder, RunRecorder};
 pub use records::{CatchUp, CommitRow, Event, TreeRow};
+pub use study::{AggregateRow, CellRow, StudyTables, aggregate};
 pub use summary::{
     Audits, CatchUpFigures, Commits, CostRange, Host, Invariants, Members, Operations,
     RejectedWork, RunFacts, Summary, TreeFigures, UpdateCost, Welcomes,

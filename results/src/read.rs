@@ -11,6 +11,7 @@ use crate::distribution::FiveFigures;
 use crate::error::ResultsError;
 use crate::folder::Provenance;
 use crate::records::{CommitRow, TreeRow};
+use crate::study::CellRow;
 use crate::summary::Summary;
 use crate::table::{Cell, Cells};
 
@@ -72,6 +73,24 @@ pub fn read_summary(dir: &Path) -> Result<Summary, ResultsError> {
 /// Reads `provenance.json` of the folder `dir`.
 pub fn read_provenance(dir: &Path) -> Result<Provenance, ResultsError> {
     read_json(&dir.join("provenance.json"))
+}
+
+/// Reads `cells.csv` of a study's folder, whose first columns are the values of so many axes.
+pub fn read_cells(dir: &Path, axes: usize) -> Result<Vec<CellRow>, ResultsError> {
+    read_table(&dir.join("cells.csv"), |line| {
+        let names: Vec<String> = line.columns.iter().skip(axes + 2).map(str::to_owned).collect();
+        let mut numbers = Vec::with_capacity(names.len());
+        for name in names {
+            let number = line.optional(&name)?;
+            numbers.extend(number.map(|number| (name, number)));
+        }
+        Ok(CellRow {
+            point: line.record.iter().take(axes).map(str::to_owned).collect(),
+            seed: line.cell("seed")?,
+            digest: line.text("digest")?.to_owned(),
+            numbers,
+        })
+    })
 }
 
 fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, ResultsError> {

@@ -10,7 +10,7 @@ use crate::recorder::Recorded;
 use crate::records::CommitRow;
 
 /// The version of the layout below, the field `schema`.
-const SCHEMA: u32 = 1;
+pub(crate) const SCHEMA: u32 = 1;
 
 /// `summary.json`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -281,11 +281,7 @@ impl Summary {
     /// Every number, its keys joined by dots, in the order of the file. Texts, bools and `null`s
     /// are left out; a seed above 2^53 loses its last digits.
     pub fn flat(&self) -> Vec<(String, f64)> {
-        let mut numbers = Vec::new();
-        // A summary has text keys only, so it always has a JSON form.
-        let value = serde_json::to_value(self).expect("a summary is JSON");
-        flatten(&value, String::new(), &mut numbers);
-        numbers
+        flat(self)
     }
 
     /// The dotted keys of all numbers that a summary can have, `ops` apart.
@@ -300,6 +296,15 @@ impl Summary {
     pub fn number(&self, dotted: &str) -> Option<f64> {
         self.flat().into_iter().find(|(key, _)| key == dotted).map(|(_, number)| number)
     }
+}
+
+/// Every number of a summary of any kind, its keys joined by dots, in the order of its fields.
+pub(crate) fn flat(summary: &impl Serialize) -> Vec<(String, f64)> {
+    let mut numbers = Vec::new();
+    // A summary has text keys only, so it always has a JSON form.
+    let value = serde_json::to_value(summary).expect("a summary is JSON");
+    flatten(&value, String::new(), &mut numbers);
+    numbers
 }
 
 /// The group as some record saw it.

@@ -117,7 +117,7 @@ fn files_that_are_no_scenarios() {
         fs::write(&path, bytes).unwrap();
         path.to_str().unwrap().to_owned()
     };
-    assert_refused(&[&file("empty.toml", b"")], &["empty.toml", "the scenario is empty"]);
+    assert_refused(&[&file("empty.toml", b"")], &["empty.toml", "the file is empty"]);
     assert_refused(&[&file("bytes.toml", b"name = \"\xff\"")], &["not UTF-8 at byte 8"]);
     assert_refused(&[&file("broken.toml", b"name = \n")], &["broken.toml:1:"]);
     assert_refused(&[&file("half.toml", b"name = \"x\"\n")], &["missing field"]);

@@ -8,19 +8,27 @@
 //! | `stream` | addressed random streams |
 //! | `sample` | samplers with portable arithmetic |
 //! | `scenario` | the scenario file: schema, loading, validation |
+//! | `operations` | experiments given as sequences of operations |
+//! | `study` | the study file: a grid of scenarios with a question |
 //! | `trace` | activity logs in the place of drawn activity |
 //! | `demand` | the people and their sessions |
 //! | `shipped` | the scenarios that come with the lab |
 
 mod demand;
+mod operations;
 mod sample;
 mod scenario;
 mod shipped;
 mod stream;
+mod study;
 mod time;
 mod trace;
 
 pub use demand::{Demand, Person, Session, Sessions};
+pub use operations::{
+    Amount, Commits, Experiment, ExperimentGroup, Issuers, MAX_OPERATIONS, Mix, Operation,
+    OperationKind, Operations, Sequence, Updated,
+};
 pub use sample::{Distribution, Unit, zipf_weights};
 pub use scenario::{
     Activity, Arrivals, Batching, Expectation, Fidelity, Group, MAX_MEMBERS, Measure, Network,
@@ -29,5 +37,9 @@ pub use scenario::{
 };
 pub use shipped::{Shipped, find_shipped, shipped};
 pub use stream::{RootSeed, Stream};
+pub use study::{
+    Axis, AxisValue, Cell, Expect, Filter, Job, MAX_CELLS, Plot, Quick, Study, find_study, studies,
+    value_text,
+};
 pub use time::Millis;
 pub use trace::{Trace, TraceError};

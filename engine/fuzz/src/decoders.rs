@@ -162,7 +162,7 @@ fn leaves() -> Vec<LeafNode> {
 fn ciphertexts() -> Vec<HpkeCiphertext> {
     let paths = commits().into_iter().filter_map(|commit| commit.path);
     let nodes = paths.flat_map(|path| path.nodes);
-    nodes.flat_map(|node| node.encrypted_path_secret).collect()
+    nodes.flat_map(|node| node.encrypted_path_secret.iter().collect::<Vec<_>>()).collect()
 }
 
 fn trees() -> Vec<Vec<u8>> {

@@ -188,9 +188,10 @@ fn change_path(
             }
         }
         5 => {
-            if let Some(node) = path.nodes.get_mut(at) {
-                let first = node.encrypted_path_secret.first().cloned();
-                node.encrypted_path_secret.extend(first);
+            if let Some(node) = path.nodes.get_mut(at)
+                && let Some(first) = node.encrypted_path_secret.get(0)
+            {
+                node.encrypted_path_secret.push(&first).expect("it was in a message");
             }
         }
         6 => {

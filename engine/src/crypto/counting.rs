@@ -7,6 +7,8 @@
 //! signature is accepted or refused as the real one would be, short of an attack. Outputs are
 //! the same on every machine; 128 bits of state keep accidental collisions out of reach.
 
+use std::borrow::Cow;
+
 use super::aead::{AEAD_NONCE, AEAD_TAG};
 use super::provider::{
     CipherSuite, CryptoError, HpkeInfo, Provider, Seed, SignedItem, sized, what,
@@ -79,6 +81,14 @@ fn avalanche(mut x: u64) -> u64 {
     x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     x ^ (x >> 31)
+}
+
+/// The parts as one byte string, which is how they are absorbed.
+fn joined<'a>(parts: &[&'a [u8]]) -> Cow<'a, [u8]> {
+    match parts {
+        [whole] => Cow::Borrowed(whole),
+        _ => Cow::Owned(parts.concat()),
+    }
 }
 
 /// Two lanes of 64 bits, each of which absorbs all of the input in its own way.
@@ -261,12 +271,12 @@ impl Provider for CountingProvider {
         false
     }
 
-    fn hash(&self, data: &[u8]) -> Digest {
-        Mixer::new(Use::Hash).absorb(data).output::<DIGEST>().into()
+    fn hash(&self, parts: &[&[u8]]) -> Digest {
+        Mixer::new(Use::Hash).absorb(&joined(parts)).output::<DIGEST>().into()
     }
 
-    fn mac(&self, key: &[u8], data: &[u8]) -> Digest {
-        Mixer::new(Use::Mac).absorb(key).absorb(data).output::<DIGEST>().into()
+    fn mac(&self, key: &[u8], parts: &[&[u8]]) -> Digest {
+        Mixer::new(Use::Mac).absorb(key).absorb(&joined(parts)).output::<DIGEST>().into()
     }
 
     fn extract(&self, salt: &[u8], ikm: &[u8]) -> Secret {
@@ -419,8 +429,8 @@ mod tests {
             provider.digest_length(),
             provider.aead_key_length(),
             provider.aead_nonce_length(),
-            provider.hash(&data).as_slice().len(),
-            provider.mac(&secret, &data).as_slice().len(),
+            provider.hash(&[&data]).as_slice().len(),
+            provider.mac(&secret, &[&data]).as_slice().len(),
             provider.extract(&secret, &data).as_slice().len(),
             provider.expand(&secret, &data, n).unwrap().as_slice().len(),
             pair.private.as_slice().len(),
@@ -542,12 +552,12 @@ mod tests {
     fn the_mixing_has_avalanche() {
         for length in [1, 8, 15, 16, 17, 32, 33, 300] {
             let data: Vec<u8> = (0..length).map(|i| i as u8).collect();
-            let before = COUNTING.hash(&data);
+            let before = COUNTING.hash(&[&data]);
             let mut flipped = [0; DIGEST / 8];
             for bit in 0..8 * length {
                 let mut data = data.clone();
                 data[bit / 8] ^= 1 << (bit % 8);
-                let after = COUNTING.hash(&data);
+                let after = COUNTING.hash(&[&data]);
                 let pairs = before.as_slice().iter().zip(after.as_slice());
                 for (at, (x, y)) in pairs.enumerate() {
                     flipped[at / 8] += (x ^ y).count_ones();
@@ -570,7 +580,7 @@ mod tests {
                 .map(|i| {
                     let mut data = [0; 40];
                     data[i as usize % 3 * 12..][..4].copy_from_slice(&i.to_le_bytes());
-                    let hash = COUNTING.hash(&data);
+                    let hash = COUNTING.hash(&[&data]);
                     u64::from_le_bytes(hash.as_slice()[half.clone()].try_into().unwrap())
                 })
                 .collect();
@@ -581,18 +591,18 @@ mod tests {
 
     #[test]
     fn where_one_input_ends_matters() {
-        assert_ne!(COUNTING.hash(b""), COUNTING.hash(&[0]));
-        assert_ne!(COUNTING.hash(&[0; 16]), COUNTING.hash(&[0; 17]));
-        assert_ne!(COUNTING.mac(b"ab", b"c"), COUNTING.mac(b"a", b"bc"));
-        assert_ne!(COUNTING.mac(b"", b"abc"), COUNTING.mac(b"abc", b""));
-        assert_ne!(COUNTING.mac(b"k", b"d").as_slice(), COUNTING.extract(b"k", b"d").as_slice());
+        assert_ne!(COUNTING.hash(&[b""]), COUNTING.hash(&[&[0]]));
+        assert_ne!(COUNTING.hash(&[&[0; 16]]), COUNTING.hash(&[&[0; 17]]));
+        assert_ne!(COUNTING.mac(b"ab", &[b"c"]), COUNTING.mac(b"a", &[b"bc"]));
+        assert_ne!(COUNTING.mac(b"", &[b"abc"]), COUNTING.mac(b"abc", &[b""]));
+        assert_ne!(COUNTING.mac(b"k", &[b"d"]).as_slice(), COUNTING.extract(b"k", b"d").as_slice());
     }
 
     /// Digests of recorded runs depend on it: a change here is a change of format.
     #[test]
     fn the_mixing_never_changes() {
         let words: Vec<_> = COUNTING
-            .hash(b"Arboretum")
+            .hash(&[b"Arbo", b"retum"])
             .as_slice()
             .chunks(8)
             .map(|word| u64::from_le_bytes(word.try_into().unwrap()))

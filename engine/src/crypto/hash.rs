@@ -24,8 +24,8 @@ pub(super) trait HashFunction: 'static {
 
     /// An output of zeros.
     fn zero() -> Self::Output;
-    /// The hash.
-    fn hash(data: &[u8]) -> Self::Output;
+    /// The hash of the parts, one after the other.
+    fn hash(parts: &[&[u8]]) -> Self::Output;
     /// HMAC under a key of any length.
     fn keyed(key: &[u8]) -> Self::Mac;
     /// Absorbs more.
@@ -46,8 +46,10 @@ macro_rules! hash_function {
                 [0; $length]
             }
 
-            fn hash(data: &[u8]) -> Self::Output {
-                <$name>::digest(data).into()
+            fn hash(parts: &[&[u8]]) -> Self::Output {
+                let mut hash = <$name>::new();
+                parts.iter().for_each(|part| sha2::Digest::update(&mut hash, part));
+                hash.finalize().into()
             }
 
             fn keyed(key: &[u8]) -> Self::Mac {

@@ -139,14 +139,24 @@ impl<'p> Crypto<'p> {
 
     /// `Hash(data)`.
     pub fn hash(&self, data: &[u8]) -> Digest {
+        self.hash_parts(&[data])
+    }
+
+    /// `Hash` of the parts, one after the other.
+    pub fn hash_parts(&self, parts: &[&[u8]]) -> Digest {
         self.count(Op::Hash, 1);
-        self.provider.hash(data)
+        self.provider.hash(parts)
     }
 
     /// `MAC(key, data)`.
     pub fn mac(&self, key: &Secret, data: &[u8]) -> Digest {
+        self.mac_parts(key, &[data])
+    }
+
+    /// `MAC` of the parts, one after the other.
+    pub fn mac_parts(&self, key: &Secret, parts: &[&[u8]]) -> Digest {
         self.count(Op::Mac, 1);
-        self.provider.mac(key.as_slice(), data)
+        self.provider.mac(key.as_slice(), parts)
     }
 
     /// `RefHash(label, value)` (RFC 9420 §5.2); this label carries its prefix itself.
@@ -398,7 +408,7 @@ mod tests {
         assert_eq!(charged(|c| _ = c.derive_key_pair(&secret)), [(Op::KemGenerate, 1)]);
         assert_eq!(charged(|c| _ = c.aead_seal(&key, &nonce, b"", b"")), [(Op::AeadSeal, 1)]);
         assert_eq!(charged(|c| _ = c.aead_open(&key, &nonce, b"", b"")), [(Op::AeadOpen, 1)]);
-        assert_eq!(charged(|c| _ = c.provider().hash(b"")), []);
+        assert_eq!(charged(|c| _ = c.provider().hash(&[])), []);
         assert_eq!(
             charged(|c| {
                 let mut elsewhere = Ledger::default();

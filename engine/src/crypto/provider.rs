@@ -158,11 +158,11 @@ pub trait Provider: Send + Sync + std::fmt::Debug {
         true
     }
 
-    /// The suite's hash.
-    fn hash(&self, data: &[u8]) -> Digest;
+    /// The suite's hash of the parts, one after the other.
+    fn hash(&self, parts: &[&[u8]]) -> Digest;
 
-    /// The suite's MAC (HMAC with the suite's hash).
-    fn mac(&self, key: &[u8], data: &[u8]) -> Digest;
+    /// The suite's MAC (HMAC with the suite's hash) of the parts, one after the other.
+    fn mac(&self, key: &[u8], parts: &[&[u8]]) -> Digest;
 
     /// `KDF.Extract(salt, ikm)`.
     fn extract(&self, salt: &[u8], ikm: &[u8]) -> Secret;

@@ -104,12 +104,12 @@ impl<P: Parts> Provider for P {
         AEAD_NONCE
     }
 
-    fn hash(&self, data: &[u8]) -> Digest {
-        P::Hash::hash(data).into()
+    fn hash(&self, parts: &[&[u8]]) -> Digest {
+        P::Hash::hash(parts).into()
     }
 
-    fn mac(&self, key: &[u8], data: &[u8]) -> Digest {
-        (*Keyed::<P::Hash>::new(key).mac(&[data])).into()
+    fn mac(&self, key: &[u8], parts: &[&[u8]]) -> Digest {
+        (*Keyed::<P::Hash>::new(key).mac(parts)).into()
     }
 
     fn extract(&self, salt: &[u8], ikm: &[u8]) -> Secret {
@@ -231,7 +231,7 @@ mod tests {
     #[test]
     fn hash_of_abc() {
         // FIPS 180-4's own example.
-        let abc = REAL.hash(b"abc");
+        let abc = REAL.hash(&[b"a", b"bc"]);
         assert_eq!(&abc.as_slice()[..4], &[0xba, 0x78, 0x16, 0xbf]);
         assert_eq!(&abc.as_slice()[28..], &[0xf2, 0x00, 0x15, 0xad]);
     }

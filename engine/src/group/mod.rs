@@ -28,7 +28,9 @@ pub use join::{JoinError, OpenedWelcome};
 pub use member::{FollowError, Followed, Founding, Member};
 pub use outside::{Outsider, propose_from_outside};
 pub use proposing::ProposedUpdate;
-pub use public_group::{ApplyError, PublicGroup, Transition, TransitionPath, Verified};
+pub use public_group::{
+    ApplyError, MembershipProof, PublicGroup, Transition, TransitionPath, Verified,
+};
 pub use session::{
     CommitPlan, Committed, Ended, Joining, Received, Session, SessionError, Settings,
 };

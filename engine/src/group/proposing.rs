@@ -4,16 +4,13 @@
 use rand_core::Rng;
 
 use super::commit::{CommitError, Protection};
-use super::holdings::{OwnUpdate, ProposalStore, StoredProposal};
-use super::member::{FollowError, Member};
-use super::public_group::{ApplyError, PublicGroup, Transition};
+use super::holdings::{OwnUpdate, StoredProposal};
+use super::member::Member;
+use super::public_group::{ApplyError, MembershipProof, PublicGroup, Verified};
 use crate::codec::{decode, encode};
 use crate::crypto::{Crypto, CryptoError, Digest, HpkeKeyPair, Seed, SignatureKeyPair};
-use crate::treedem::{
-    AuthenticatedContent, Content, FramedContent, MlsMessage, PublicMessage, Sender,
-};
-use crate::treekem::EpochSecrets;
-use crate::treesync::{LeafNode, LeafNodeError, LeafNodeSource, Proposal, Roster};
+use crate::treedem::{AuthenticatedContent, Content, FramedContent, MlsMessage, Sender};
+use crate::treesync::{LeafNode, LeafNodeError, LeafNodeSource, Proposal};
 
 /// An Update as its sender has it.
 #[derive(Clone, Debug)]
@@ -103,53 +100,27 @@ impl Member {
 }
 
 impl PublicGroup {
-    /// Takes in a proposal in a public message: checks that it belongs here, and its signature.
-    /// Whether it is valid shows when it is committed.
+    /// Takes in a proposal of a member in a public message: checks that it belongs here, and its
+    /// signature. Whether it is valid shows when it is committed; that its sender is a member, by
+    /// the proof.
     pub fn receive_proposal(
         &self,
         crypto: &Crypto<'_>,
         message: &[u8],
-    ) -> Result<StoredProposal, ApplyError> {
-        let content = self.verify(crypto, public_message(message)?.into_content().0)?.content;
+    ) -> Result<(StoredProposal, MembershipProof), ApplyError> {
+        let MlsMessage::Public(message) = decode("an MLS message", message)? else {
+            return Err(ApplyError::NotACommit);
+        };
+        let (content, tag) = message.into_content();
+        let Verified { content, tbs } = self.verify(crypto, content)?;
+        let tag = tag.ok_or(ApplyError::MissingTag("membership tag"))?;
         let reference = content.reference(crypto)?;
-        match (content.content.sender, content.content.content) {
-            (Sender::Member(leaf), Content::Proposal(proposal)) => {
-                Ok(StoredProposal { reference, sender: Some(leaf), proposal })
-            }
-            _ => Err(ApplyError::NotACommit),
-        }
-    }
-
-    /// Checks the membership tag of a public message of this epoch.
-    pub fn check_membership(
-        &self,
-        crypto: &Crypto<'_>,
-        secrets: &EpochSecrets,
-        message: &[u8],
-    ) -> Result<(), FollowError> {
-        let (content, tag) =
-            public_message(message).map_err(|_| FollowError::MembershipTag)?.into_content();
-        let key = Some(&secrets.membership_key);
-        let context = self.context.encoded();
-        let expected = PublicMessage::protect(crypto, content, key, &context)?.membership_tag;
-        if tag.is_some() && tag == expected { Ok(()) } else { Err(FollowError::MembershipTag) }
-    }
-
-    /// Follows a commit in a public message that may refer to proposals received before.
-    pub fn apply_with(
-        &self,
-        crypto: &Crypto<'_>,
-        roster: &Roster,
-        proposals: &ProposalStore,
-        message: &[u8],
-    ) -> Result<Transition, ApplyError> {
-        self.apply_public(crypto, roster, proposals, public_message(message)?)
-    }
-}
-
-fn public_message(message: &[u8]) -> Result<PublicMessage, ApplyError> {
-    match decode("an MLS message", message)? {
-        MlsMessage::Public(message) => Ok(message),
-        _ => Err(ApplyError::NotACommit),
+        let (Sender::Member(leaf), Content::Proposal(proposal)) =
+            (content.content.sender, content.content.content)
+        else {
+            return Err(ApplyError::NotACommit);
+        };
+        let stored = StoredProposal { reference, sender: Some(leaf), proposal };
+        Ok((stored, MembershipProof { tbs, signature: content.signature, tag }))
     }
 }

@@ -6,12 +6,11 @@ use std::sync::Arc;
 use super::holdings::ProposalStore;
 use super::transcript::{confirmed_transcript_hash, interim_transcript_hash};
 use crate::codec::{CodecError, decode, encode};
-use crate::crypto::{Crypto, CryptoError, Digest, HpkePublicKey, SignaturePublicKey};
+use crate::crypto::{Crypto, CryptoError, Digest, HpkePublicKey, Signature, SignaturePublicKey};
 use crate::strategy::Strategy;
 use crate::tree::{LeafIndex, OutsideTree};
 use crate::treedem::{
-    AuthenticatedContent, Commit, Content, MlsMessage, PublicMessage, Sender,
-    authenticated_content_tbm,
+    AuthenticatedContent, Commit, Content, FramedContentTbs, MlsMessage, PublicMessage, Sender,
 };
 use crate::treekem::{GroupContext, PathError, UpdatePath, merge_path};
 use crate::treesync::{
@@ -140,10 +139,21 @@ pub struct Transition {
     pub path: Option<TransitionPath>,
     /// How the roster changes.
     pub roster_changes: Vec<RosterChange>,
-    /// What the membership tag covers, and the tag, where a member sent a public message.
-    pub membership: Option<(Vec<u8>, Digest)>,
+    /// What shows its sender to be a member, where one sent a public message.
+    pub membership: Option<MembershipProof>,
     /// The tag that the new epoch's secrets must give.
     pub confirmation_tag: Digest,
+}
+
+/// A membership tag, and what it covers besides the confirmation tag.
+#[derive(Clone, Debug)]
+pub struct MembershipProof {
+    /// What was signed.
+    pub tbs: FramedContentTbs,
+    /// Its signature.
+    pub signature: Signature,
+    /// The tag.
+    pub tag: Digest,
 }
 
 /// A message whose place and signature have been checked.
@@ -151,18 +161,8 @@ pub struct Transition {
 pub struct Verified {
     /// The content.
     pub content: AuthenticatedContent,
-    /// Its framed content, encoded.
-    encoded: Vec<u8>,
-    /// `FramedContentTBS`.
-    tbs: Vec<u8>,
-}
-
-impl Verified {
-    /// What a membership tag covers.
-    pub fn tbm(&self) -> Result<Vec<u8>, CodecError> {
-        let tag = self.content.confirmation_tag.as_ref();
-        authenticated_content_tbm(&self.tbs, &self.content.signature, tag)
-    }
+    /// What was signed.
+    pub tbs: FramedContentTbs,
 }
 
 /// A commit applied to the tree, its transcript not yet continued.
@@ -216,29 +216,42 @@ impl PublicGroup {
         roster: &Roster,
         message: &[u8],
     ) -> Result<Transition, ApplyError> {
-        let MlsMessage::Public(message) = decode("an MLS message", message)? else {
-            return Err(ApplyError::NotACommit);
-        };
-        self.apply_public(crypto, roster, &ProposalStore::default(), message)
+        self.apply_with(crypto, roster, &ProposalStore::default(), message)
     }
 
-    /// Follows a commit in a public message.
+    /// The same, where proposals have been received before that the commit may refer to.
+    pub fn apply_with(
+        &self,
+        crypto: &Crypto<'_>,
+        roster: &Roster,
+        proposals: &ProposalStore,
+        message: &[u8],
+    ) -> Result<Transition, ApplyError> {
+        let MlsMessage::Public(public) = decode("an MLS message", message)? else {
+            return Err(ApplyError::NotACommit);
+        };
+        self.apply_public(crypto, roster, proposals, public, message)
+    }
+
+    /// Follows a commit in a public message; `encoded` is the MLS message it was decoded from.
     pub fn apply_public(
         &self,
         crypto: &Crypto<'_>,
         roster: &Roster,
         proposals: &ProposalStore,
         message: PublicMessage,
+        encoded: &[u8],
     ) -> Result<Transition, ApplyError> {
+        let framed = message.content_in(encoded);
         let (content, tag) = message.into_content();
-        let verified = self.verify(crypto, content)?;
-        let membership = match (verified.content.content.sender, tag) {
-            (Sender::Member(_), Some(tag)) => Some((verified.tbm()?, tag)),
-            (Sender::Member(_), None) => return Err(ApplyError::MissingTag("membership tag")),
-            _ => None,
-        };
-        let mut transition = self.apply_verified(crypto, roster, proposals, verified)?;
-        transition.membership = membership;
+        let Verified { content, tbs } = self.verify_encoded(crypto, content, framed)?;
+        let is_member = matches!(content.content.sender, Sender::Member(_));
+        if is_member && tag.is_none() {
+            return Err(ApplyError::MissingTag("membership tag"));
+        }
+        let signature = content.signature.clone();
+        let mut transition = self.apply_signed(crypto, roster, proposals, content, &tbs)?;
+        transition.membership = tag.map(|tag| MembershipProof { tbs, signature, tag });
         Ok(transition)
     }
 
@@ -249,6 +262,17 @@ impl PublicGroup {
         crypto: &Crypto<'_>,
         content: AuthenticatedContent,
     ) -> Result<Verified, ApplyError> {
+        let encoded = encode(&content.content)?;
+        self.verify_encoded(crypto, content, &encoded)
+    }
+
+    /// [`verify`](Self::verify), where the framed content is at hand as it was sent.
+    pub(super) fn verify_encoded(
+        &self,
+        crypto: &Crypto<'_>,
+        content: AuthenticatedContent,
+        encoded: &[u8],
+    ) -> Result<Verified, ApplyError> {
         let framed = &content.content;
         if framed.group_id != self.context.group_id {
             return Err(ApplyError::WrongGroup);
@@ -257,9 +281,8 @@ impl PublicGroup {
             return Err(ApplyError::WrongEpoch { expected: self.epoch(), found: framed.epoch });
         }
         let key = self.sender_key(&content)?;
-        let encoded = encode(framed)?;
-        let tbs = content.verify(crypto, &key, &encoded, &self.context.encoded())?;
-        Ok(Verified { content, encoded, tbs })
+        let tbs = content.verify(crypto, &key, encoded, &self.context.encoded())?;
+        Ok(Verified { content, tbs })
     }
 
     /// The key that a message must be signed with (RFC 9420 §6.1).
@@ -311,7 +334,17 @@ impl PublicGroup {
         proposals: &ProposalStore,
         verified: Verified,
     ) -> Result<Transition, ApplyError> {
-        let Verified { content, encoded, .. } = verified;
+        self.apply_signed(crypto, roster, proposals, verified.content, &verified.tbs)
+    }
+
+    fn apply_signed(
+        &self,
+        crypto: &Crypto<'_>,
+        roster: &Roster,
+        proposals: &ProposalStore,
+        content: AuthenticatedContent,
+        tbs: &FramedContentTbs,
+    ) -> Result<Transition, ApplyError> {
         let AuthenticatedContent { wire_format, content, signature, confirmation_tag } = content;
         let Content::Commit(commit) = content.content else { return Err(ApplyError::NotACommit) };
         let tag = confirmation_tag.ok_or(ApplyError::MissingTag("confirmation tag"))?;
@@ -319,7 +352,7 @@ impl PublicGroup {
             crypto,
             &self.interim_transcript_hash,
             wire_format,
-            &encoded,
+            tbs.content(),
             &signature,
         )?;
         let step = self.apply_commit(crypto, roster, proposals, content.sender, commit)?;

@@ -14,7 +14,7 @@ pub fn confirmed_transcript_hash(
 ) -> Result<Digest, CodecError> {
     let format = wire_format.0.to_be_bytes();
     let signature = encode(signature)?;
-    Ok(crypto.hash(&[interim_before.as_slice(), &format, content, &signature].concat()))
+    Ok(crypto.hash_parts(&[interim_before.as_slice(), &format, content, &signature]))
 }
 
 /// The interim transcript hash after a commit.
@@ -24,5 +24,5 @@ pub fn interim_transcript_hash(
     confirmation_tag: &Digest,
 ) -> Result<Digest, CodecError> {
     let tag = encode(confirmation_tag)?;
-    Ok(crypto.hash(&[confirmed.as_slice(), &tag].concat()))
+    Ok(crypto.hash_parts(&[confirmed.as_slice(), &tag]))
 }

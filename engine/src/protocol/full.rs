@@ -200,7 +200,7 @@ impl<S: Seeds> Protocol for FullTreeKem<S> {
         let crypto = Crypto::new(self.provider);
         let proposals = std::mem::take(&mut self.waiting);
         let received = proposals.receive(&crypto, public)?;
-        let transition = public.apply_with(&crypto, roster, &received, &pending.message)?;
+        let transition = public.apply_with(&crypto, roster, &received.store, &pending.message)?;
         let (predicted, excluded) = super::shared::predict(&transition)?;
         if predicted != draft.cost.ciphertexts {
             return Err(ProtocolError::Check("ciphertexts are not those predicted".into()));

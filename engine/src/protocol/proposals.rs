@@ -3,7 +3,9 @@
 
 use super::{ClientId, Order, ProtocolError};
 use crate::crypto::{Crypto, Digest, HpkeKeyPair};
-use crate::group::{Holdings, ProposalStore, ProposedUpdate, PublicGroup};
+use crate::group::{
+    FollowError, Holdings, MembershipProof, ProposalStore, ProposedUpdate, PublicGroup,
+};
 use crate::tree::LeafIndex;
 use crate::treekem::EpochSecrets;
 
@@ -11,6 +13,24 @@ use crate::treekem::EpochSecrets;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Proposals {
     sent: Vec<(ClientId, ProposedUpdate)>,
+}
+
+/// The Updates of one epoch, received and checked in public.
+#[derive(Debug, Default)]
+pub(super) struct Received {
+    pub(super) store: ProposalStore,
+    proofs: Vec<MembershipProof>,
+}
+
+impl Received {
+    /// What only members can check.
+    pub(super) fn check_membership(
+        &self,
+        crypto: &Crypto<'_>,
+        secrets: &EpochSecrets,
+    ) -> Result<(), FollowError> {
+        self.proofs.iter().try_for_each(|proof| proof.verify(crypto, secrets, None))
+    }
 }
 
 impl Proposals {
@@ -49,24 +69,15 @@ impl Proposals {
         &self,
         crypto: &Crypto<'_>,
         public: &PublicGroup,
-    ) -> Result<ProposalStore, ProtocolError> {
-        let mut store = ProposalStore::default();
+    ) -> Result<Received, ProtocolError> {
+        let mut received = Received::default();
         for (_, update) in &self.sent {
-            let stored = public.receive_proposal(crypto, &update.message)?;
-            store.insert(stored).map_err(|error| ProtocolError::Check(error.to_string()))?;
+            let (stored, proof) = public.receive_proposal(crypto, &update.message)?;
+            let kept = received.store.insert(stored);
+            kept.map_err(|error| ProtocolError::Check(error.to_string()))?;
+            received.proofs.push(proof);
         }
-        Ok(store)
-    }
-
-    /// What members do beside that.
-    pub(super) fn check_membership(
-        &self,
-        crypto: &Crypto<'_>,
-        public: &PublicGroup,
-        secrets: &EpochSecrets,
-    ) -> Result<(), ProtocolError> {
-        let mut messages = self.sent.iter().map(|(_, update)| &update.message);
-        Ok(messages.try_for_each(|message| public.check_membership(crypto, secrets, message))?)
+        Ok(received)
     }
 
     /// What a member holds that has received them, and may be among their senders.
@@ -77,10 +88,11 @@ impl Proposals {
         secrets: &EpochSecrets,
         client: ClientId,
     ) -> Result<Holdings, ProtocolError> {
-        self.check_membership(crypto, public, secrets)?;
+        let received = self.receive(crypto, public)?;
+        received.check_membership(crypto, secrets)?;
         let own = self.sent.iter().filter(|(sender, _)| *sender == client);
         Ok(Holdings {
-            proposals: self.receive(crypto, public)?,
+            proposals: received.store,
             updates: own.map(|(_, update)| update.own.clone()).collect(),
             ..Holdings::default()
         })

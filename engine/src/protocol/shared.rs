@@ -353,7 +353,7 @@ impl<S: Seeds> SharedTreeKem<S> {
         for leaf in &transition.applied.removed {
             let path = before.public.tree.direct_path(*leaf)?;
             let goes = |parent: Option<&Arc<ParentNode>>| {
-                parent.is_none_or(|parent| removal.strikes(parent, *leaf))
+                parent.is_none_or(|parent| removal.strikes(&**parent, *leaf))
             };
             let goes: Vec<bool> = path.iter().map(|step| goes(step.node.parent())).collect();
             private.remove(*leaf, &goes)?;
@@ -588,8 +588,8 @@ impl<S: Seeds> Protocol for SharedTreeKem<S> {
         let crypto = Crypto::new(provider);
         let proposals = std::mem::take(&mut self.waiting);
         let received = proposals.receive(&crypto, &before.public)?;
-        let message = &pending.message;
-        let transition = before.public.apply_with(&crypto, &self.roster, &received, message)?;
+        let (store, message) = (&received.store, &pending.message);
+        let transition = before.public.apply_with(&crypto, &self.roster, store, message)?;
         let receiver = crypto.ledger();
         let (predicted, excluded) = predict(&transition)?;
         if predicted != draft.cost.ciphertexts {
@@ -597,7 +597,7 @@ impl<S: Seeds> Protocol for SharedTreeKem<S> {
         }
         // The private half: every ciphertext once, then what all members compute alike.
         transition.verify_membership(&crypto, &before.secrets)?;
-        proposals.check_membership(&crypto, &before.public, &before.secrets)?;
+        received.check_membership(&crypto, &before.secrets)?;
         let for_removed = crypto.ledger();
         let unpaid = Crypto::new(provider);
         let private = self.updated_private(&transition, &proposals)?;

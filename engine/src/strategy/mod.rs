@@ -11,11 +11,13 @@
 //! | [`removal`](Removal) | which keys above a removed member go |
 //! | [`layout`](Layout) | the tree's shape |
 //! | [`compaction`](Compaction) | when the tree shrinks |
+//! | `keeping` | a strategy at work on a tree |
 //! | `extension` | a strategy in the group context |
 //! | `text` | a strategy in words, and the presets |
 
 mod compaction;
 mod extension;
+mod keeping;
 mod layout;
 mod placement;
 mod removal;
@@ -26,6 +28,8 @@ use std::sync::Arc;
 use crate::tree::{Node, Shape, TreeData, Widths};
 
 pub use compaction::Compaction;
+pub use keeping::Unmerged;
+pub(crate) use keeping::{list, unlist};
 pub use layout::{Layout, MAX_DEGREE};
 pub use placement::{Newcomer, Placement};
 pub use removal::Removal;

@@ -8,8 +8,8 @@
 //! 834, 838; came too late for the RFC and needs an extension). Nothing is sent. What the
 //! removed member still knows: nothing of the new tree, by the rule that says who is unmerged.
 
+use super::Unmerged;
 use crate::tree::LeafIndex;
-use crate::treesync::ParentNode;
 
 /// What a removal blanks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -23,7 +23,7 @@ pub enum Removal {
 
 impl Removal {
     /// What stays of a parent above a removed leaf.
-    pub fn keep(self, parent: &ParentNode, removed: LeafIndex) -> Option<ParentNode> {
+    pub fn keep<P: Unmerged>(self, parent: &P, removed: LeafIndex) -> Option<P> {
         match self {
             Self::Blank => None,
             Self::FasterRemove => parent.without_unmerged(removed),
@@ -31,7 +31,7 @@ impl Removal {
     }
 
     /// Whether a parent above a removed leaf loses its key.
-    pub fn strikes(self, parent: &ParentNode, removed: LeafIndex) -> bool {
+    pub fn strikes<P: Unmerged>(self, parent: &P, removed: LeafIndex) -> bool {
         self.keep(parent, removed).is_none()
     }
 }

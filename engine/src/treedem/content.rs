@@ -1,5 +1,7 @@
 //! Framed content, and what authenticates it (RFC 9420 §6, §6.1).
 
+use std::ops::Range;
+
 use tls_codec::{DeserializeBytes, Error, TlsDeserializeBytes, TlsSerialize, TlsSize, VLBytes};
 
 use crate::codec::{CodecError, encode};
@@ -170,8 +172,8 @@ impl AuthenticatedContent {
         context: &[u8],
     ) -> Result<Self, LeafNodeError> {
         let encoded = encode(&content)?;
-        let tbs = framed_content_tbs(wire_format, content.sender, &encoded, context);
-        let signature = crypto.sign_with_label(key, SIGNATURE_LABEL, &tbs)?;
+        let tbs = FramedContentTbs::new(wire_format, content.sender, &encoded, context);
+        let signature = crypto.sign_with_label(key, SIGNATURE_LABEL, tbs.as_slice())?;
         Ok(Self { wire_format, content, signature, confirmation_tag: None })
     }
 
@@ -183,9 +185,9 @@ impl AuthenticatedContent {
         key: &SignaturePublicKey,
         content: &[u8],
         context: &[u8],
-    ) -> Result<Vec<u8>, CryptoError> {
-        let tbs = framed_content_tbs(self.wire_format, self.content.sender, content, context);
-        crypto.verify_with_label(key, SIGNATURE_LABEL, &tbs, &self.signature)?;
+    ) -> Result<FramedContentTbs, CryptoError> {
+        let tbs = FramedContentTbs::new(self.wire_format, self.content.sender, content, context);
+        crypto.verify_with_label(key, SIGNATURE_LABEL, tbs.as_slice(), &self.signature)?;
         Ok(tbs)
     }
 
@@ -201,18 +203,36 @@ impl AuthenticatedContent {
     }
 }
 
-/// `FramedContentTBS`. `content` and `context` are encodings; senders outside the group do not
-/// sign the context.
-pub fn framed_content_tbs(
-    wire_format: WireFormat,
-    sender: Sender,
-    content: &[u8],
-    context: &[u8],
-) -> Vec<u8> {
-    let version = ProtocolVersion::MLS10.0.to_be_bytes();
-    let context = match sender {
-        Sender::Member(_) | Sender::NewMemberCommit => context,
-        Sender::External(_) | Sender::NewMemberProposal => &[],
-    };
-    [&version, &wire_format.0.to_be_bytes(), content, context].concat()
+/// `FramedContentTBS`, encoded once for all that covers it: the signature and the membership tag
+/// cover the whole, the transcript hash the framed content within.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FramedContentTbs {
+    encoded: Vec<u8>,
+    /// Where the framed content stands.
+    content: Range<usize>,
+}
+
+impl FramedContentTbs {
+    /// `content` and `context` are encodings; senders outside the group do not sign the context.
+    pub fn new(wire_format: WireFormat, sender: Sender, content: &[u8], context: &[u8]) -> Self {
+        let version = ProtocolVersion::MLS10.0.to_be_bytes();
+        let format = wire_format.0.to_be_bytes();
+        let context = match sender {
+            Sender::Member(_) | Sender::NewMemberCommit => context,
+            Sender::External(_) | Sender::NewMemberProposal => &[],
+        };
+        let start = version.len() + format.len();
+        let encoded = [&version, &format, content, context].concat();
+        Self { encoded, content: start..start + content.len() }
+    }
+
+    /// The encoding.
+    pub fn as_slice(&self) -> &[u8] {
+        &self.encoded
+    }
+
+    /// The framed content, encoded.
+    pub fn content(&self) -> &[u8] {
+        &self.encoded[self.content.clone()]
+    }
 }

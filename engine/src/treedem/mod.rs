@@ -8,12 +8,12 @@ mod public_message;
 mod secret_tree;
 
 pub use content::{
-    AuthenticatedContent, Commit, Content, ContentType, FramedContent, Sender, WireFormat,
-    framed_content_tbs,
+    AuthenticatedContent, Commit, Content, ContentType, FramedContent, FramedContentTbs, Sender,
+    WireFormat,
 };
 pub use message::MlsMessage;
 pub use private_message::{PrivateMessage, PrivateMessageError, ReuseGuard, sender_data_key};
-pub use public_message::{PublicMessage, authenticated_content_tbm};
+pub use public_message::{PublicMessage, membership_tag};
 pub use secret_tree::{
     Consumption, MAX_KEPT, MAX_SKIP, MessageKey, RatchetType, SecretTree, SecretTreeError,
 };

@@ -4,24 +4,24 @@
 use tls_codec::{DeserializeBytes, Error, Serialize, Size};
 
 use super::content::{
-    AuthenticatedContent, Content, FramedContent, Sender, WireFormat, framed_content_tbs,
+    AuthenticatedContent, Content, FramedContent, FramedContentTbs, Sender, WireFormat,
 };
 use crate::codec::{CodecError, encode};
 use crate::crypto::{Crypto, Digest, Secret, Signature};
+use crate::treesync::ProtocolVersion;
 
-/// `AuthenticatedContentTBM`: what a membership tag covers.
-pub fn authenticated_content_tbm(
-    tbs: &[u8],
+/// The membership tag: a MAC of `AuthenticatedContentTBM`, which is what was signed and what
+/// authenticates it.
+pub fn membership_tag(
+    crypto: &Crypto<'_>,
+    membership_key: &Secret,
+    tbs: &FramedContentTbs,
     signature: &Signature,
     confirmation_tag: Option<&Digest>,
-) -> Result<Vec<u8>, CodecError> {
-    let mut tbm = Vec::with_capacity(tbs.len() + 2 * 66);
-    tbm.extend_from_slice(tbs);
-    tbm.extend(encode(signature)?);
-    if let Some(tag) = confirmation_tag {
-        tbm.extend(encode(tag)?);
-    }
-    Ok(tbm)
+) -> Result<Digest, CodecError> {
+    let signature = encode(signature)?;
+    let tag = confirmation_tag.map(encode).transpose()?.unwrap_or_default();
+    Ok(crypto.mac_parts(membership_key, &[tbs.as_slice(), &signature, &tag]))
 }
 
 /// `PublicMessage`.
@@ -39,11 +39,7 @@ pub struct PublicMessage {
 
 impl Size for PublicMessage {
     fn tls_serialized_len(&self) -> usize {
-        let tag = |tag: &Option<Digest>| tag.as_ref().map_or(0, Size::tls_serialized_len);
-        self.content.tls_serialized_len()
-            + self.signature.tls_serialized_len()
-            + tag(&self.confirmation_tag)
-            + tag(&self.membership_tag)
+        self.content.tls_serialized_len() + self.authentication_len()
     }
 }
 
@@ -76,6 +72,14 @@ impl DeserializeBytes for PublicMessage {
 }
 
 impl PublicMessage {
+    /// The length of what follows the content, encoded.
+    fn authentication_len(&self) -> usize {
+        let tag = |tag: &Option<Digest>| tag.as_ref().map_or(0, Size::tls_serialized_len);
+        self.signature.tls_serialized_len()
+            + tag(&self.confirmation_tag)
+            + tag(&self.membership_tag)
+    }
+
     /// Puts signed content into a public message; a member's is tagged with the epoch's
     /// membership key. `context` is the encoded group context.
     pub fn protect(
@@ -89,13 +93,22 @@ impl PublicMessage {
             (Sender::Member(_), Some(key)) => {
                 let wire_format = WireFormat::PUBLIC_MESSAGE;
                 let encoded = encode(&content)?;
-                let tbs = framed_content_tbs(wire_format, content.sender, &encoded, context);
-                let tbm = authenticated_content_tbm(&tbs, &signature, confirmation_tag.as_ref())?;
-                Some(crypto.mac(key, &tbm))
+                let tbs = FramedContentTbs::new(wire_format, content.sender, &encoded, context);
+                Some(membership_tag(crypto, key, &tbs, &signature, confirmation_tag.as_ref())?)
             }
             _ => None,
         };
         Ok(Self { content, signature, confirmation_tag, membership_tag })
+    }
+
+    /// Its framed content within `message`, the [`MlsMessage`](super::MlsMessage) it was decoded
+    /// from: what was signed is what was sent, and large commits are not encoded again.
+    pub fn content_in<'m>(&self, message: &'m [u8]) -> &'m [u8] {
+        let start = ProtocolVersion::MLS10.tls_serialized_len()
+            + WireFormat::PUBLIC_MESSAGE.tls_serialized_len();
+        let end = message.len() - self.authentication_len();
+        debug_assert_eq!(encode(&self.content).as_deref(), Ok(&message[start..end]));
+        &message[start..end]
     }
 
     /// The content as it was signed, and the membership tag.

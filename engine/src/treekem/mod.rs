@@ -1,6 +1,7 @@
 //! TreeKEM: path secrets and update paths (RFC 9420 §7.4 to §7.6), the key schedule with its
 //! group context and pre-shared keys (§8), and the Welcome with its group info (§12.4.3).
 
+mod ciphertexts;
 mod group_info;
 mod key_schedule;
 mod private_keys;
@@ -8,6 +9,7 @@ mod psk;
 mod update_path;
 mod welcome;
 
+pub use ciphertexts::Ciphertexts;
 pub use group_info::{GroupContext, GroupInfo};
 pub use key_schedule::{EXTERNAL_INIT_LABEL, EpochSecrets, JoinerSecret, WelcomeKey};
 pub use private_keys::PrivateKeys;

@@ -6,9 +6,11 @@ use std::sync::Arc;
 use rand_core::Rng;
 use tls_codec::{TlsDeserializeBytes, TlsSerialize, TlsSize};
 
+use super::ciphertexts::Ciphertexts;
 use super::private_keys::PrivateKeys;
+use crate::codec::CodecError;
 use crate::crypto::{
-    Crypto, CryptoError, Digest, HpkeCiphertext, HpkeKeyPair, HpkePublicKey, Sealed, Secret, Seed,
+    Crypto, CryptoError, Digest, HpkeKeyPair, HpkePublicKey, Sealed, Secret, Seed,
 };
 use crate::tree::{LeafIndex, OutsideTree, PathStep, Resolved, Subtree};
 use crate::treesync::{LeafNode, ParentNode, RatchetData, RatchetTree, copath_hash, parent_hash};
@@ -21,7 +23,7 @@ pub struct UpdatePathNode {
     /// The node's new key.
     pub encryption_key: HpkePublicKey,
     /// Its path secret, once for each key in the resolution of the copath.
-    pub encrypted_path_secret: Vec<HpkeCiphertext>,
+    pub encrypted_path_secret: Ciphertexts,
 }
 
 /// `UpdatePath`.
@@ -73,6 +75,9 @@ pub enum PathError {
     /// A leaf lies outside the tree.
     #[error(transparent)]
     Outside(#[from] OutsideTree),
+    /// The path is longer than a vector of RFC 9420.
+    #[error(transparent)]
+    Codec(#[from] CodecError),
 }
 
 /// A path secret in hand: what is derived from it, and where it leads.
@@ -232,11 +237,13 @@ impl NewPath {
             }));
         }
         let mut sealed = crypto.encrypt_all_with_label(LABEL, context, &items)?.into_iter();
-        let nodes = self.key_pairs.iter().zip(counts).map(|(pair, count)| UpdatePathNode {
-            encryption_key: pair.public.clone(),
-            encrypted_path_secret: sealed.by_ref().take(count).collect(),
-        });
-        Ok(nodes.collect())
+        let node = |(pair, count): (&HpkeKeyPair, usize)| {
+            Ok(UpdatePathNode {
+                encryption_key: pair.public.clone(),
+                encrypted_path_secret: Ciphertexts::new(sealed.by_ref().take(count))?,
+            })
+        };
+        self.key_pairs.iter().zip(counts).map(node).collect()
     }
 }
 
@@ -294,7 +301,7 @@ impl UpdatePath {
     ) -> Result<PathSecret, CryptoError> {
         let ciphertext = self.nodes.get(node).and_then(|n| n.encrypted_path_secret.get(position));
         let ciphertext = ciphertext.ok_or(CryptoError::BadCiphertext)?;
-        Ok(PathSecret(crypto.decrypt_with_label(key, LABEL, context, ciphertext)?))
+        Ok(PathSecret(crypto.decrypt_with_label(key, LABEL, context, &ciphertext)?))
     }
 
     /// Opens the one ciphertext that is for `member`, and derives everything above it.

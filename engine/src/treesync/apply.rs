@@ -138,32 +138,9 @@ pub struct ProposalContext<'a> {
 /// Adds a leaf as RFC 9420 §12.1.1 places it, or as the tree's strategy does for a newcomer about
 /// whom nothing is known, and says where that is.
 pub fn apply_add(tree: &mut RatchetTree, leaf: Arc<LeafNode>) -> Result<LeafIndex, OutsideTree> {
-    let index = make_room(tree, Newcomer::default());
-    put_leaf(tree, index, leaf)?;
+    let index = tree.make_room(Newcomer::default());
+    tree.put(index, leaf)?;
     Ok(index)
-}
-
-/// The blank leaf for a newcomer; the tree grows where it has none.
-fn make_room(tree: &mut RatchetTree, newcomer: Newcomer) -> LeafIndex {
-    let placement = tree.shape().placement;
-    placement.choose(tree, newcomer).unwrap_or_else(|| {
-        let index = LeafIndex(tree.width());
-        tree.extend();
-        index
-    })
-}
-
-/// Sets a blank leaf: above it, keyed parents list it as unmerged or are blanked.
-fn put_leaf(
-    tree: &mut RatchetTree,
-    index: LeafIndex,
-    leaf: Arc<LeafNode>,
-) -> Result<(), OutsideTree> {
-    if tree.shape().unmerged {
-        tree.add(index, leaf, |parent| parent.with_unmerged(index))
-    } else {
-        tree.replace(index, leaf)
-    }
 }
 
 /// Adds a leaf by the tree's strategy, and says where that is.
@@ -175,11 +152,11 @@ pub(crate) fn add_leaf(
     epoch: u64,
 ) -> Result<LeafIndex, OutsideTree> {
     let newcomer = Newcomer::new(committer, epoch, leaf.credential.identity());
-    let index = make_room(tree, newcomer);
+    let index = tree.make_room(newcomer);
     if !tree.shape().unmerged {
         leave_path(tree, roster, index)?;
     }
-    put_leaf(tree, index, leaf)?;
+    tree.put(index, leaf)?;
     Ok(index)
 }
 
@@ -194,14 +171,9 @@ pub fn apply_update(
 
 /// Blanks a leaf and what its owner knows above it, and truncates the tree.
 pub fn apply_remove(tree: &mut RatchetTree, removed: LeafIndex) -> Result<(), OutsideTree> {
-    vacate(tree, removed)?;
+    tree.take(removed)?;
     tree.truncate();
     Ok(())
-}
-
-fn vacate(tree: &mut RatchetTree, removed: LeafIndex) -> Result<(), OutsideTree> {
-    let removal = tree.shape().removal;
-    tree.vacate(removed, |parent| removal.keep(parent, removed))
 }
 
 /// Truncates the tree. A parent that is cut off may still hold a key, where paths are not filtered:
@@ -250,7 +222,7 @@ pub fn apply_proposals(
         strike(tree, roster, *leaf, |parent| removal.strikes(parent, *leaf))?;
     }
     update(crypto, tree, roster, context, &updates)?;
-    applied.removed.iter().try_for_each(|removed| vacate(tree, *removed))?;
+    applied.removed.iter().try_for_each(|removed| tree.take(*removed))?;
     truncate(tree, roster)?;
     check_custom(tree, &applied.custom)?;
     validate_packages(crypto, context.leaf_rules, &packages, context.now)?;

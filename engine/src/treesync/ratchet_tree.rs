@@ -8,7 +8,7 @@ use tls_codec::{DeserializeBytes, Error, Size, TlsDeserializeBytes, TlsSerialize
 use super::leaf_node::LeafNode;
 use crate::codec::{CodecError, decode, encode};
 use crate::crypto::{Digest, HpkePublicKey};
-use crate::strategy::Strategy;
+use crate::strategy::{Strategy, Unmerged, list, unlist};
 use crate::tree::{LeafIndex, NodeValue, NotATree, Place, Subtree, Tree, TreeData};
 
 /// `ParentNode`.
@@ -22,22 +22,16 @@ pub struct ParentNode {
     pub unmerged_leaves: Vec<LeafIndex>,
 }
 
-impl ParentNode {
-    /// The same node without an unmerged leaf; none if it is merged.
-    pub fn without_unmerged(&self, leaf: LeafIndex) -> Option<Self> {
-        let at = self.unmerged_leaves.binary_search(&leaf).ok()?;
+impl Unmerged for ParentNode {
+    fn with_unmerged(&self, leaf: LeafIndex) -> Self {
         let mut parent = self.clone();
-        parent.unmerged_leaves.remove(at);
-        Some(parent)
+        list(&mut parent.unmerged_leaves, leaf);
+        parent
     }
 
-    /// The same node with one more unmerged leaf.
-    pub fn with_unmerged(&self, leaf: LeafIndex) -> Self {
+    fn without_unmerged(&self, leaf: LeafIndex) -> Option<Self> {
         let mut parent = self.clone();
-        if let Err(at) = parent.unmerged_leaves.binary_search(&leaf) {
-            parent.unmerged_leaves.insert(at, leaf);
-        }
-        parent
+        unlist(&mut parent.unmerged_leaves, leaf).then_some(parent)
     }
 }
 

@@ -176,9 +176,39 @@ pub fn validate_tree(
     group_id: &[u8],
     rules: &LeafRules,
 ) -> Result<Roster, TreeError> {
+    let provider = crypto.provider();
+    let structure = || {
+        let crypto = Crypto::new(provider);
+        (check_structure(&crypto, tree), crypto.ledger())
+    };
+    let leaves = || {
+        let crypto = Crypto::new(provider);
+        (check_leaves(&crypto, tree, group_id, rules), crypto.ledger())
+    };
+    // Neither half waits for the other; which refusal is told does not depend on the pool.
+    let ((roster, first), (leaves, second)) = rayon::join(structure, leaves);
+    crypto.charge(first);
+    crypto.charge(second);
+    let roster = roster?;
+    leaves?;
+    Ok(roster)
+}
+
+/// Unique keys, unmerged lists, parent hashes.
+fn check_structure(crypto: &Crypto<'_>, tree: &RatchetTree) -> Result<Roster, TreeError> {
     let roster = Roster::of(tree)?;
     verify_unmerged(tree.root())?;
     verify_parent_hashes(crypto, tree)?;
+    Ok(roster)
+}
+
+/// Every leaf by itself, and all signatures.
+fn check_leaves(
+    crypto: &Crypto<'_>,
+    tree: &RatchetTree,
+    group_id: &[u8],
+    rules: &LeafRules,
+) -> Result<(), TreeError> {
     let leaves = tree.root().leaves();
     let mut signatures = Vec::with_capacity(leaves.len());
     for (index, leaf) in leaves {
@@ -186,8 +216,7 @@ pub fn validate_tree(
         check_encryption_key(crypto, &leaf.encryption_key)?;
         signatures.push(leaf.signed(group_id, index)?);
     }
-    crypto.verify_all_with_label(&signatures)?;
-    Ok(roster)
+    Ok(crypto.verify_all_with_label(&signatures)?)
 }
 
 /// Each unmerged entry is a member below its node, the list ascends, and every keyed parent

@@ -1,10 +1,10 @@
 //! What only a member can check (RFC 9420 §6.2, §7.5, §12.4.2).
 
-use arboretum_engine::crypto::{CryptoError, Digest};
+use arboretum_engine::crypto::{CryptoError, Digest, HpkeCiphertext};
 use arboretum_engine::group::{FollowError, Followed, Transition};
 use arboretum_engine::tree::LeafIndex;
 use arboretum_engine::treekem::{
-    NewPath, PathError, PathSecret, PrivateKeys, UpdatePath, merge_path,
+    Ciphertexts, NewPath, PathError, PathSecret, PrivateKeys, UpdatePath, merge_path,
 };
 use arboretum_engine::treesync::{LeafNode, LeafNodeSource, tree_hash};
 
@@ -78,17 +78,25 @@ fn a_commit_of_another_epoch() {
     assert_eq!(late.member.secrets, group.live[&RECEIVER].member.secrets);
 }
 
+fn change_each(ciphertexts: &mut Ciphertexts, change: impl Fn(&mut HpkeCiphertext)) {
+    let changed = ciphertexts.iter().map(|mut sent| {
+        change(&mut sent);
+        sent
+    });
+    *ciphertexts = Ciphertexts::new(changed).unwrap();
+}
+
 #[test]
 fn a_ciphertext_that_does_not_open() {
     let mut group = six();
     let message = honest(&mut group);
     let message = forged(&group.live[&SENDER], &message, |message| {
         for node in &mut path_of(message).nodes {
-            for sent in &mut node.encrypted_path_secret {
+            change_each(&mut node.encrypted_path_secret, |sent| {
                 let mut changed = sent.ciphertext.as_slice().to_vec();
                 changed[0] ^= 1;
                 sent.ciphertext = changed.into();
-            }
+            });
         }
     });
     let error = FollowError::Path(PathError::Crypto(CryptoError::BadCiphertext));
@@ -101,9 +109,9 @@ fn an_encapsulated_key_that_is_none() {
     let message = honest(&mut group);
     let message = forged(&group.live[&SENDER], &message, |message| {
         for node in &mut path_of(message).nodes {
-            for sent in &mut node.encrypted_path_secret {
+            change_each(&mut node.encrypted_path_secret, |sent| {
                 sent.kem_output = vec![1; 31].into();
-            }
+            });
         }
     });
     assert!(matches!(

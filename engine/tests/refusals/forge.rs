@@ -6,8 +6,7 @@ use arboretum_engine::crypto::{Crypto, RealProvider, SignatureKeyPair};
 use arboretum_engine::group::ApplyError;
 use arboretum_engine::tree::LeafIndex;
 use arboretum_engine::treedem::{
-    Commit, Content, MlsMessage, PublicMessage, WireFormat, authenticated_content_tbm,
-    framed_content_tbs,
+    Commit, Content, FramedContentTbs, MlsMessage, PublicMessage, WireFormat, membership_tag,
 };
 use arboretum_engine::treekem::{UpdatePath, merge_path};
 use arboretum_engine::treesync::{KeyPackage, LeafNode, LeafNodeSource};
@@ -83,25 +82,25 @@ pub(crate) fn bytes(message: PublicMessage) -> Vec<u8> {
     encode(&MlsMessage::Public(message)).unwrap()
 }
 
-fn tbs(signer: &Live, message: &PublicMessage) -> Vec<u8> {
+fn tbs(signer: &Live, message: &PublicMessage) -> FramedContentTbs {
     let context = signer.member.public.context.encoded();
     let content = encode(&message.content).unwrap();
-    framed_content_tbs(WireFormat::PUBLIC_MESSAGE, message.content.sender, &content, &context)
+    FramedContentTbs::new(WireFormat::PUBLIC_MESSAGE, message.content.sender, &content, &context)
 }
 
 fn sign(signer: &Live, message: &mut PublicMessage) {
     let key = &signer.member.signer.private;
     let tbs = tbs(signer, message);
-    message.signature = crypto().sign_with_label(key, "FramedContentTBS", &tbs).unwrap();
+    message.signature = crypto().sign_with_label(key, "FramedContentTBS", tbs.as_slice()).unwrap();
 }
 
 /// Makes the membership tag again.
 pub(crate) fn tag(signer: &Live, message: &mut PublicMessage) {
     if message.membership_tag.is_some() {
-        let tag = message.confirmation_tag.as_ref();
-        let tbm =
-            authenticated_content_tbm(&tbs(signer, message), &message.signature, tag).unwrap();
-        message.membership_tag = Some(crypto().mac(&signer.member.secrets.membership_key, &tbm));
+        let (key, tbs) = (&signer.member.secrets.membership_key, tbs(signer, message));
+        let (signature, confirmation) = (&message.signature, message.confirmation_tag.as_ref());
+        let tag = membership_tag(&crypto(), key, &tbs, signature, confirmation);
+        message.membership_tag = Some(tag.unwrap());
     }
 }
 

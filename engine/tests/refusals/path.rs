@@ -2,7 +2,7 @@
 
 use arboretum_engine::crypto::{CryptoError, Digest};
 use arboretum_engine::group::ApplyError;
-use arboretum_engine::treekem::PathError;
+use arboretum_engine::treekem::{Ciphertexts, PathError};
 use arboretum_engine::treesync::{
     Credential, CredentialType, Extension, ExtensionType, LeafNodeSource, TreeError,
 };
@@ -38,12 +38,12 @@ fn the_wrong_number_of_nodes() {
 #[test]
 fn the_wrong_number_of_ciphertexts() {
     for node in 0..3 {
-        let few = after(|path| drop(path.nodes[node].encrypted_path_secret.pop()));
+        let few = after(|path| path.nodes[node].encrypted_path_secret = Ciphertexts::default());
         let error = PathError::Ciphertexts { node, expected: 1, found: 0 };
         assert_eq!(few, ApplyError::Path(error));
         let many = after(|path| {
-            let again = path.nodes[node].encrypted_path_secret[0].clone();
-            path.nodes[node].encrypted_path_secret.push(again);
+            let sent = &mut path.nodes[node].encrypted_path_secret;
+            sent.push(&sent.get(0).unwrap()).unwrap();
         });
         let error = PathError::Ciphertexts { node, expected: 1, found: 2 };
         assert_eq!(many, ApplyError::Path(error));
@@ -61,7 +61,7 @@ fn a_ciphertext_for_a_new_member() {
     assert_eq!(pending.path.unwrap().secrets.len(), 3);
     let message = forged(&group.live[&SENDER], &pending.message, |message| {
         let root = &mut path_of(message).nodes[2].encrypted_path_secret;
-        root.push(root[0].clone());
+        root.push(&root.get(0).unwrap()).unwrap();
     });
     let error = PathError::Ciphertexts { node: 2, expected: 1, found: 2 };
     assert_eq!(refusal(&group, &message), ApplyError::Path(error));

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use arboretum_engine::codec::encode;
 use arboretum_engine::crypto::{CryptoError, Digest};
 use arboretum_engine::strategy::Strategy;
+use arboretum_engine::strategy::Unmerged;
 use arboretum_engine::tree::{LeafIndex, NodeValue, NotATree};
 use arboretum_engine::treesync::{
     Credential, CredentialType, DecodeTreeError, Extension, ExtensionType, LeafNode,

@@ -13,6 +13,7 @@ mod comparison;
 mod cost_distribution;
 mod frame;
 mod render;
+mod study;
 mod tree_growth;
 mod update_cost;
 mod words;
@@ -21,8 +22,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::error::ResultsError;
+use crate::study::StudyTables;
 use crate::{ClientRow, CommitRow, Comparison, Summary, TreeRow};
 use canvas::Sketch;
+
+pub use study::StudyFigure;
 
 /// What plots are made from.
 struct Tables {
@@ -74,6 +78,19 @@ pub fn plot_folder(dir: &Path) -> Result<Vec<PathBuf>, ResultsError> {
 /// Draws a comparison into `dir`; gives the files written.
 pub fn plot_comparison(compared: &Comparison, dir: &Path) -> Result<Vec<PathBuf>, ResultsError> {
     Ok(write(&comparison::draw(compared), dir, "comparison")?.to_vec())
+}
+
+/// Draws a figure of a study into `dir`; gives the files written, none if the tables have nothing
+/// of it.
+pub fn plot_study(
+    tables: &StudyTables,
+    figure: &StudyFigure,
+    dir: &Path,
+    name: &str,
+) -> Result<Vec<PathBuf>, ResultsError> {
+    let Some(sketch) = study::draw(tables, figure) else { return Ok(vec![]) };
+    fs::create_dir_all(dir).map_err(ResultsError::write(dir))?;
+    Ok(write(&sketch, dir, name)?.to_vec())
 }
 
 /// Writes a sketch as SVG and PNG.

@@ -18,19 +18,21 @@ pub(crate) struct Arguments {
 pub(crate) enum Command {
     /// One simulation.
     Run(RunOptions),
-    /// What there is: scenarios, protocols, strategies, suites, metrics.
+    /// A grid of runs; resumes where it stopped.
+    Study(StudyOptions),
+    /// What there is: scenarios, studies, protocols, strategies, suites, metrics.
     List {
-        /// scenarios, protocols, strategies, suites or metrics.
+        /// scenarios, studies, protocols, strategies, suites or metrics.
         what: String,
     },
-    /// The JSON Schema of scenario files.
+    /// The JSON Schema of scenario, experiment or study files.
     Schema {
-        /// scenario.
+        /// scenario, experiment or study.
         what: String,
     },
-    /// Redraw the plots of run folders from their tables.
+    /// Redraw the plots of runs and studies from their tables.
     Plot {
-        /// Run folders.
+        /// Folders of runs and studies.
         #[arg(required = true)]
         paths: Vec<PathBuf>,
     },
@@ -87,6 +89,35 @@ pub(crate) struct QuietOptions {
     /// Threads for batches of key operations; all processors by default.
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1024))]
     pub(crate) threads: Option<u32>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StudyOptions {
+    /// A study file, or the name of a shipped one (`arboretum list studies`).
+    pub(crate) study: String,
+    /// Its small size.
+    #[arg(long)]
+    pub(crate) quick: bool,
+    /// Only these values of an axis; may be given more than once.
+    #[arg(long, value_name = "AXIS=VALUE[,VALUE]")]
+    pub(crate) only: Vec<String>,
+    /// Seeds of each point.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub(crate) seeds: Option<u32>,
+    /// The first seed.
+    #[arg(long, value_name = "N")]
+    pub(crate) seed: Option<u64>,
+    /// Override a key of the scenario in every cell; may be given more than once.
+    #[arg(long = "set", value_name = "KEY.PATH=VALUE")]
+    pub(crate) set: Vec<String>,
+    /// The folder to write, or to go on with; by default runs/STUDY.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    /// Means and expectations on standard output, and nothing else there.
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) common: QuietOptions,
 }
 
 #[derive(Debug, Args)]

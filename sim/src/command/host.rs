@@ -28,9 +28,18 @@ pub(crate) fn unix_time() -> u64 {
 /// Processor time of this process so far, user and system, in seconds; 0 where it cannot be
 /// read.
 pub(crate) fn cpu_s() -> f64 {
-    // Fields 14 and 15 of /proc/self/stat, counted after the parenthesised name; 100 ticks a
-    // second on every Linux that matters here.
-    let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    cpu_of("/proc/self/stat")
+}
+
+/// The same of this thread.
+pub(crate) fn thread_cpu_s() -> f64 {
+    cpu_of("/proc/thread-self/stat")
+}
+
+fn cpu_of(file: &str) -> f64 {
+    // Fields 14 and 15, counted after the parenthesised name; 100 ticks a second on every Linux
+    // that matters here.
+    let stat = fs::read_to_string(file).unwrap_or_default();
     let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
     fields.skip(11).take(2).filter_map(|ticks| ticks.parse::<f64>().ok()).sum::<f64>() / 100.0
 }

@@ -4,13 +4,13 @@ use std::process::ExitCode;
 
 use arboretum_engine::strategy::PRESETS;
 use arboretum_results::Summary;
-use arboretum_workloads::{nearest, shipped};
+use arboretum_workloads::{nearest, shipped, studies};
 
 use super::failure::Failure;
 use super::scenario::{PROTOCOLS, suites};
 use crate::simulation::choices;
 
-const WHAT: &[&str] = &["scenarios", "protocols", "strategies", "suites", "metrics"];
+const WHAT: &[&str] = &["scenarios", "studies", "protocols", "strategies", "suites", "metrics"];
 
 /// Prints a list.
 pub(crate) fn list(what: &str) -> Result<ExitCode, Failure> {
@@ -20,7 +20,7 @@ pub(crate) fn list(what: &str) -> Result<ExitCode, Failure> {
         "strategies" => strategies(),
         "suites" => suites().iter().map(|(n, name)| (n.to_string(), (*name).into())).collect(),
         "metrics" => metrics(),
-        "studies" => return Err(Failure::input("studies are not built in this version")),
+        "studies" => studies().iter().map(|found| (found.name.into(), found.title())).collect(),
         other => {
             let help = match nearest(other, WHAT.iter().copied()) {
                 Some(name) => format!("did you mean `{name}`?"),
@@ -39,9 +39,11 @@ pub(crate) fn list(what: &str) -> Result<ExitCode, Failure> {
 /// The presets, then the choices that can be changed in them.
 fn strategies() -> Vec<(String, String)> {
     let presets = PRESETS.iter().map(|preset| (preset.name.into(), preset.title.into()));
+    let own = named(crate::operations::PRESETS).into_iter();
+    let own = own.map(|(name, text)| (name, format!("{text} (experiments only)")));
     let choices = choices();
     let choices = choices.iter().map(|(choice, values)| (format!("+{choice}="), values.join(", ")));
-    presets.chain(choices).collect()
+    presets.chain(own).chain(choices).collect()
 }
 
 fn named(rows: &[(&str, &str)]) -> Vec<(String, String)> {

@@ -15,6 +15,7 @@ mod progress;
 mod run;
 mod scenario;
 mod schema;
+mod study;
 mod verify;
 
 use std::process::ExitCode;
@@ -29,6 +30,7 @@ pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let done = match arguments.command {
         Command::Run(options) => run::run(&options),
+        Command::Study(options) => study::run(&options),
         Command::List { what } => list::list(&what),
         Command::Schema { what } => schema::schema(&what),
         Command::Plot { paths } => plot::plot(&paths),

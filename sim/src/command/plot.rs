@@ -8,8 +8,12 @@ use super::failure::Failure;
 /// Redraws the plots of each folder.
 pub(crate) fn plot(paths: &[PathBuf]) -> Result<ExitCode, Failure> {
     for path in paths {
-        let drawn = arboretum_results::plot_folder(path)
-            .map_err(|error| Failure::input(error.to_string()))?;
+        let drawn = if path.join("study.toml").is_file() {
+            super::study::plot(path)?
+        } else {
+            arboretum_results::plot_folder(path)
+                .map_err(|error| Failure::input(error.to_string()))?
+        };
         for file in drawn {
             println!("{}", file.display());
         }

@@ -7,6 +7,37 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::simulation::Progress;
 
+/// A progress bar over the cells of a study; silent where nobody watches.
+pub(crate) struct CellMeter(ProgressBar);
+
+impl CellMeter {
+    pub(crate) fn new(cells: usize, quiet: bool) -> Self {
+        let bar = bar(cells as u64, quiet);
+        if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos} of {len} cells  ETA {eta}")
+        {
+            bar.set_style(style);
+        }
+        bar.tick();
+        Self(bar)
+    }
+
+    pub(crate) fn step(&self) {
+        self.0.inc(1);
+    }
+
+    pub(crate) fn finish(&self) {
+        self.0.finish_and_clear();
+    }
+}
+
+fn bar(length: u64, quiet: bool) -> ProgressBar {
+    if quiet || !std::io::stderr().is_terminal() {
+        ProgressBar::hidden()
+    } else {
+        ProgressBar::new(length)
+    }
+}
+
 /// A progress bar over virtual time; silent where nobody watches.
 pub(crate) struct Meter {
     bar: ProgressBar,
@@ -15,11 +46,7 @@ pub(crate) struct Meter {
 
 impl Meter {
     pub(crate) fn new(duration: Millis, quiet: bool) -> Self {
-        let bar = if quiet || !std::io::stderr().is_terminal() {
-            ProgressBar::hidden()
-        } else {
-            ProgressBar::new(duration.0)
-        };
+        let bar = bar(duration.0, quiet);
         let style = ProgressStyle::with_template("{bar:30} {percent:>3} %  {msg}  ETA {eta}");
         if let Ok(style) = style {
             bar.set_style(style);

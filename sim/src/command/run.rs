@@ -11,7 +11,7 @@ use arboretum_engine::strategy::Strategy;
 use arboretum_results::{
     Host, Provenance, Recorded, RunFacts, RunFolder, RunRecorder, Summary, WriteOptions,
 };
-use arboretum_workloads::{Demand, Fidelity, RootSeed, Scenario};
+use arboretum_workloads::{Demand, Fidelity, RootSeed, Scenario, Trace};
 
 use super::arguments::{QuietOptions, RunOptions};
 use super::failure::Failure;
@@ -21,7 +21,7 @@ use super::scenario::{Chosen, choose, is_peer};
 use crate::simulation::{self, Behaviour, Fault, Outcome, Settings, StreamSeeds};
 
 /// Names of the ledger's operations, in its order: columns of commits.csv.
-const OP_NAMES: [&str; Op::ALL.len()] = {
+pub(crate) const OP_NAMES: [&str; Op::ALL.len()] = {
     let mut names = [""; Op::ALL.len()];
     let mut at = 0;
     while at < names.len() {
@@ -40,7 +40,7 @@ const MEMBER_KIB: u64 = 9;
 const PEER_LEAF_KIB: u64 = 3;
 
 /// Exit code after Ctrl-C.
-const INTERRUPTED: u8 = 130;
+pub(crate) const INTERRUPTED: u8 = 130;
 
 /// A run that has come to its end.
 pub(crate) struct Finished {
@@ -108,7 +108,6 @@ pub(crate) fn simulate(
         recorder = recorder.with_events();
     }
     let played = pool.install(|| {
-        let demand = Demand::new(scenario, chosen.trace.clone());
         let mut progress = |progress| meter.show(progress);
         let should_stop = || stop.load(Ordering::Relaxed);
         let settings = Settings {
@@ -117,19 +116,40 @@ pub(crate) fn simulate(
             should_stop: &should_stop,
             progress: &mut progress,
         };
-        play(scenario, &demand, &mut recorder, settings)
+        record(scenario, chosen.trace.clone(), recorder, settings)
     });
     meter.finish();
-    let outcome = played.map_err(|fault| fault_found(chosen, &fault))?;
-    let recorded = recorder.finish();
+    let (recorded, outcome) = played.map_err(|fault| fault_found(chosen, &fault))?;
     let host = Host {
         wall_s: clock.wall_s(),
         cpu_s: host::cpu_s() - cpu_before,
         peak_rss_mib: host::peak_rss_mib(),
         threads: pool.current_num_threads() as u32,
     };
-    let summary = Summary::new(facts(scenario, &outcome, host), &recorded);
+    let summary = summary(scenario, &outcome, &recorded, host);
     Ok(Finished { summary, recorded, outcome })
+}
+
+/// Plays a scenario and takes it down.
+pub(crate) fn record(
+    scenario: &Scenario,
+    trace: Option<Trace>,
+    mut recorder: RunRecorder,
+    settings: Settings<'_>,
+) -> Result<(Recorded, Outcome), Fault> {
+    let demand = Demand::new(scenario, trace);
+    let outcome = play(scenario, &demand, &mut recorder, settings)?;
+    Ok((recorder.finish(), outcome))
+}
+
+/// The summary of a run.
+pub(crate) fn summary(
+    scenario: &Scenario,
+    outcome: &Outcome,
+    recorded: &Recorded,
+    host: Host,
+) -> Summary {
+    Summary::new(facts(scenario, outcome, host), recorded)
 }
 
 fn play(

@@ -140,7 +140,7 @@ fn load(given: &str, overrides: &[String]) -> Result<Scenario, Failure> {
 }
 
 /// The names that only the engine knows.
-fn check_names(scenario: &Scenario) -> Result<(), Failure> {
+pub(crate) fn check_names(scenario: &Scenario) -> Result<(), Failure> {
     let group = &scenario.group;
     if cfg!(not(feature = "peers")) && is_peer(&group.protocol) {
         return Err(Failure::input_with_help(

@@ -3,7 +3,7 @@
 use std::io;
 use std::process::ExitCode;
 
-use arboretum_workloads::Scenario;
+use arboretum_workloads::{Experiment, Scenario, Study};
 use clap::CommandFactory;
 
 use super::arguments::Arguments;
@@ -11,13 +11,18 @@ use super::failure::Failure;
 
 /// Prints a JSON Schema.
 pub(crate) fn schema(what: &str) -> Result<ExitCode, Failure> {
-    if what != "scenario" {
-        return Err(Failure::input_with_help(
-            format!("there is no schema of `{what}`"),
-            "there is: scenario",
-        ));
-    }
-    let schema = serde_json::to_string_pretty(&Scenario::json_schema());
+    let schema = match what {
+        "scenario" => Scenario::json_schema(),
+        "experiment" => Experiment::json_schema(),
+        "study" => Study::json_schema(),
+        _ => {
+            return Err(Failure::input_with_help(
+                format!("there is no schema of `{what}`"),
+                "there is: scenario, experiment, study",
+            ));
+        }
+    };
+    let schema = serde_json::to_string_pretty(&schema);
     println!("{}", schema.map_err(|error| Failure::run(error.to_string()))?);
     Ok(ExitCode::SUCCESS)
 }

@@ -22,7 +22,7 @@ pub struct ScenarioError {
 }
 
 impl ScenarioError {
-    pub(super) fn new(file: &str, text: &str, what: impl Into<String>) -> Self {
+    pub(crate) fn new(file: &str, text: &str, what: impl Into<String>) -> Self {
         Self {
             file: file.into(),
             text: text.into(),

@@ -3,10 +3,12 @@
 use std::ops::Range;
 use std::path::Path;
 
+use serde::de::DeserializeOwned;
 use toml_edit::{Document, DocumentMut, Item, Table, Value};
 
 use super::Scenario;
 use super::error::{ScenarioError, nearest};
+use super::validate::Wrong;
 
 /// The largest scenario file, in bytes: a scenario is written by hand.
 const MAX_FILE: u64 = 1 << 20;
@@ -29,20 +31,7 @@ impl Scenario {
 
     /// Reads a scenario from text; `file` names it in errors.
     pub fn parse(file: &str, text: &str, overrides: &[String]) -> Result<Self, ScenarioError> {
-        let text = override_text(file, text, overrides)?;
-        if text.trim().is_empty() {
-            let mut error = ScenarioError::new(file, "", "the scenario is empty");
-            error.help = Some("start from a shipped one: `arboretum list scenarios`".into());
-            return Err(error);
-        }
-        let scenario: Self = toml::from_str(&text).map_err(|error| explain(file, &text, &error))?;
-        scenario.check().map_err(|wrong| {
-            let mut error = ScenarioError::new(file, &text, wrong.what);
-            error.span = span_of(&text, wrong.key);
-            error.key = Some(wrong.key.into());
-            error
-        })?;
-        Ok(scenario)
+        parse(file, text, overrides, Self::check)
     }
 
     /// The scenario as resolved, every default written out.
@@ -54,6 +43,29 @@ impl Scenario {
     pub fn json_schema() -> serde_json::Value {
         schemars::schema_for!(Self).to_value()
     }
+}
+
+/// Reads what a file describes from its text with overrides, and checks what its types do not say.
+pub(crate) fn parse<T: DeserializeOwned>(
+    file: &str,
+    text: &str,
+    overrides: &[String],
+    check: impl FnOnce(&T) -> Result<(), Wrong>,
+) -> Result<T, ScenarioError> {
+    let text = override_text(file, text, overrides)?;
+    if text.trim().is_empty() {
+        let mut error = ScenarioError::new(file, "", "the file is empty");
+        error.help = Some("start from a shipped one: `arboretum list scenarios`".into());
+        return Err(error);
+    }
+    let read: T = toml::from_str(&text).map_err(|error| explain(file, &text, &error))?;
+    check(&read).map_err(|wrong| {
+        let mut error = ScenarioError::new(file, &text, wrong.what);
+        error.span = span_of(&text, wrong.key);
+        error.key = Some(wrong.key.into());
+        error
+    })?;
+    Ok(read)
 }
 
 /// Applies overrides to the text, keeping everything else in its place.

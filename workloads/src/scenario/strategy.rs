@@ -20,7 +20,7 @@ pub(super) fn rfc9420() -> String {
 
 /// Reads a text, or a table whose choices come in the order of their names: two tables that say
 /// the same are the same strategy.
-pub(super) fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+pub(crate) fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     struct Visitor;
     impl<'de> de::Visitor<'de> for Visitor {
         type Value = String;

@@ -23,13 +23,24 @@ const MAX_SNAPSHOTS: u64 = 1_000_000;
 const MAX_MESSAGES: f64 = 100_000.0;
 
 /// A key whose value cannot be.
-pub(super) struct Wrong {
-    pub(super) key: &'static str,
-    pub(super) what: String,
+pub(crate) struct Wrong {
+    pub(crate) key: &'static str,
+    pub(crate) what: String,
 }
 
-fn require(holds: bool, key: &'static str, what: impl Into<String>) -> Result<(), Wrong> {
+pub(crate) fn require(
+    holds: bool,
+    key: &'static str,
+    what: impl Into<String>,
+) -> Result<(), Wrong> {
     if holds { Ok(()) } else { Err(Wrong { key, what: what.into() }) }
+}
+
+/// What a scenario, an experiment or a study may be called: it becomes a folder.
+pub(crate) fn check_name(name: &str) -> Result<(), Wrong> {
+    let is_name = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    let named = !name.is_empty() && name.len() <= 64 && name.chars().all(is_name);
+    require(named, "name", "a name is 1 to 64 letters, digits and dashes")
 }
 
 fn within(value: f64, least: f64, most: f64, key: &'static str) -> Result<(), Wrong> {
@@ -54,10 +65,7 @@ fn rhythm(rhythm: Option<Rhythm>, key: &'static str) -> Result<(), Wrong> {
 
 impl Scenario {
     pub(super) fn check(&self) -> Result<(), Wrong> {
-        let is_name = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-        let named =
-            !self.name.is_empty() && self.name.len() <= 64 && self.name.chars().all(is_name);
-        require(named, "name", "a name is 1 to 64 letters, digits and dashes")?;
+        check_name(&self.name)?;
         require(!self.analysis.trim().is_empty(), "analysis", "say what the scenario shows")?;
         require(self.duration > Millis(0), "duration", "a run takes more than 0s")?;
         require(self.duration <= MAX_DURATION, "duration", "a run takes at most ten years")?;

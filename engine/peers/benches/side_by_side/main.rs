@@ -6,6 +6,7 @@
 
 #![allow(clippy::disallowed_types, reason = "a benchmark measures time")]
 
+mod floor;
 mod memory;
 mod table;
 
@@ -192,6 +193,8 @@ fn side_by_side(c: &mut Criterion) {
             join(c, temperature, n, make);
             commits(c, temperature, n, make);
         }
+        floor::commit_cold(c, n);
+        floor::process_cold(c, n);
         messages(c, n);
         create(c, n);
     }

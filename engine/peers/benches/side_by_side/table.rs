@@ -56,33 +56,44 @@ fn three_figures(value: f64) -> String {
     format!("{value:.*}", 3_usize.saturating_sub(before_the_point))
 }
 
-/// A row: the three implementations, and how much ours is ahead of the better of the others.
-fn row(table: &mut String, n: u32, name: &str, values: [Option<f64>; 3], show: fn(f64) -> String) {
+/// A row: the three implementations, how much ours is ahead of the better of the others, and what
+/// the cryptography alone takes.
+fn row(
+    table: &mut String,
+    n: u32,
+    name: &str,
+    values: [Option<f64>; 3],
+    floor: Option<f64>,
+    show: fn(f64) -> String,
+) {
     let cell = |value: Option<f64>| value.map_or_else(|| "not measured".into(), show);
     let [ours, others @ ..] = values;
     let better = others.into_iter().flatten().reduce(f64::min);
     let ratio = ours.zip(better).map(|(ours, better)| better / ours);
     let ratio = ratio.map_or_else(String::new, three_figures);
     let [ours, openmls, mls_rs] = values.map(cell);
-    let _ = writeln!(table, "| {name} | {n} | {ours} | {openmls} | {mls_rs} | {ratio} |");
+    let floor = floor.map_or_else(String::new, show);
+    let _ = writeln!(table, "| {name} | {n} | {ours} | {openmls} | {mls_rs} | {ratio} | {floor} |");
 }
 
 /// The table.
 pub(super) fn markdown() -> String {
     let mut table = format!(
-        "| | members | {} | the better of the others ÷ arboretum |\n|---|---|---|---|---|---|\n",
+        "| | members | {} | the better of the others ÷ arboretum | floor |\n\
+         |---|---|---|---|---|---|---|\n",
         KINDS.join(" | ")
     );
     for (name, operation) in OPERATIONS {
         for n in SIZES {
-            row(&mut table, n, name, KINDS.map(|kind| median(operation, kind, n)), time);
+            let values = KINDS.map(|kind| median(operation, kind, n));
+            row(&mut table, n, name, values, median(operation, "floor", n), time);
         }
     }
     let heaps = memory::read(&target());
     for n in SIZES {
         let heap = |kind| heaps.iter().find(|h: &&Heap| h.kind == kind && h.members == n);
         let values = KINDS.map(|kind| heap(kind).map(|heap| heap.bytes as f64));
-        row(&mut table, n, "live heap of one client more", values, size);
+        row(&mut table, n, "live heap of one client more", values, None, size);
     }
     table
 }

@@ -313,7 +313,7 @@ impl Session {
             state.extend(&pending.message);
         }
         state.extend(format!("{:?}", self.ended).bytes());
-        Ok(crypto.provider().hash(&state))
+        Ok(crypto.provider().hash(&[&state]))
     }
 
     /// Checks a leaf that is new to the group against the decisions of the application: its

@@ -10,6 +10,7 @@ use crate::group::public_group::{ApplyError, PublicGroup, Transition, Verified, 
 use crate::tree::LeafIndex;
 use crate::treedem::{
     Consumption, Content, ContentType, MlsMessage, PrivateMessage, PublicMessage, Sender,
+    membership_tag,
 };
 use crate::treesync::{AppliedProposals, Listed};
 
@@ -66,7 +67,7 @@ impl Session {
             return self.accept_pending();
         }
         match decode("an MLS message", message)? {
-            MlsMessage::Public(message) => self.receive_public(crypto, message),
+            MlsMessage::Public(public) => self.receive_public(crypto, public, message),
             MlsMessage::Private(message) => self.receive_private(crypto, message),
             MlsMessage::Welcome(_) => Err(SessionError::NotForMembers("Welcome")),
             MlsMessage::GroupInfo(_) => Err(SessionError::NotForMembers("group info")),
@@ -78,6 +79,7 @@ impl Session {
         &mut self,
         crypto: &Crypto<'_>,
         message: PublicMessage,
+        encoded: &[u8],
     ) -> Result<Received, SessionError> {
         match &message.content.content {
             Content::Application(_) => Err(ApplyError::PublicApplication.into()),
@@ -85,15 +87,17 @@ impl Session {
                 self.check_not_own(&message.content.sender)?;
                 let store = &self.holdings.proposals;
                 let public = self.public();
-                let transition = public.apply_public(crypto, &self.roster, store, message)?;
+                let transition =
+                    public.apply_public(crypto, &self.roster, store, message, encoded)?;
                 self.follow(crypto, &transition, None)
             }
             Content::Proposal(_) => {
                 let (content, tag) = message.into_content();
                 let verified = self.public().verify(crypto, content)?;
                 if let Sender::Member(_) = verified.content.content.sender {
-                    let expected =
-                        crypto.mac(&self.member.secrets.membership_key, &verified.tbm()?);
+                    let key = &self.member.secrets.membership_key;
+                    let Verified { content, tbs } = &verified;
+                    let expected = membership_tag(crypto, key, tbs, &content.signature, None)?;
                     if tag != Some(expected) {
                         return Err(FollowError::MembershipTag.into());
                     }

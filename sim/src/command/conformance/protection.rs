@@ -4,8 +4,8 @@ use arboretum_engine::codec::{decode, encode};
 use arboretum_engine::crypto::{Crypto, Secret, SignaturePrivateKey, SignaturePublicKey};
 use arboretum_engine::tree::LeafIndex;
 use arboretum_engine::treedem::{
-    AuthenticatedContent, Content, ContentType, FramedContent, MlsMessage, PrivateMessage,
-    PublicMessage, SecretTree, Sender, WireFormat, authenticated_content_tbm, framed_content_tbs,
+    AuthenticatedContent, Content, ContentType, FramedContent, FramedContentTbs, MlsMessage,
+    PrivateMessage, PublicMessage, SecretTree, Sender, WireFormat, membership_tag,
 };
 
 use super::case::Case;
@@ -119,18 +119,19 @@ impl State<'_> {
         &self,
         content: &AuthenticatedContent,
         expected: &Content,
-    ) -> Result<Vec<u8>, String> {
+    ) -> Result<FramedContentTbs, String> {
         let framed = &content.content;
         let frame = (framed.group_id.as_slice(), framed.epoch, framed.sender);
         if frame != (&self.group_id, self.epoch, Sender::Member(SENDER)) {
             return Err("the frame is another".into());
         }
         let encoded = encode(framed).map_err(text)?;
-        content.verify(self.crypto, &self.key, &encoded, &self.context).map_err(text)?;
+        let tbs = content.verify(self.crypto, &self.key, &encoded, &self.context);
+        let tbs = tbs.map_err(text)?;
         if framed.content != *expected {
             return Err("the content is another".into());
         }
-        Ok(framed_content_tbs(content.wire_format, framed.sender, &encoded, &self.context))
+        Ok(tbs)
     }
 
     /// Opens a public message; gives its confirmation tag.
@@ -142,12 +143,12 @@ impl State<'_> {
         let MlsMessage::Public(message) = decode("a message", message).map_err(text)? else {
             return Err("it is no public message".into());
         };
-        let (content, membership_tag) = message.into_content();
+        let (content, found) = message.into_content();
         let tbs = self.verify(&content, expected)?;
         let tag = content.confirmation_tag;
-        let tbm = authenticated_content_tbm(&tbs, &content.signature, tag.as_ref());
-        let computed = self.crypto.mac(&self.membership_key, &tbm.map_err(text)?);
-        if membership_tag != Some(computed) {
+        let (key, signature) = (&self.membership_key, &content.signature);
+        let computed = membership_tag(self.crypto, key, &tbs, signature, tag.as_ref());
+        if found != Some(computed.map_err(text)?) {
             return Err("the membership tag does not verify".into());
         }
         Ok(tag)

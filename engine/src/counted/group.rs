@@ -1,0 +1,164 @@
+//! TreeKEM in counts, under any strategy: adds, removals and Update proposals change the tree as
+//! RFC 9420 §12.1 has it, and a commit keys its sender's filtered direct path (§4.1.2, §7.5).
+
+use std::sync::Arc;
+
+use super::{Cost, CountedData, CountedError, CountedParent, Leaves, Member, PathSizes};
+use crate::strategy::{Newcomer, Strategy};
+use crate::tree::{Aggregates, LeafIndex, OutsideTree, Tree};
+
+/// A group.
+#[derive(Clone, Debug)]
+pub struct CountedGroup {
+    tree: Tree<CountedData, Strategy>,
+    sizes: PathSizes,
+    leaves: Leaves,
+    /// Leaves added since the last commit, which gets its secret to them by Welcome.
+    added: Vec<LeafIndex>,
+    commits: u64,
+    /// What a new key is: nothing is remembered of it.
+    key: Arc<CountedParent>,
+}
+
+/// What a path costs, and which of its parents are keyed by it, the lowest in the lowest bit.
+struct PathCost {
+    cost: Cost,
+    keyed: u64,
+}
+
+/// The cost of a path from a leaf: O(log n), from the aggregates. Parents with nobody below their
+/// copath are left out where the strategy filters; leaves that were just added are not sent to, and
+/// stand in every resolution by themselves.
+fn path_cost(
+    tree: &Tree<CountedData, Strategy>,
+    leaf: LeafIndex,
+    added: &[LeafIndex],
+    sizes: &PathSizes,
+) -> PathCost {
+    let mut path = PathCost { cost: Cost::default(), keyed: 0 };
+    let mut at = tree.root();
+    loop {
+        let (mut copath, mut spared) = (0, 0);
+        let mut below = None;
+        for child in at.children() {
+            if child.contains(leaf) {
+                below = Some(child);
+            } else {
+                copath += u64::from(child.aggregates().resolution);
+                spared += added.iter().filter(|added| child.contains(**added)).count() as u64;
+            }
+        }
+        let Some(child) = below else { return path };
+        let keyed = copath > 0 || !tree.shape().filtered;
+        if keyed {
+            path.cost += Cost {
+                ciphertexts: copath - spared,
+                public_keys: 1,
+                bytes_headers: sizes.header(copath - spared),
+            };
+        }
+        path.keyed = path.keyed << 1 | u64::from(keyed);
+        at = child;
+    }
+}
+
+impl CountedGroup {
+    /// A group of the members 0 … `members` − 1, at epoch 0; `warm` if every parent
+    /// above them has a key.
+    pub fn new(
+        strategy: Strategy,
+        sizes: PathSizes,
+        members: u32,
+        warm: bool,
+    ) -> Result<Self, CountedError> {
+        let mut group = Self {
+            tree: Tree::new(strategy),
+            sizes,
+            leaves: Leaves::default(),
+            added: vec![],
+            commits: 0,
+            key: Arc::default(),
+        };
+        for member in 0..members {
+            group.add(Member(0), Member(member))?;
+            group.settle();
+        }
+        // Epochs are counted from the group as it stands here.
+        group.commits = 0;
+        if warm {
+            (0..members).try_for_each(|member| group.commit(Member(member)).map(|_| ()))?;
+        }
+        Ok(group)
+    }
+
+    /// The aggregates of the tree.
+    pub fn tree(&self) -> &Aggregates {
+        self.tree.aggregates()
+    }
+
+    /// Adds a member, by whom decides where under some strategies.
+    pub fn add(&mut self, by: Member, member: Member) -> Result<(), CountedError> {
+        self.leaves.check_new(member)?;
+        let committer = self.leaves.of(by).ok();
+        let number = Newcomer::new(committer, self.commits, &member.0.to_be_bytes());
+        let index = self.tree.make_room(number);
+        self.tree.put(index, Arc::new(member))?;
+        self.leaves.enter(member, index);
+        self.added.push(index);
+        Ok(())
+    }
+
+    /// Removes a member.
+    pub fn remove(&mut self, member: Member) -> Result<(), CountedError> {
+        let leaf = self.leaves.of(member)?;
+        if self.tree.members() == 1 {
+            return Err(CountedError::LastMember(member));
+        }
+        self.tree.take(leaf)?;
+        self.tree.truncate();
+        self.leaves.leave(member);
+        self.added.retain(|added| *added != leaf);
+        Ok(())
+    }
+
+    /// A member's Update proposal takes effect: the path above it is blanked.
+    pub fn update(&mut self, member: Member) -> Result<(), CountedError> {
+        let leaf = self.leaves.of(member)?;
+        Ok(self.tree.replace(leaf, Arc::new(member))?)
+    }
+
+    /// The epoch ends without a path: who was added is a member like others from now on.
+    pub fn settle(&mut self) {
+        self.added.clear();
+        self.commits += 1;
+    }
+
+    /// A member commits with a path. Leaves added since the last commit get its secret by Welcome.
+    pub fn commit(&mut self, committer: Member) -> Result<Cost, CountedError> {
+        let leaf = self.leaves.of(committer)?;
+        let path = path_cost(&self.tree, leaf, &self.added, &self.sizes);
+        self.key(leaf, path.keyed)?;
+        self.settle();
+        Ok(path.cost)
+    }
+
+    /// A member uploads a new path beside those of others, and nothing is blanked
+    /// (`concurrent-2025`): its cost, of keys that stay until the commit.
+    pub fn upload(&mut self, member: Member) -> Result<Cost, CountedError> {
+        let leaf = self.leaves.of(member)?;
+        Ok(path_cost(&self.tree, leaf, &[], &self.sizes).cost)
+    }
+
+    fn key(&mut self, leaf: LeafIndex, mut keyed: u64) -> Result<(), OutsideTree> {
+        let key = &self.key;
+        self.tree.edit(leaf, &mut |leaf| leaf, &mut |_, parent| {
+            *parent = (keyed & 1 == 1).then(|| key.clone());
+            keyed >>= 1;
+        })
+    }
+
+    /// Whether the cached aggregates are what a recount gives; O(n).
+    pub fn recount(&self) -> bool {
+        self.tree.root().recount()
+    }
+}

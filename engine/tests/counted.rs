@@ -1,0 +1,117 @@
+//! Groups in counts against results that are known exactly, or nearly.
+
+use arboretum_engine::counted::{Cost, CountedGroup, Member, PathSizes};
+use arboretum_engine::crypto::RealProvider;
+use arboretum_engine::strategy::Strategy;
+use rand_chacha::ChaCha20Rng;
+use rand_core::{Rng, SeedableRng};
+
+/// X25519 and AES-128-GCM: an `UpdatePathNode` with one ciphertext has 117 bytes.
+const SIZES: PathSizes = PathSizes { public_key: 33, ciphertext: 82 };
+
+fn below(rng: &mut ChaCha20Rng, n: u32) -> u32 {
+    (rng.next_u64() % u64::from(n)) as u32
+}
+
+fn warm(members: u32) -> CountedGroup {
+    CountedGroup::new(Strategy::RFC9420, SIZES, members, true).unwrap()
+}
+
+#[test]
+fn a_full_warm_tree_costs_log2_n() {
+    for height in 0..12 {
+        let members = 1 << height;
+        let mut group = warm(members);
+        for member in [0, members / 3, members - 1].map(Member) {
+            let cost = group.commit(member).unwrap();
+            let bytes_headers = 2 * height;
+            assert_eq!(cost, Cost { ciphertexts: height, public_keys: height, bytes_headers });
+            assert_eq!(SIZES.bytes(&cost), 117 * height);
+        }
+        assert_eq!(group.tree().path_cost, height * u64::from(members));
+    }
+}
+
+#[test]
+fn sizes_are_those_of_the_suite() {
+    assert_eq!(PathSizes::of(&RealProvider), Ok(SIZES));
+}
+
+#[test]
+fn a_tree_made_by_one_adder_is_dear_at_first_and_warms_up() {
+    let members = 1 << 10;
+    let mut group = CountedGroup::new(Strategy::RFC9420, SIZES, members, false).unwrap();
+    assert_eq!(group.commit(Member(0)).unwrap().ciphertexts, u64::from(members) - 1);
+    let mut rng = ChaCha20Rng::seed_from_u64(1);
+    for _ in 0..members {
+        group.commit(Member(below(&mut rng, members))).unwrap();
+    }
+    let expected = group.tree().path_cost as f64 / f64::from(members);
+    assert!((10.0..11.0).contains(&expected), "{expected}");
+}
+
+/// The number of ways to choose `r` of `n`, as a logarithm.
+fn ln_choose(n: u32, r: u32) -> f64 {
+    (0..r).map(|i| (f64::from(n - i) / f64::from(i + 1)).ln()).sum()
+}
+
+/// E|res(root)| after `r` random removals from a full warm tree of 2^d leaves:
+/// Σ_{j<d} (n/2^j)·[C(n−2^j, r) − C(n−2^(j+1), r)] / C(n, r).
+fn expected_resolution(d: u32, r: u32) -> f64 {
+    let n: u32 = 1 << d;
+    let share = |gone: u32| {
+        if n - gone < r { 0.0 } else { (ln_choose(n - gone, r) - ln_choose(n, r)).exp() }
+    };
+    (0..d).map(|j| f64::from(n >> j) * (share(1 << j) - share(2 << j))).sum()
+}
+
+#[test]
+fn removals_leave_the_resolution_that_is_expected() {
+    let mut rng = ChaCha20Rng::seed_from_u64(2);
+    for (d, r) in [(5, 1), (8, 4), (8, 32), (10, 100)] {
+        let n = 1 << d;
+        let trials = 400;
+        let mut sum = 0;
+        for _ in 0..trials {
+            let mut group = warm(n);
+            let mut left = r;
+            while left > 0 {
+                left -= u32::from(group.remove(Member(below(&mut rng, n))).is_ok());
+            }
+            sum += group.tree().resolution;
+        }
+        let mean = f64::from(sum) / f64::from(trials);
+        let expected = expected_resolution(d, r);
+        assert!((mean / expected - 1.0).abs() < 0.02, "n = 2^{d}, r = {r}: {mean}, {expected}");
+    }
+}
+
+/// A commit after `p` random Update proposals, on average over many.
+fn propose_commit(members: u32, p: u32, seed: u64) -> f64 {
+    let mut rng = ChaCha20Rng::seed_from_u64(seed);
+    let mut group = warm(members);
+    let (mut sum, measured) = (0, 10 * members);
+    for round in 0..4 * members + measured {
+        let committer = below(&mut rng, members);
+        for _ in 0..p {
+            let proposer = below(&mut rng, members);
+            if proposer != committer {
+                group.update(Member(proposer)).unwrap();
+            }
+        }
+        let cost = group.commit(Member(committer)).unwrap();
+        sum += if round < 4 * members { 0 } else { cost.ciphertexts };
+    }
+    sum as f64 / f64::from(measured)
+}
+
+/// The cost grows like n^a with a = log2(2 − 1/(p + 1)).
+#[test]
+fn proposals_cost_a_power_of_n() {
+    for (p, seed) in [(1, 3), (4, 4)] {
+        let (small, large) = (propose_commit(1 << 7, p, seed), propose_commit(1 << 11, p, seed));
+        let found = (large / small).log2() / 4.0;
+        let law = (2.0 - 1.0 / f64::from(p + 1)).log2();
+        assert!((found - law).abs() < 0.03, "p = {p}: {found}, by the law {law}");
+    }
+}

@@ -1,0 +1,140 @@
+//! A figure of a study: a metric along an axis of its grid, a line with intervals for each value of
+//! another axis, and a lower bound beneath.
+
+use plotters::style::RGBColor;
+
+use super::axis::{self, Axis};
+use super::canvas::{
+    Anchor, BLACK, BLUE, GREEN, GREY, Mark, ORANGE, PURPLE, SKY, Sketch, Stroke, VERMILLION,
+};
+use super::frame::{self, BOTTOM, Entry, Key, Panel};
+use super::words;
+use crate::study::StudyTables;
+
+const MARGIN: f64 = 40.0;
+
+/// How lines differ, without colour too.
+const LOOKS: [(RGBColor, Mark, Stroke); 6] = [
+    (BLUE, Mark::Circle, Stroke::Solid),
+    (VERMILLION, Mark::Square, Stroke::Dashed),
+    (GREEN, Mark::Diamond, Stroke::DashDot),
+    (ORANGE, Mark::Triangle, Stroke::Solid),
+    (PURPLE, Mark::Circle, Stroke::Dashed),
+    (SKY, Mark::Square, Stroke::DashDot),
+];
+
+/// What a figure shows.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StudyFigure {
+    /// What stands above it.
+    pub title: String,
+    /// What stands below the title: the study and its size.
+    pub subtitle: String,
+    /// The axis along which.
+    pub x: String,
+    /// What stands below it.
+    pub x_label: String,
+    /// The metric.
+    pub y: String,
+    /// What stands beside it.
+    pub y_label: String,
+    /// The axis of the lines.
+    pub series: String,
+    /// Values of other axes that are drawn.
+    pub at: Vec<(String, String)>,
+    /// A metric that is a lower bound.
+    pub bound: Option<String>,
+    /// Whether both axes are logarithmic.
+    pub logarithmic: bool,
+}
+
+/// A line: where, how high, and its interval.
+struct Line {
+    name: String,
+    points: Vec<(f64, f64)>,
+    band: Vec<(f64, f64, f64)>,
+}
+
+/// Draws a figure; none if the tables have nothing of it.
+pub(crate) fn draw(tables: &StudyTables, figure: &StudyFigure) -> Option<Sketch> {
+    let lines = lines(tables, figure, &figure.y);
+    if lines.is_empty() {
+        return None;
+    }
+    // A bound is the same for all lines but for their seeds: that of the first is drawn.
+    let bound = figure.bound.as_ref();
+    let bound = bound.and_then(|bound| self::lines(tables, figure, bound).into_iter().next());
+    let mut sketch = Sketch::default();
+    sketch.text((MARGIN, 50.0), 35.0, Anchor::Start, figure.title.as_str());
+    let subtitle = figure.subtitle.as_str();
+    sketch.colored_text((MARGIN, 96.0), frame::NOTE_EM, Anchor::Start, GREY, subtitle);
+    let mut legend: Vec<Entry> = lines
+        .iter()
+        .zip(LOOKS.iter().cycle())
+        .map(|(line, (color, mark, stroke))| {
+            Entry::new(Key::MarkedLine(*stroke, *mark), *color, line.name.as_str())
+        })
+        .collect();
+    if bound.is_some() {
+        legend.push(Entry::new(Key::Line(Stroke::Dotted), BLACK, "log₂(members), a lower bound"));
+    }
+    let top = frame::legend(&mut sketch, 122.0, &legend);
+    let (x, y) = axes(figure, &lines, bound.as_ref())?;
+    let panel = Panel::new(&mut sketch, (top, BOTTOM), x, y);
+    for (line, (color, mark, stroke)) in lines.iter().zip(LOOKS.iter().cycle()) {
+        panel.band(&mut sketch, &line.band, 0.2, *color);
+        panel.line(&mut sketch, &line.points, 3.0, *stroke, *color);
+        for point in &line.points {
+            sketch.mark(panel.at(*point), 6.0, *mark, *color);
+        }
+    }
+    if let Some(bound) = &bound {
+        panel.line(&mut sketch, &bound.points, 3.0, Stroke::Dotted, BLACK);
+    }
+    Some(sketch)
+}
+
+/// The lines of a metric, in the order of the grid.
+fn lines(tables: &StudyTables, figure: &StudyFigure, metric: &str) -> Vec<Line> {
+    let column = |name: &str| tables.axes.iter().position(|axis| axis == name);
+    let (Some(x), Some(series)) = (column(&figure.x), column(&figure.series)) else {
+        return vec![];
+    };
+    let at: Vec<_> =
+        figure.at.iter().filter_map(|(axis, value)| Some((column(axis)?, value))).collect();
+    let mut lines: Vec<Line> = vec![];
+    for point in tables.points() {
+        let drawn = at.iter().all(|(column, value)| point[*column] == **value);
+        let (true, Ok(place), Some(found)) =
+            (drawn, point[x].parse::<f64>(), tables.mean(point, metric))
+        else {
+            continue;
+        };
+        let name = &point[series];
+        let line = match lines.iter_mut().position(|line| line.name == *name) {
+            Some(at) => &mut lines[at],
+            None => {
+                lines.push(Line { name: name.clone(), points: vec![], band: vec![] });
+                lines.last_mut().expect("it was just put there")
+            }
+        };
+        line.points.push((place, found.mean));
+        line.band.extend(found.interval.map(|(lo, hi)| (place, lo, hi)));
+    }
+    lines
+}
+
+fn axes(figure: &StudyFigure, lines: &[Line], bound: Option<&Line>) -> Option<(Axis, Axis)> {
+    let all = || lines.iter().chain(bound).flat_map(|line| line.points.iter().copied());
+    if figure.logarithmic {
+        let x = axis::log_range(all().map(|point| point.0))?;
+        let y = axis::log_range(all().map(|point| point.1))?;
+        let x = Axis::log(&figure.x_label, x, words::short);
+        return Some((x, Axis::log(&figure.y_label, y, words::short)));
+    }
+    let low = all().map(|point| point.0).reduce(f64::min)?;
+    let high = all().map(|point| point.0).reduce(f64::max)?;
+    let highest = all().map(|point| point.1).reduce(f64::max)?;
+    let x = Axis::linear(&figure.x_label, (low, high), 12, words::figure);
+    Some((x, Axis::linear(&figure.y_label, (0.0, highest * 1.05), 8, words::short)))
+}

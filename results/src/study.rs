@@ -1,0 +1,200 @@
+//! The tables of a study: `cells.csv`, a row a cell, and `aggregate.csv`, a row a grid point and
+//! metric with the mean over its seeds and a bootstrap interval.
+
+use std::fs;
+use std::path::Path;
+
+use serde::Serialize;
+
+use crate::bootstrap::{Estimate, estimate};
+use crate::error::ResultsError;
+use crate::folder::{write_table, write_text};
+use crate::summary::flat;
+
+/// One cell's result.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CellRow {
+    /// The values of the axes, in their order.
+    pub point: Vec<String>,
+    /// The seed.
+    pub seed: u64,
+    /// The digest of its records.
+    pub digest: String,
+    /// Every number of its summary, keys joined by dots.
+    pub numbers: Vec<(String, f64)>,
+}
+
+impl CellRow {
+    /// A cell of this summary; the machine's side and the seed are no results.
+    pub fn new(point: Vec<String>, seed: u64, digest: &str, summary: &impl Serialize) -> Self {
+        let mut numbers = flat(summary);
+        numbers.retain(|(key, _)| !matches!(key.as_str(), "seed" | "schema"));
+        Self { point, seed, digest: digest.to_owned(), numbers }
+    }
+
+    /// A number.
+    pub fn number(&self, key: &str) -> Option<f64> {
+        self.numbers.iter().find(|(name, _)| name == key).map(|(_, number)| *number)
+    }
+}
+
+/// A mean over the seeds of a grid point.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AggregateRow {
+    /// The values of the axes, in their order.
+    pub point: Vec<String>,
+    /// The metric.
+    pub metric: String,
+    /// What the seeds say.
+    pub estimate: Estimate,
+}
+
+/// The means over seeds of every grid point and metric, in the order of the cells. What the host
+/// measured is left out: its spread is that of the machine.
+pub fn aggregate(cells: &[CellRow]) -> Vec<AggregateRow> {
+    let mut rows = vec![];
+    for group in cells.chunk_by(|one, next| one.point == next.point) {
+        let mut metrics: Vec<&str> = vec![];
+        for (key, _) in group.iter().flat_map(|cell| &cell.numbers) {
+            if !key.starts_with("host.") && !metrics.contains(&key.as_str()) {
+                metrics.push(key);
+            }
+        }
+        for metric in metrics {
+            let values: Vec<f64> = group.iter().filter_map(|cell| cell.number(metric)).collect();
+            let found = estimate(&values, metric);
+            rows.extend(found.map(|estimate| AggregateRow {
+                point: group[0].point.clone(),
+                metric: metric.to_owned(),
+                estimate,
+            }));
+        }
+    }
+    rows
+}
+
+/// The tables of a study.
+#[derive(Debug, Clone)]
+pub struct StudyTables {
+    /// The names of the axes.
+    pub axes: Vec<String>,
+    /// The cells: points in order, seeds within.
+    pub cells: Vec<CellRow>,
+    /// Their means.
+    pub means: Vec<AggregateRow>,
+}
+
+impl StudyTables {
+    /// The tables of these cells.
+    pub fn new(axes: Vec<String>, cells: Vec<CellRow>) -> Self {
+        let means = aggregate(&cells);
+        Self { axes, cells, means }
+    }
+
+    /// Writes `study.toml`, `cells.csv` and `aggregate.csv` into a folder, each whole or not at
+    /// all.
+    pub fn write(&self, folder: &Path, study_toml: &str) -> Result<(), ResultsError> {
+        fs::create_dir_all(folder).map_err(ResultsError::write(folder))?;
+        whole(&folder.join("study.toml"), |path| write_text(path, study_toml))?;
+        whole(&folder.join("cells.csv"), |path| self.write_cells(path))?;
+        whole(&folder.join("aggregate.csv"), |path| self.write_means(path))
+    }
+
+    fn write_cells(&self, path: &Path) -> Result<(), ResultsError> {
+        let mut keys: Vec<&str> = vec![];
+        for (key, _) in self.cells.iter().flat_map(|cell| &cell.numbers) {
+            if !keys.contains(&key.as_str()) {
+                keys.push(key);
+            }
+        }
+        let axes = self.axes.iter().map(String::as_str);
+        let columns: Vec<&str> = axes.chain(["seed", "digest"]).chain(keys.clone()).collect();
+        let rows = self.cells.iter().map(|cell| {
+            let mut row = cell.point.clone();
+            row.extend([cell.seed.to_string(), cell.digest.clone()]);
+            let number = |key: &&str| cell.number(key).map_or_else(String::new, |n| n.to_string());
+            row.extend(keys.iter().map(number));
+            row
+        });
+        write_table(path, &columns, rows)
+    }
+
+    fn write_means(&self, path: &Path) -> Result<(), ResultsError> {
+        const FIXED: [&str; 5] = ["metric", "n", "mean", "lo", "hi"];
+        // An axis of the same name as a column stands apart from it.
+        let apart = |axis: &String| match FIXED.contains(&axis.as_str()) {
+            true => format!("axis.{axis}"),
+            false => axis.clone(),
+        };
+        let axes = self.axes.iter().map(apart);
+        let columns: Vec<String> = axes.chain(FIXED.map(str::to_owned)).collect();
+        let rows = self.means.iter().map(|mean| {
+            let mut row = mean.point.clone();
+            let Estimate { n, mean: value, interval } = mean.estimate;
+            let end = |end: Option<f64>| end.map_or_else(String::new, |end| end.to_string());
+            row.extend([mean.metric.clone(), n.to_string(), value.to_string()]);
+            row.extend([end(interval.map(|i| i.0)), end(interval.map(|i| i.1))]);
+            row
+        });
+        write_table(path, &columns, rows)
+    }
+
+    /// The mean of a metric at a point.
+    pub fn mean(&self, point: &[String], metric: &str) -> Option<Estimate> {
+        let found = self.means.iter().find(|row| row.metric == metric && row.point == point);
+        found.map(|row| row.estimate)
+    }
+
+    /// The points there are, each once, in order.
+    pub fn points(&self) -> Vec<&[String]> {
+        let mut points: Vec<&[String]> = self.cells.iter().map(|cell| &cell.point[..]).collect();
+        points.dedup();
+        points
+    }
+}
+
+/// Writes a file aside and gives it its name at the end.
+fn whole(
+    path: &Path,
+    write: impl FnOnce(&Path) -> Result<(), ResultsError>,
+) -> Result<(), ResultsError> {
+    let aside = path.with_extension(format!("partial-{}", std::process::id()));
+    let done =
+        write(&aside).and_then(|()| fs::rename(&aside, path).map_err(ResultsError::write(path)));
+    if done.is_err() {
+        // Best effort: the first error is the one worth telling.
+        let _ = fs::remove_file(&aside);
+    }
+    done.map_err(|error| error.relocated(&aside, path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cell(point: &str, seed: u64, cost: f64) -> CellRow {
+        let numbers = vec![("cost".into(), cost), ("host.wall_s".into(), 1.0)];
+        CellRow { point: vec![point.into()], seed, digest: "d".into(), numbers }
+    }
+
+    #[test]
+    fn a_row_a_cell_and_a_row_a_point_and_metric() {
+        let cells = vec![cell("a", 1, 2.0), cell("a", 2, 4.0), cell("b", 1, 5.5)];
+        let tables = StudyTables::new(vec!["n".into()], cells);
+        let folder = tempfile::tempdir().unwrap();
+        tables.write(folder.path(), "x = 1\n").unwrap();
+        let read = |name: &str| std::fs::read_to_string(folder.path().join(name)).unwrap();
+        assert_eq!(
+            read("cells.csv"),
+            "n,seed,digest,cost,host.wall_s\na,1,d,2,1\na,2,d,4,1\nb,1,d,5.5,1\n"
+        );
+        let aggregate = read("aggregate.csv");
+        let lines: Vec<_> = aggregate.lines().collect();
+        assert_eq!(lines[0], "axis.n,metric,n,mean,lo,hi");
+        assert_eq!(lines[1], "a,cost,2,3,2,4");
+        assert_eq!(lines[2], "b,cost,1,5.5,,");
+        assert_eq!(lines.len(), 3);
+        assert_eq!(tables.points(), [["a".to_owned()], ["b".to_owned()]]);
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 3);
+    }
+}

@@ -1,0 +1,230 @@
+//! Which protocol an experiment's strategy names: a strategy of TreeKEM, or a preset that is a
+//! protocol of its own.
+
+use arboretum_engine::counted::{
+    Balance, Cost, CountedError, CountedGroup, ManagedTree, Member, MulticastGroup, PathSizes,
+    TaintedGroup,
+};
+use arboretum_engine::crypto::{CipherSuite, provider};
+use arboretum_engine::strategy::{ParseStrategyError, Strategy};
+use arboretum_workloads::{Commits, Experiment, Operation, OperationKind};
+
+/// Presets that are protocols of their own, in counts only.
+pub const PRESETS: &[(&str, &str)] = &[
+    ("tainted-2021", "Tainted TreeKEM: nothing is blanked, whoever draws a secret is remembered"),
+    ("multicast-2022", "one manager who knows every key; +shape=left-balanced, 2-3, llrb"),
+    ("concurrent-2025", "Update proposals are whole paths, of which nothing is blanked"),
+];
+
+/// A protocol with its choices.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Contestant {
+    /// TreeKEM.
+    TreeKem(Strategy),
+    /// Tainted TreeKEM.
+    Tainted,
+    /// One manager.
+    Multicast(ManagedTree),
+    /// TreeKEM with whole paths for proposals.
+    Concurrent,
+}
+
+/// Why a strategy cannot be played.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ContestantError {
+    /// It is no strategy.
+    #[error(transparent)]
+    Strategy(#[from] ParseStrategyError),
+    /// A preset of its own does not have this choice.
+    #[error("`{preset}` has no `{choice}`: {expected}")]
+    Choice {
+        /// The preset.
+        preset: &'static str,
+        /// What was given.
+        choice: String,
+        /// What there is.
+        expected: &'static str,
+    },
+    /// No such suite.
+    #[error("cipher suite {0} is not built")]
+    Suite(u16),
+    /// The protocol has no such operations.
+    #[error("`{0}` commits every operation at once: leave `operations.{1}` out")]
+    Operations(&'static str, &'static str),
+}
+
+impl Contestant {
+    /// The protocol of an experiment.
+    pub fn of(experiment: &Experiment) -> Result<Self, ContestantError> {
+        let contestant = Self::parse(&experiment.group.strategy)?;
+        Self::sizes(experiment)?;
+        let operations = &experiment.operations;
+        let own = match contestant {
+            Self::Tainted => Some("tainted-2021"),
+            Self::Multicast(_) => Some("multicast-2022"),
+            Self::TreeKem(_) | Self::Concurrent => None,
+        };
+        match own {
+            Some(preset) if operations.proposals > 0 => {
+                Err(ContestantError::Operations(preset, "proposals"))
+            }
+            Some(preset) if operations.commits != Commits::All => {
+                Err(ContestantError::Operations(preset, "commits"))
+            }
+            _ => Ok(contestant),
+        }
+    }
+
+    /// The sizes of an experiment's paths.
+    pub(super) fn sizes(experiment: &Experiment) -> Result<PathSizes, ContestantError> {
+        let suite = experiment.group.suite;
+        let provider = provider(CipherSuite(suite)).ok_or(ContestantError::Suite(suite))?;
+        PathSizes::of(provider).map_err(|_| ContestantError::Suite(suite))
+    }
+
+    fn parse(text: &str) -> Result<Self, ContestantError> {
+        let (preset, choices) = text.split_once('+').map_or((text, None), |(p, c)| (p, Some(c)));
+        let plain = |preset, contestant| match choices {
+            None => Ok(contestant),
+            Some(choice) => {
+                let expected = "it has no choices";
+                Err(ContestantError::Choice { preset, choice: choice.into(), expected })
+            }
+        };
+        match preset.trim() {
+            "tainted-2021" => plain("tainted-2021", Self::Tainted),
+            "concurrent-2025" => plain("concurrent-2025", Self::Concurrent),
+            "multicast-2022" => {
+                Ok(Self::Multicast(match choices.unwrap_or("shape=left-balanced").trim() {
+                    "shape=left-balanced" => ManagedTree::LeftBalanced,
+                    "shape=2-3" => ManagedTree::Search(Balance::TwoThree),
+                    "shape=llrb" => ManagedTree::Search(Balance::LeftLeaning),
+                    choice => {
+                        return Err(ContestantError::Choice {
+                            preset: "multicast-2022",
+                            choice: choice.into(),
+                            expected: "there is shape=left-balanced, shape=2-3 and shape=llrb",
+                        });
+                    }
+                }))
+            }
+            _ => Ok(Self::TreeKem(Strategy::parse(text)?)),
+        }
+    }
+
+    /// A warm group of its kind.
+    pub(super) fn group(self, members: u32, sizes: PathSizes) -> Result<Group, CountedError> {
+        let treekem = |strategy| CountedGroup::new(strategy, sizes, members, true);
+        Ok(match self {
+            Self::TreeKem(strategy) => Group::TreeKem { group: treekem(strategy)?, whole: false },
+            Self::Concurrent => Group::TreeKem { group: treekem(Strategy::RFC9420)?, whole: true },
+            Self::Tainted => Group::Tainted(TaintedGroup::new(members)?),
+            Self::Multicast(kind) => Group::Multicast(MulticastGroup::new(kind, members)?),
+        })
+    }
+}
+
+/// A group under one of the protocols.
+pub(super) enum Group {
+    TreeKem {
+        group: CountedGroup,
+        /// Whether proposals are whole paths.
+        whole: bool,
+    },
+    Tainted(TaintedGroup),
+    Multicast(MulticastGroup),
+}
+
+impl Group {
+    /// Does an operation: what it costs, and whether a path was sent.
+    pub(super) fn apply(
+        &mut self,
+        operation: &Operation,
+        commits: Commits,
+    ) -> Result<(Cost, bool), CountedError> {
+        let by = Member(operation.by);
+        match self {
+            Self::TreeKem { group, whole } => treekem(group, *whole, operation, commits),
+            Self::Tainted(group) => Ok((
+                match operation.kind {
+                    OperationKind::Add { member } => group.add(by, Member(member))?,
+                    OperationKind::Remove { member } => group.remove(by, Member(member))?,
+                    OperationKind::Update => group.update(by)?,
+                },
+                true,
+            )),
+            Self::Multicast(group) => Ok((
+                match operation.kind {
+                    OperationKind::Add { member } => group.add(Member(member))?,
+                    OperationKind::Remove { member } => group.remove(Member(member))?,
+                    OperationKind::Update => group.update(by)?,
+                },
+                true,
+            )),
+        }
+    }
+
+    /// Whether its messages are RFC 9420's, so that their bytes are known.
+    pub(super) fn has_bytes(&self) -> bool {
+        matches!(self, Self::TreeKem { whole: false, .. })
+    }
+
+    /// Levels of its tree.
+    pub(super) fn depth(&self) -> u8 {
+        match self {
+            Self::TreeKem { group, .. } => group.tree().height,
+            Self::Tainted(group) => group.tree().height,
+            Self::Multicast(group) => group.height(),
+        }
+    }
+}
+
+fn treekem(
+    group: &mut CountedGroup,
+    whole: bool,
+    operation: &Operation,
+    commits: Commits,
+) -> Result<(Cost, bool), CountedError> {
+    let by = Member(operation.by);
+    let mut cost = Cost::default();
+    for proposer in &operation.proposers {
+        if whole {
+            cost += group.upload(Member(*proposer))?;
+        } else {
+            group.update(Member(*proposer))?;
+        }
+    }
+    match operation.kind {
+        OperationKind::Add { member } => group.add(by, Member(member))?,
+        OperationKind::Remove { member } => group.remove(Member(member))?,
+        OperationKind::Update => {}
+    }
+    let committed = commits == Commits::All || operation.kind == OperationKind::Update;
+    if committed {
+        cost += group.commit(by)?;
+    } else {
+        group.settle();
+    }
+    Ok((cost, committed))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_strategy_names_its_protocol() {
+        let parse = |text: &str| Contestant::parse(text);
+        assert_eq!(parse("rfc9420"), Ok(Contestant::TreeKem(Strategy::RFC9420)));
+        assert_eq!(parse("tainted-2021"), Ok(Contestant::Tainted));
+        assert_eq!(parse("concurrent-2025"), Ok(Contestant::Concurrent));
+        let manager = |kind| Ok(Contestant::Multicast(kind));
+        assert_eq!(parse("multicast-2022"), manager(ManagedTree::LeftBalanced));
+        let balanced = manager(ManagedTree::Search(Balance::TwoThree));
+        assert_eq!(parse("multicast-2022+shape=2-3"), balanced);
+        let refused = |text: &str| parse(text).unwrap_err().to_string();
+        assert!(refused("multicast-2022+shape=perfect").contains("shape=llrb"));
+        assert!(refused("tainted-2021+shape=perfect").contains("it has no choices"));
+        assert!(refused("rfc9421").contains("no strategy `rfc9421`"));
+    }
+}

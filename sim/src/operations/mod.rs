@@ -1,0 +1,86 @@
+//! Experiments given as sequences of operations, played on groups in counts.
+//!
+//! | file | what it owns |
+//! |---|---|
+//! | this one | an experiment from its first operation to its summary |
+//! | `contestant` | which protocol an experiment's strategy names, and what it does with an operation |
+
+mod contestant;
+
+use arboretum_engine::counted::CountedError;
+use arboretum_results::{
+    ExperimentFacts, ExperimentRecorder, ExperimentSummary, Host, Members, OperationRow,
+};
+use arboretum_workloads::{Experiment, OperationKind, Sequence};
+
+pub use contestant::{Contestant, ContestantError, PRESETS};
+
+/// How often somebody is asked whether to stop.
+const ASK_EVERY: u64 = 1 << 16;
+
+/// Why an experiment could not be played.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ExperimentError {
+    /// Its protocol.
+    #[error(transparent)]
+    Contestant(#[from] ContestantError),
+    /// An operation.
+    #[error(transparent)]
+    Operation(#[from] CountedError),
+}
+
+/// Plays an experiment; none if it was stopped. The host's side of the summary is left empty.
+pub fn play(
+    experiment: &Experiment,
+    should_stop: &dyn Fn() -> bool,
+) -> Result<Option<ExperimentSummary>, ExperimentError> {
+    let sizes = Contestant::sizes(experiment)?;
+    let mut group = Contestant::of(experiment)?.group(experiment.group.members, sizes)?;
+    let mut sequence = Sequence::new(experiment);
+    let mut recorder = ExperimentRecorder::default();
+    let mut start = None;
+    let mut done = 0_u64;
+    loop {
+        let before = sequence.members();
+        let Some(operation) = sequence.next() else { break };
+        if done.is_multiple_of(ASK_EVERY) && should_stop() {
+            return Ok(None);
+        }
+        done += 1;
+        let (cost, committed) = group.apply(&operation, experiment.operations.commits)?;
+        if !operation.measured {
+            continue;
+        }
+        start.get_or_insert(before);
+        recorder.operation(OperationRow {
+            kind: match operation.kind {
+                OperationKind::Add { .. } => 0,
+                OperationKind::Remove { .. } => 1,
+                OperationKind::Update => 2,
+            },
+            by: operation.by,
+            by_administrator: sequence.is_administrator(operation.by),
+            proposals: operation.proposers.len() as u32,
+            committed,
+            ciphertexts: cost.ciphertexts,
+            public_keys: cost.public_keys,
+            bytes: group.has_bytes().then(|| sizes.bytes(&cost)),
+            members: sequence.members(),
+        });
+    }
+    let members = Members {
+        start: start.unwrap_or(experiment.group.members).into(),
+        end: sequence.members().into(),
+        max: 0,
+        ever: sequence.ever().into(),
+    };
+    Ok(Some(recorder.finish(ExperimentFacts {
+        scenario: experiment.name.clone(),
+        seed: experiment.seed,
+        strategy: experiment.group.strategy.clone(),
+        members,
+        administrators: experiment.operations.administrators.into(),
+        tree_depth: group.depth().into(),
+        host: Host::default(),
+    })))
+}

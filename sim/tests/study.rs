@@ -1,0 +1,247 @@
+//! `arboretum study` on the real binary.
+
+use std::fs;
+use std::path::Path;
+
+use assert_cmd::Command;
+use predicates::prelude::*;
+
+const STUDY: &str = r#"
+name = "small"
+title = "Proposals in a small group"
+question = "What does a proposal cost?"
+seeds = 2
+quick = { seeds = 1, keep = { n = [8] } }
+
+[scenario]
+name = "proposals"
+title = "Update proposals"
+analysis = "Each commit covers some."
+group.members = 8
+operations.count = "10n"
+
+[[axes]]
+name = "p"
+values = [
+    { value = 0 },
+    { value = 2, set = { "operations.proposals" = 2 } },
+]
+
+[[axes]]
+name = "n"
+values = [
+    { value = 8, set = { "group.members" = 8 } },
+    { value = 64, set = { "group.members" = 64 } },
+]
+
+[[expect]]
+says = "proposals are dear"
+metric = "ciphertexts_per_commit"
+at = { p = 2, n = 64 }
+than = { p = 0 }
+min = 1.5
+
+[[plots]]
+name = "cost"
+title = "Cost"
+x = "n"
+x_label = "members"
+y = "ciphertexts_per_commit"
+y_label = "ciphertexts"
+series = "p"
+bound = "bounds.log2_members"
+logarithmic = true
+"#;
+
+fn arboretum() -> Command {
+    Command::cargo_bin("arboretum").unwrap()
+}
+
+struct World {
+    folder: tempfile::TempDir,
+}
+
+impl World {
+    fn new(study: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("study.toml"), study).unwrap();
+        Self { folder }
+    }
+
+    fn run(&self, out: &str, more: &[&str]) -> assert_cmd::assert::Assert {
+        arboretum()
+            .current_dir(self.folder.path())
+            .args(["study", "study.toml", "--out", out])
+            .args(more)
+            .assert()
+    }
+
+    fn read(&self, name: &str) -> String {
+        fs::read_to_string(self.folder.path().join(name)).unwrap()
+    }
+
+    /// A table without what the host measured.
+    fn results(&self, name: &str) -> Vec<String> {
+        let table = self.read(name);
+        let mut lines = table.lines().map(|line| line.split(',').collect::<Vec<_>>());
+        let columns = lines.next().unwrap();
+        let kept = |row: &Vec<&str>| {
+            let cells = row.iter().zip(&columns);
+            let cells = cells.filter(|(_, column)| !column.starts_with("host."));
+            cells.map(|(cell, _)| *cell).collect::<Vec<_>>().join(",")
+        };
+        lines.map(|row| kept(&row)).collect()
+    }
+}
+
+fn count(folder: &Path) -> usize {
+    fs::read_dir(folder).unwrap().count()
+}
+
+#[test]
+fn a_study_leaves_its_tables_cells_and_plots() {
+    let world = World::new(STUDY);
+    let holds = predicate::str::contains("holds: proposals are dear");
+    world.run("out", &[]).success().stdout(holds);
+    let cells = world.read("out/cells.csv");
+    assert!(cells.starts_with("p,n,seed,digest,members.start,"), "{cells}");
+    assert_eq!(cells.lines().count(), 1 + 8);
+    let aggregate = world.read("out/aggregate.csv");
+    assert!(aggregate.starts_with("p,axis.n,metric,n,mean,lo,hi\n"), "{aggregate}");
+    // A full warm tree costs log2 n, whatever the seed.
+    assert!(aggregate.contains("\n0,64,ciphertexts_per_commit,2,6,6,6\n"), "{aggregate}");
+    let folder = world.folder.path().join("out");
+    assert_eq!(count(&folder.join("cells")), 8);
+    assert!(folder.join("plots/cost.png").is_file() && folder.join("plots/cost.svg").is_file());
+}
+
+#[test]
+fn it_goes_on_where_it_stopped_and_threads_do_not_matter() {
+    let world = World::new(STUDY);
+    world.run("first", &["--threads", "1"]).success();
+    world.run("second", &["--threads", "2", "--only", "p=2"]).success();
+    let cells = world.folder.path().join("second/cells");
+    assert_eq!(count(&cells), 4);
+    let before: Vec<_> = fs::read_dir(&cells).unwrap().map(|cell| cell.unwrap().path()).collect();
+    let written =
+        |path: &Path| fs::metadata(path.join("summary.json")).unwrap().modified().unwrap();
+    let times: Vec<_> = before.iter().map(|path| written(path)).collect();
+    world.run("second", &["--threads", "2"]).success();
+    assert_eq!(times, before.iter().map(|path| written(path)).collect::<Vec<_>>());
+    for table in ["cells.csv", "aggregate.csv"] {
+        let read = |out: &str| world.results(&format!("{out}/{table}"));
+        assert_eq!(read("first"), read("second"));
+    }
+    // A cell that was cut short is run again.
+    fs::write(before[0].join("summary.json"), "{").unwrap();
+    world.run("second", &[]).success();
+    assert_eq!(world.results("first/cells.csv"), world.results("second/cells.csv"));
+}
+
+#[test]
+fn a_part_of_it_can_be_asked_for() {
+    let world = World::new(STUDY);
+    world.run("quick", &["--quick"]).success();
+    assert_eq!(world.read("quick/cells.csv").lines().count(), 1 + 2);
+    world.run("one", &["--only", "n=64", "--only", "p=0", "--seeds", "3", "--seed", "5"]).success();
+    let cells = world.read("one/cells.csv");
+    let seeds: Vec<_> = cells.lines().skip(1).map(|line| &line[..6]).collect();
+    assert_eq!(seeds, ["0,64,5", "0,64,6", "0,64,7"]);
+    let json = world.run("quick", &["--quick", "--json"]).success();
+    let told: serde_json::Value = serde_json::from_slice(&json.get_output().stdout).unwrap();
+    assert_eq!(told["cells"], 2);
+    assert_eq!(told["expectations"][0]["holds"], serde_json::Value::Null);
+}
+
+#[test]
+fn what_does_not_hold_ends_with_1() {
+    let world = World::new(&STUDY.replace("min = 1.5", "max = 1.5"));
+    let told = predicate::str::contains("does not hold: proposals are dear");
+    world.run("out", &[]).code(1).stderr(told);
+    // The tables are there all the same.
+    assert_eq!(world.read("out/cells.csv").lines().count(), 1 + 8);
+}
+
+#[test]
+fn plots_are_drawn_again_from_the_tables_alone() {
+    let world = World::new(STUDY);
+    world.run("out", &["--quick"]).success();
+    let plots = world.folder.path().join("out/plots");
+    let before = fs::read(plots.join("cost.svg")).unwrap();
+    fs::remove_dir_all(&plots).unwrap();
+    fs::remove_dir_all(world.folder.path().join("out/cells")).unwrap();
+    arboretum().current_dir(world.folder.path()).args(["plot", "out"]).assert().success();
+    assert_eq!(fs::read(plots.join("cost.svg")).unwrap(), before);
+}
+
+#[test]
+fn what_is_wrong_is_refused_before_anything_runs() {
+    let refused = |study: &str, more: &[&str], words: &str| {
+        let world = World::new(study);
+        world.run("out", more).code(2).stderr(predicate::str::contains(words));
+        assert!(!world.folder.path().join("out").exists());
+    };
+    refused(STUDY, &["--only", "n=9"], "its values: 8, 64");
+    refused(STUDY, &["--only", "m=9"], "no axis `m`");
+    refused(STUDY, &["--set", "group.strategy=tainted-2022"], "no strategy `tainted-2022`");
+    refused(STUDY, &["--set", "group.strategy=tainted-2021"], "leave `operations.proposals` out");
+    refused(STUDY, &["--set", "operations.count=0"], "operations.count");
+    refused(&STUDY.replace("p = 2, n = 64", "p = 3"), &[], "axis `p` has no value 3");
+    refused(&STUDY.replace("seeds = 2\n", "seed = 2\n"), &[], "study.toml");
+    let unknown = predicate::str::contains("did you mean `ttkem-2021`?");
+    arboretum().args(["study", "ttkem-2012"]).assert().code(2).stderr(unknown);
+    // A folder of something else is left alone.
+    let world = World::new(STUDY);
+    fs::create_dir(world.folder.path().join("mine")).unwrap();
+    fs::write(world.folder.path().join("mine/work"), "x").unwrap();
+    world.run("mine", &[]).code(2).stderr(predicate::str::contains("not a study's folder"));
+}
+
+/// Scenarios can be varied as experiments can.
+#[test]
+fn a_grid_of_scenarios() {
+    let study = r#"
+        name = "scenarios"
+        title = "t"
+        question = "q"
+        seeds = 2
+        [scenario]
+        name = "tiny"
+        title = "t"
+        analysis = "a"
+        duration = "6h"
+        group = { members = 10, fidelity = "counted" }
+        policy.update_every = "1h"
+        workload = {}
+        [[axes]]
+        name = "strategy"
+        values = [
+            { value = "rfc9420" },
+            { value = "append", set = { "group.strategy" = "rfc9420+placement=append" } },
+        ]
+    "#;
+    let world = World::new(study);
+    world.run("out", &[]).success();
+    let cells = world.read("out/cells.csv");
+    assert!(cells.contains("update_cost.ciphertexts.mean"), "{cells}");
+    assert_eq!(cells.lines().count(), 1 + 4);
+}
+
+#[test]
+fn every_shipped_study_runs_in_its_small_size() {
+    for (study, only) in [
+        ("ttkem-2021", "i=4"),
+        ("ttkem-2021-administrators", "i=8"),
+        ("multicast-2022", "i=8"),
+        ("concurrent-2025", "n=64"),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let out = folder.path().join("out");
+        let told = arboretum()
+            .args(["study", study, "--quick", "--only", only, "--out"])
+            .arg(&out)
+            .assert()
+            .success();
+        assert!(out.join("aggregate.csv").is_file(), "{told:?}");
+    }
+}

@@ -1,0 +1,229 @@
+//! The cells of a study: every point of its grid, with every seed.
+
+use super::{Axis, Quick, Study};
+use crate::operations::Experiment;
+use crate::scenario::{Scenario, ScenarioError, nearest};
+
+/// What a cell runs.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Job {
+    /// People who come and go.
+    Scenario(Box<Scenario>),
+    /// A sequence of operations.
+    Experiment(Box<Experiment>),
+}
+
+impl Job {
+    /// It as resolved: what a cell's address is made of.
+    pub fn to_toml(&self) -> String {
+        match self {
+            Self::Scenario(scenario) => scenario.to_toml(),
+            Self::Experiment(experiment) => experiment.to_toml(),
+        }
+    }
+}
+
+/// A cell.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Cell {
+    /// The values of the axes, in their order, as the tables have them.
+    pub point: Vec<String>,
+    /// The seed.
+    pub seed: u64,
+    /// What it runs.
+    pub job: Job,
+}
+
+/// A part of a study: values of axes, and seeds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// `axis=value`, or `axis=value,value`; of one axis, any of the values.
+    pub only: Vec<String>,
+    /// Seeds of each point.
+    pub seeds: Option<u32>,
+    /// The first seed, in the place of 1.
+    pub first_seed: Option<u64>,
+    /// Overrides of every cell's scenario.
+    pub set: Vec<String>,
+    /// Whether the study's small size is meant.
+    pub quick: bool,
+}
+
+/// A value as the tables have it.
+pub fn value_text(value: &toml::Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+impl Study {
+    /// The cells that a filter leaves, points in the order of the axes, seeds innermost.
+    pub fn cells(&self, file: &str, filter: &Filter) -> Result<Vec<Cell>, ScenarioError> {
+        let axes = self.kept(file, filter)?;
+        let quick = if filter.quick { self.quick.seeds } else { None };
+        let seeds = filter.seeds.or(quick).unwrap_or(self.seeds);
+        let first = filter.first_seed.unwrap_or(1);
+        let base = toml::to_string(&self.scenario).expect("a table was read from text");
+        let mut cells = vec![];
+        for point in points(&axes) {
+            for seed in (0..u64::from(seeds)).map(|at| first + at) {
+                let mut set: Vec<String> = vec![];
+                for value in &point {
+                    set.extend(value.set.iter().map(|(key, value)| format!("{key}={value}")));
+                }
+                set.push(format!("seed={seed}"));
+                set.extend(filter.set.iter().cloned());
+                let job = self.job(file, &base, &set)?;
+                let point = point.iter().map(|value| value_text(&value.value)).collect();
+                cells.push(Cell { point, seed, job });
+            }
+        }
+        Ok(cells)
+    }
+
+    fn job(&self, file: &str, base: &str, set: &[String]) -> Result<Job, ScenarioError> {
+        let file = format!("{file}: scenario");
+        Ok(if self.scenario.contains_key("operations") {
+            Job::Experiment(Box::new(Experiment::parse(&file, base, set)?))
+        } else {
+            Job::Scenario(Box::new(Scenario::parse(&file, base, set)?))
+        })
+    }
+
+    /// The axes with the values that a filter leaves.
+    fn kept(&self, file: &str, filter: &Filter) -> Result<Vec<Axis>, ScenarioError> {
+        let mut axes = self.axes.clone();
+        if filter.quick {
+            let Quick { keep, .. } = &self.quick;
+            for axis in &mut axes {
+                if let Some(keep) = keep.get(&axis.name) {
+                    axis.values.retain(|value| keep.contains(&value.value));
+                }
+            }
+        }
+        let mut asked: Vec<(&str, Vec<&str>)> = vec![];
+        for only in &filter.only {
+            let refuse = |what: String, help: Option<String>| {
+                let place = format!("--only {only}");
+                ScenarioError { help, ..ScenarioError::new(&place, "", what) }
+            };
+            let (name, values) = only
+                .split_once('=')
+                .ok_or_else(|| refuse("expected axis=value, or axis=value,value".into(), None))?;
+            let Some(axis) = self.axis(name) else {
+                let help = nearest(name, self.axes.iter().map(|axis| axis.name.as_str()))
+                    .map(|name| format!("did you mean `{name}`?"));
+                return Err(refuse(format!("{file} has no axis `{name}`"), help));
+            };
+            for value in values.split(',').map(str::trim) {
+                let known: Vec<String> = axis.values.iter().map(|v| value_text(&v.value)).collect();
+                if !known.iter().any(|known| known == value) {
+                    let help = Some(format!("its values: {}", known.join(", ")));
+                    return Err(refuse(format!("axis `{name}` has no value `{value}`"), help));
+                }
+                match asked.iter_mut().find(|(axis, _)| *axis == name) {
+                    Some((_, values)) => values.push(value),
+                    None => asked.push((name, vec![value])),
+                }
+            }
+        }
+        for axis in &mut axes {
+            if let Some((_, values)) = asked.iter().find(|(name, _)| *name == axis.name) {
+                // What is asked for by name is run, whatever the small size would leave.
+                axis.values = self.axis(&axis.name).map_or(vec![], |axis| axis.values.clone());
+                axis.values.retain(|value| values.contains(&&*value_text(&value.value)));
+            }
+        }
+        Ok(axes)
+    }
+}
+
+/// All combinations, the last axis fastest.
+fn points(axes: &[Axis]) -> Vec<Vec<&super::AxisValue>> {
+    let mut points = vec![vec![]];
+    for axis in axes {
+        points = points
+            .into_iter()
+            .flat_map(|point: Vec<&super::AxisValue>| {
+                axis.values.iter().map(move |value| [&point[..], &[value]].concat())
+            })
+            .collect();
+    }
+    points
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = r#"
+        name = "s"
+        title = "t"
+        question = "q"
+        seeds = 2
+        quick = { seeds = 1, keep = { n = [4] } }
+        [scenario]
+        name = "e"
+        title = "t"
+        analysis = "a"
+        group.members = 2
+        operations.count = 3
+        [[axes]]
+        name = "who"
+        values = [{ value = "all" }, { value = "zipf", set = { "operations.updated" = "zipf" } }]
+        [[axes]]
+        name = "n"
+        values = [
+            { value = 4, set = { "group.members" = 4 } },
+            { value = 8, set = { "group.members" = 8 } },
+        ]
+    "#;
+
+    fn study() -> Study {
+        Study::parse("s", TEXT).unwrap()
+    }
+
+    fn cells(filter: Filter) -> Vec<(String, u64)> {
+        let cells = study().cells("s", &filter).unwrap();
+        cells.into_iter().map(|cell| (cell.point.join(" "), cell.seed)).collect()
+    }
+
+    #[test]
+    fn a_grid_is_all_combinations_with_all_seeds() {
+        let points = ["all 4", "all 8", "zipf 4", "zipf 8"];
+        let expected: Vec<_> =
+            points.iter().flat_map(|point| [1, 2].map(|seed| (point.to_string(), seed))).collect();
+        assert_eq!(cells(Filter::default()), expected);
+        let all = study().cells("s", &Filter::default()).unwrap();
+        let Job::Experiment(last) = &all[7].job else { panic!("it has operations") };
+        assert_eq!((last.group.members, last.seed), (8, 2));
+    }
+
+    #[test]
+    fn a_part_is_chosen_by_values_seeds_and_size() {
+        let quick = Filter { quick: true, ..Filter::default() };
+        assert_eq!(cells(quick.clone()), [("all 4".into(), 1), ("zipf 4".into(), 1)]);
+        let only = |only: &[&str]| only.iter().map(|one| (*one).to_owned()).collect();
+        let one = Filter { only: only(&["n=8", "who=zipf"]), first_seed: Some(7), ..quick };
+        assert_eq!(cells(one), [("zipf 8".into(), 7)]);
+        let refused = |text: &str| {
+            let filter = Filter { only: only(&[text]), ..Filter::default() };
+            study().cells("s", &filter).unwrap_err().to_string()
+        };
+        assert!(refused("m=8").contains("no axis `m`"), "{}", refused("m=8"));
+        assert!(refused("n=9").contains("its values: 4, 8"), "{}", refused("n=9"));
+        assert!(refused("n").contains("axis=value"));
+    }
+
+    #[test]
+    fn what_is_wrong_is_refused_with_its_place() {
+        for (from, to, what) in [
+            ("name = \"n\"", "name = \"who\"", "two axes"),
+            ("name = \"n\"", "name = \"seed\"", "cannot be called"),
+            ("{ n = [4] }", "{ n = [5] }", "no value 5"),
+            ("{ n = [4] }", "{ m = [4] }", "no axis `m`"),
+            ("seeds = 2", "seeds = 0", "seeds"),
+        ] {
+            let refused = Study::parse("s", &TEXT.replacen(from, to, 1)).unwrap_err().to_string();
+            assert!(refused.contains(what), "{refused}");
+        }
+    }
+}

@@ -1,0 +1,244 @@
+//! The study file: a question, a scenario, and the axes along which it is varied. Every point of the
+//! grid is run with several seeds; the answer is told by expectations, which compare points.
+//!
+//! | file | what it owns |
+//! |---|---|
+//! | this one | the file: schema and limits |
+//! | `grid` | the cells of a study: points of the grid, each with a seed |
+//! | `shipped` | the studies that come with the lab |
+
+mod grid;
+mod shipped;
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::scenario::{ScenarioError, Wrong, check_name, require};
+
+pub use grid::{Cell, Filter, Job, value_text};
+pub use shipped::{find_study, studies};
+
+/// The most cells of one study.
+pub const MAX_CELLS: usize = 100_000;
+
+/// The most seeds of one point.
+const MAX_SEEDS: u32 = 10_000;
+
+/// A study.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Study {
+    /// Its name, letters, digits and dashes.
+    pub name: String,
+    /// A line for plots.
+    pub title: String,
+    /// Who asked what, and what an answer must show: text for people.
+    pub question: String,
+    /// Where its set-up is described.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub source: String,
+    /// Seeds of each point, 1 and up.
+    #[serde(default = "eight")]
+    pub seeds: u32,
+    /// Its small size.
+    #[serde(default)]
+    pub quick: Quick,
+    /// What is varied: a scenario, or an experiment (a table with `operations`).
+    #[schemars(with = "serde_json::Map<String, serde_json::Value>")]
+    pub scenario: toml::Table,
+    /// The axes of the grid.
+    pub axes: Vec<Axis>,
+    /// What must hold.
+    #[serde(default)]
+    pub expect: Vec<Expect>,
+    /// What is drawn.
+    #[serde(default)]
+    pub plots: Vec<Plot>,
+}
+
+fn eight() -> u32 {
+    8
+}
+
+/// The small size of a study: fewer seeds, and of some axes only some values.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Quick {
+    /// Seeds of each point; all if none is given.
+    pub seeds: Option<u32>,
+    /// The values that are kept, by axis.
+    #[schemars(with = "BTreeMap<String, Vec<serde_json::Value>>")]
+    pub keep: BTreeMap<String, Vec<toml::Value>>,
+}
+
+/// An axis of the grid.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Axis {
+    /// Its name, a column of the study's tables.
+    pub name: String,
+    /// Its values, in the order in which they are shown.
+    pub values: Vec<AxisValue>,
+}
+
+/// A value of an axis.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AxisValue {
+    /// The value as the tables have it: a text or a number.
+    #[schemars(with = "serde_json::Value")]
+    pub value: toml::Value,
+    /// What it sets in the scenario, by keys joined by dots.
+    #[serde(default)]
+    #[schemars(with = "serde_json::Map<String, serde_json::Value>")]
+    pub set: toml::Table,
+}
+
+/// A statement about the means at some points of the grid: the metric at `at`, divided by the
+/// metric at `at` with what `than` changes if that is given, is within the bounds. It is held at
+/// every point that `at` leaves open, or at none that was run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Expect {
+    /// What it says, in words.
+    pub says: String,
+    /// A number of the cells.
+    pub metric: String,
+    /// Values of axes.
+    #[serde(default)]
+    #[schemars(with = "serde_json::Map<String, serde_json::Value>")]
+    pub at: toml::Table,
+    /// Other values of axes, to compare with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "serde_json::Map<String, serde_json::Value>")]
+    pub than: Option<toml::Table>,
+    /// At least this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min: Option<f64>,
+    /// At most this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max: Option<f64>,
+}
+
+/// A figure of a study: one metric along an axis, a line for each value of another.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Plot {
+    /// The name of its files.
+    pub name: String,
+    /// What stands above it.
+    pub title: String,
+    /// The axis along which.
+    pub x: String,
+    /// What stands below it.
+    pub x_label: String,
+    /// The metric.
+    pub y: String,
+    /// What stands beside it.
+    pub y_label: String,
+    /// The axis of the lines.
+    pub series: String,
+    /// Values of other axes that are drawn.
+    #[serde(default)]
+    #[schemars(with = "serde_json::Map<String, serde_json::Value>")]
+    pub at: toml::Table,
+    /// A metric that is a lower bound, drawn as a line of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bound: Option<String>,
+    /// Whether both axes are logarithmic.
+    #[serde(default)]
+    pub logarithmic: bool,
+}
+
+impl Study {
+    /// Reads a study from text; `file` names it in errors.
+    pub fn parse(file: &str, text: &str) -> Result<Self, ScenarioError> {
+        crate::scenario::parse(file, text, &[], Self::check)
+    }
+
+    /// The study as resolved, every default written out.
+    pub fn to_toml(&self) -> String {
+        toml::to_string_pretty(self).expect("a study is made of tables, texts and numbers")
+    }
+
+    /// The JSON Schema of study files.
+    pub fn json_schema() -> serde_json::Value {
+        schemars::schema_for!(Self).to_value()
+    }
+
+    fn axis(&self, name: &str) -> Option<&Axis> {
+        self.axes.iter().find(|axis| axis.name == name)
+    }
+
+    fn check(&self) -> Result<(), Wrong> {
+        check_name(&self.name)?;
+        require(!self.question.trim().is_empty(), "question", "say what the study asks")?;
+        let seeds = (1..=MAX_SEEDS).contains(&self.seeds);
+        require(seeds, "seeds", format!("1 to {MAX_SEEDS} seeds"))?;
+        require(!self.axes.is_empty(), "axes", "a study has at least one axis")?;
+        let mut cells = self.seeds as usize;
+        for axis in &self.axes {
+            axis.check()?;
+            let twice = self.axes.iter().filter(|other| other.name == axis.name).count() > 1;
+            require(!twice, "axes", format!("two axes are called `{}`", axis.name))?;
+            cells = cells.saturating_mul(axis.values.len());
+        }
+        require(cells <= MAX_CELLS, "axes", format!("{cells} cells, at most {MAX_CELLS}"))?;
+        for (axis, values) in &self.quick.keep {
+            self.check_values("quick.keep", axis, values)?;
+        }
+        for expect in &self.expect {
+            let told = expect.min.is_some() || expect.max.is_some();
+            let what = format!("`{}` has neither `min` nor `max`", expect.says);
+            require(told, "expect", what)?;
+            for (axis, value) in expect.at.iter().chain(expect.than.iter().flatten()) {
+                self.check_values("expect", axis, std::slice::from_ref(value))?;
+            }
+        }
+        self.plots.iter().try_for_each(|plot| {
+            for axis in [&plot.x, &plot.series] {
+                let what = format!("`{}`: there is no axis `{axis}`", plot.name);
+                require(self.axis(axis).is_some(), "plots", what)?;
+            }
+            let mut at = plot.at.iter();
+            at.try_for_each(|(axis, value)| {
+                self.check_values("plots", axis, std::slice::from_ref(value))
+            })
+        })
+    }
+
+    /// Whether an axis has these values.
+    fn check_values(
+        &self,
+        key: &'static str,
+        name: &str,
+        values: &[toml::Value],
+    ) -> Result<(), Wrong> {
+        let axis = self.axis(name);
+        let axis = axis.ok_or(Wrong { key, what: format!("there is no axis `{name}`") })?;
+        values.iter().try_for_each(|value| {
+            let known = axis.values.iter().any(|known| known.value == *value);
+            require(known, key, format!("axis `{name}` has no value {value}"))
+        })
+    }
+}
+
+impl Axis {
+    fn check(&self) -> Result<(), Wrong> {
+        let name = &self.name;
+        let reserved = ["seed", "digest", "metric"].contains(&&**name);
+        let plain = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
+        let named = !name.is_empty() && plain && !reserved;
+        require(named, "axes", format!("an axis cannot be called `{name}`"))?;
+        require(!self.values.is_empty(), "axes", format!("axis `{name}` has no value"))?;
+        for (at, one) in self.values.iter().enumerate() {
+            let plain = !matches!(one.value, toml::Value::Array(_) | toml::Value::Table(_));
+            require(plain, "axes", format!("axis `{name}`: a value is a text or a number"))?;
+            let twice = self.values[..at].iter().any(|other| other.value == one.value);
+            require(!twice, "axes", format!("axis `{name}` has the value {} twice", one.value))?;
+        }
+        Ok(())
+    }
+}
