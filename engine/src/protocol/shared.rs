@@ -7,7 +7,10 @@
 //! simulate. At any moment a client can be materialised: its keys are read off its path in its
 //! own epoch, and it goes on from the wire as a [`Member`].
 
+mod path;
 mod rejoin;
+mod turnover;
+mod welcome;
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Weak};
@@ -15,7 +18,6 @@ use std::sync::{Arc, Weak};
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
 use rayon::prelude::*;
-use tls_codec::Size;
 
 use super::clients::Clients;
 use super::moves::Moves;
@@ -24,23 +26,20 @@ use super::proposals::Proposals;
 use super::{
     Accepted, CaughtUp, ClientId, Draft, Joined, Order, Protocol, ProtocolError, Rejoining, Seeds,
 };
-use crate::codec::decode;
-use crate::crypto::{Crypto, CryptoError, Digest, Ledger, Op, Provider, Secret};
+use crate::crypto::{Crypto, Digest, Ledger, Op, Provider, Secret};
 use crate::group::{
-    ApplyError, CommitRequest, FollowError, Followed, Holdings, JoinError, Member, OpenedWelcome,
-    PendingCommit, Protection, PublicGroup, Transition, TransitionPath,
+    ApplyError, CommitRequest, Followed, Holdings, Member, PendingCommit, Protection, PublicGroup,
+    Transition,
 };
 use crate::strategy::Strategy;
 use crate::tree::{Aggregates, LeafIndex, Tree};
-use crate::treedem::MlsMessage;
-use crate::treekem::{
-    EncryptedGroupSecrets, EpochSecrets, NewPath, PathSecret, PskStore, Welcome,
-    expected_ciphertexts,
-};
+use crate::treekem::{EpochSecrets, PathSecret, expected_ciphertexts};
 use crate::treesync::{
-    KeyPackage, KeyPackageSecrets, ParentNode, Proposal, Roster, RosterChange,
-    count_parent_hash_checks, encoded_tree_length, tree_hash,
+    KeyPackage, KeyPackageSecrets, Proposal, Roster, RosterChange, encoded_tree_length, tree_hash,
 };
+
+pub(super) use welcome::single_welcome_length;
+use welcome::validation_ledger;
 
 /// Below this many independent openings, waking other threads costs more than it saves.
 const PARALLEL_FROM: usize = 16;
@@ -73,6 +72,7 @@ struct Membership {
 }
 
 /// The commit that removes a client, and the epoch before it.
+#[derive(Clone)]
 struct Departure {
     last: Arc<Epoch>,
     bytes: u64,
@@ -280,99 +280,6 @@ impl<S: Seeds> SharedTreeKem<S> {
         Ok(done?.into_iter().sum())
     }
 
-    /// Opens every ciphertext of a path once, as the members below each recipient would, and
-    /// follows the path to the commit secret. `private` has the keys of the proposed Updates.
-    fn open_path(
-        &self,
-        crypto: &Crypto<'_>,
-        private: &PrivateTree,
-        transition: &Transition,
-        path: &TransitionPath,
-        sent: &NewPath,
-    ) -> Result<(Secret, u32), ProtocolError> {
-        let steps = path.tree_before.filtered_direct_path(transition.committer)?;
-        let mut openings = vec![];
-        for (node, step) in steps.iter().enumerate() {
-            let mut position = 0;
-            for child in &step.copath {
-                for key in private.resolution_without(*child, &transition.added)? {
-                    openings.push((node, position, key));
-                    position += 1;
-                }
-            }
-        }
-        let provider = self.provider;
-        let open = |&(node, position, key): &(usize, usize, _)| {
-            let crypto = Crypto::new(provider);
-            let context = &path.provisional_context;
-            let secret = path.update_path.open(&crypto, key, node, position, context)?;
-            Ok::<_, CryptoError>(secret.0 == sent.secrets[node].0)
-        };
-        let opened: Result<Vec<bool>, _> = if openings.len() < PARALLEL_FROM {
-            openings.iter().map(open).collect()
-        } else {
-            openings.par_iter().with_min_len(PARALLEL_FROM / 2).map(open).collect()
-        };
-        if !opened?.into_iter().all(|same| same) {
-            return Err(ProtocolError::Check("members below one node learn other secrets".into()));
-        }
-        let lowest = openings.first().map_or(0, |opening| opening.0);
-        let Some(secret) = sent.secrets.get(lowest) else {
-            return Ok((sent.commit_secret.clone(), 0));
-        };
-        let derived = path.update_path.derive(crypto, lowest, secret.clone());
-        let derived = derived.map_err(crate::group::FollowError::from)?;
-        Ok((derived.commit_secret, openings.len() as u32))
-    }
-
-    /// The private tree once the Updates that a commit covers are in effect.
-    fn updated_private(
-        &self,
-        transition: &Transition,
-        proposals: &Proposals,
-    ) -> Result<PrivateTree, ProtocolError> {
-        let mut private = self.newest()?.private.clone();
-        for leaf in &transition.applied.updated {
-            let key = proposals.leaf_key(*leaf).cloned();
-            private.update(*leaf, key.ok_or(FollowError::OwnUpdate)?)?;
-        }
-        Ok(private)
-    }
-
-    /// The private tree of the next epoch, from the one with the Updates.
-    fn next_private(
-        &self,
-        mut private: PrivateTree,
-        transition: &Transition,
-        path: Option<&NewPath>,
-        invitations: &[Invitation],
-        enters: Option<ClientId>,
-    ) -> Result<PrivateTree, ProtocolError> {
-        let before = self.newest()?;
-        let removal = before.public.tree.shape().removal;
-        for leaf in &transition.applied.removed {
-            let path = before.public.tree.direct_path(*leaf)?;
-            let goes = |parent: Option<&Arc<ParentNode>>| {
-                parent.is_none_or(|parent| removal.strikes(&**parent, *leaf))
-            };
-            let goes: Vec<bool> = path.iter().map(|step| goes(step.node.parent())).collect();
-            private.remove(*leaf, &goes)?;
-        }
-        private.truncate();
-        if let Some((client, path)) = enters.zip(path) {
-            private.add(transition.committer, client, path.leaf.clone())?;
-        }
-        for (invitation, leaf) in invitations.iter().zip(&transition.applied.added) {
-            private.add(*leaf, invitation.client, invitation.secrets.encryption.clone())?;
-        }
-        if let (Some(sent), Some(path)) = (&transition.path, path) {
-            let steps = sent.tree_before.direct_path(transition.committer)?;
-            let in_filter: Vec<bool> = steps.iter().map(|step| !step.is_filtered_out()).collect();
-            private.set_path(transition.committer, path, &in_filter)?;
-        }
-        Ok(private)
-    }
-
     /// No key of a removed member may be left anywhere in the new tree.
     fn check_removed(&self, before: &Epoch, removed: &[LeafIndex]) -> Result<u32, ProtocolError> {
         for leaf in removed {
@@ -385,80 +292,6 @@ impl<S: Seeds> SharedTreeKem<S> {
         }
         Ok(removed.len() as u32)
     }
-
-    /// Opens each new member's entry of the Welcome, checks what it is told, and says what
-    /// joining takes of it.
-    fn welcome(
-        &self,
-        pending: &PendingCommit,
-        invitations: &[Invitation],
-        tree_bytes: u64,
-    ) -> Result<Vec<Joined>, ProtocolError> {
-        let (Some(bytes), Some(first)) = (&pending.welcome, invitations.first()) else {
-            return Ok(vec![]);
-        };
-        let MlsMessage::Welcome(welcome) = decode("an MLS message", bytes)? else {
-            return Err(JoinError::NotAWelcome.into());
-        };
-        // What all joiners do alike: open the group info, validate the tree, run the schedule.
-        let crypto = Crypto::new(self.provider);
-        let (package, secrets) = (&first.package, &first.secrets);
-        let psks = PskStore::default();
-        let opened = OpenedWelcome::open(&crypto, &welcome, package, secrets, &psks)?;
-        opened.epoch_secrets(&crypto)?;
-        let public = &pending.after.public;
-        let validation = validation_ledger(public);
-        let common = crypto.ledger() + validation;
-        let signer = public.tree.leaf(pending.after.leaf).ok_or(JoinError::UnknownSigner)?;
-        let unpaid = Crypto::new(self.provider);
-        opened.group_info.verify(&unpaid, &signer.signature_key).map_err(JoinError::from)?;
-        // What is each joiner's own: its entry, and the part of the path it is told.
-        let steps = public.tree.filtered_direct_path(pending.after.leaf)?;
-        let info = welcome.encrypted_group_info.as_slice();
-        let open =
-            |((invitation, leaf), entry): ((&Invitation, &LeafIndex), &EncryptedGroupSecrets)| {
-                let crypto = Crypto::new(self.provider);
-                let told =
-                    entry.open(&crypto, &invitation.secrets.init, info).map_err(JoinError::from)?;
-                let node = steps.iter().position(|step| step.node.contains(*leaf));
-                let path = pending.path.as_ref();
-                let expected =
-                    node.and_then(|node| path?.secrets.get(node)).map(|secret| &secret.0);
-                if told.joiner_secret != pending.joiner.0 || told.path_secret.as_ref() != expected {
-                    return Err(ProtocolError::Check(
-                        "a Welcome tells a joiner other secrets".into(),
-                    ));
-                }
-                let nodes = expected.and(node).map_or(0, |node| steps.len() - node) as u64;
-                Ok(Joined {
-                    bytes: single_welcome_length(&welcome, entry) + tree_bytes,
-                    ledger: common + self.per_node * nodes,
-                })
-            };
-        let joiners = invitations.par_iter().zip(&pending.applied.added).zip(&welcome.secrets);
-        joiners.with_min_len(PARALLEL_FROM / 2).map(open).collect()
-    }
-}
-
-/// What validating a tree from outside takes: every node hashed, every parent hash checked,
-/// every leaf's signature and the group info's verified.
-fn validation_ledger(public: &PublicGroup) -> Ledger {
-    let tree = &public.tree;
-    let Aggregates { width, keyed_parents, blank_parents, .. } = *tree.aggregates();
-    let nodes = u64::from(width) + u64::from(keyed_parents) + u64::from(blank_parents);
-    let mut ledger = Ledger::default();
-    // One more hash continues the transcript.
-    ledger.charge(Op::Hash, nodes + count_parent_hash_checks(tree) + 1);
-    ledger.charge(Op::Verify, u64::from(tree.members()) + 1);
-    ledger
-}
-
-/// The length of a Welcome message cut down to one entry: what the Delivery Service hands to
-/// one joiner.
-pub(super) fn single_welcome_length(welcome: &Welcome, entry: &EncryptedGroupSecrets) -> u64 {
-    let entry = entry.tls_serialized_len();
-    let header = if entry < 0x40 { 1 } else { 2 };
-    (4 + 2 + header + entry + welcome.encrypted_group_info.tls_serialized_len()) as u64
 }
 
 /// The ciphertexts that the resolutions of the copath demand, and those that new members make
@@ -586,7 +419,7 @@ impl<S: Seeds> Protocol for SharedTreeKem<S> {
         // The public half, once for all receivers.
         let provider = self.provider;
         let crypto = Crypto::new(provider);
-        let proposals = std::mem::take(&mut self.waiting);
+        let proposals = self.waiting.clone();
         let received = proposals.receive(&crypto, &before.public)?;
         let (store, message) = (&received.store, &pending.message);
         let transition = before.public.apply_with(&crypto, &self.roster, store, message)?;
@@ -624,6 +457,7 @@ impl<S: Seeds> Protocol for SharedTreeKem<S> {
         let path = pending.path.as_ref();
         let private =
             self.next_private(private, &transition, path, &invitations, enters.then_some(by))?;
+        self.waiting = Proposals::default();
         self.roster.advance(&transition.roster_changes);
         let removed = self.check_removed(&before, &transition.applied.removed)?;
         let bytes = pending.message.len() as u64 + proposals.bytes();
@@ -633,35 +467,14 @@ impl<S: Seeds> Protocol for SharedTreeKem<S> {
         let secrets = Arc::new(secrets);
         let public = transition.after.clone();
         let epoch = Arc::new(Epoch { number, public, private, secrets, totals });
-        for leaf in &transition.applied.removed {
-            let client = before.private.member(*leaf).map(|member| member.client);
-            let gone = client.and_then(|client| self.members.get_mut(client.0 as usize));
-            if let Some(Some(gone)) = gone {
-                let last = before.clone();
-                gone.departure = Some(Departure { last, bytes, ledger: for_removed });
-            }
-            let comes_back =
-                |client: &ClientId| enters && *client == by || draft.order.adds.contains(client);
-            if let Some(client) = client.filter(comes_back) {
-                self.moves.note(client, number, *leaf);
-            }
-        }
+        let order = &draft.order;
+        let departure = Departure { last: before.clone(), bytes, ledger: for_removed };
+        self.depart(&transition.applied.removed, departure, order, enters);
         let tree_bytes = encoded_tree_length(&epoch.public.tree) as u64;
         let joined = self.welcome(&pending, &invitations, tree_bytes)?;
         let checks = 3 + opened + removed + joined.len() as u32;
-        for ((invitation, leaf), joined) in
-            invitations.iter().zip(&transition.applied.added).zip(joined)
-        {
-            let (epoch, invited) = (epoch.clone(), Some(joined));
-            let membership = Membership { leaf: *leaf, epoch, invited, departure: None };
-            self.set_membership(invitation.client, membership);
-        }
-        if enters {
-            let (leaf, epoch) = (transition.committer, epoch.clone());
-            self.set_membership(by, Membership { leaf, epoch, invited: None, departure: None });
-        } else if let Some(Some(sender)) = self.members.get_mut(by.0 as usize) {
-            sender.epoch = epoch.clone();
-        }
+        self.arrive(&invitations, &transition.applied.added, &joined, &epoch);
+        self.go_on(by, transition.committer, &epoch, enters);
         self.publisher = Some(by);
         if let Some(log) = &mut self.log {
             log.push((pending.message, proposals));

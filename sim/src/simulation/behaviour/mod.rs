@@ -28,7 +28,7 @@ pub use moving::Moving;
 pub use text::{BehaviourError, choices};
 pub use warming::Warming;
 
-/// The most rounds of a run: of warming, or of batches that a strategy asks for.
+/// The most rounds of a run, of warming or of batches.
 const MAX_ROUNDS: u64 = 10_000_000;
 
 /// What clients do by rule.
