@@ -26,8 +26,29 @@ pub struct OperationRow {
     pub public_keys: u64,
     /// Bytes of both, where messages have an encoding.
     pub bytes: Option<u64>,
-    /// Members afterwards.
+    /// Members afterwards; with absences, those who are active.
     pub members: u32,
+    /// Members who are silent; none without absences.
+    pub absence: Option<AbsenceRow>,
+}
+
+/// Members who are silent at an operation, and what was done about them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct AbsenceRow {
+    /// Who is silent, in the group or not.
+    pub silent: u64,
+    /// Who is in the group with the keys of its last own operation: whoever has its state reads on.
+    pub exposed: u64,
+    /// Whose keys others have made.
+    pub ghosts: u64,
+    /// Who has been removed and has not come back.
+    pub removed: u64,
+    /// Who has come back.
+    pub returned: u64,
+    /// Who had to be added anew.
+    pub readded: u64,
+    /// Ciphertexts of shares of ghosts' secrets.
+    pub shares: u64,
 }
 
 /// Takes down the operations of an experiment.
@@ -37,6 +58,7 @@ pub struct ExperimentRecorder {
     summary: ExperimentSummary,
     ciphertexts_of_administrators: u64,
     bytes: Option<u64>,
+    absence: Option<AbsenceRow>,
     /// The sum of log2 of the members over all operations.
     sum_of_log2: f64,
     /// The last number of members, and its logarithm.
@@ -79,7 +101,7 @@ pub struct ExperimentSummary {
     pub members: Members,
     /// Operations that count, by kind.
     pub operations: OperationCounts,
-    /// Paths sent.
+    /// Commits with a path.
     pub commits: u64,
     /// Ciphertexts of all paths.
     pub ciphertexts: u64,
@@ -104,6 +126,9 @@ pub struct ExperimentSummary {
     pub bytes_per_commit: Option<f64>,
     /// Ciphertexts of a commit by the square root of the members at the start.
     pub commit_over_square_root: f64,
+    /// Members who were silent; absent without absences.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub absence: Option<AbsenceFigures>,
     /// Levels of the tree at the end.
     pub tree_depth: u64,
     /// Lower bounds.
@@ -112,6 +137,27 @@ pub struct ExperimentSummary {
     pub host: Host,
     /// SHA-256 over the records, lower-case hexadecimal.
     pub digest: String,
+}
+
+/// Members who were silent: means over all operations, and totals.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct AbsenceFigures {
+    /// Mean of who is silent.
+    pub silent: f64,
+    /// Mean of who is exposed: silent, in the group, with keys of its own.
+    pub exposed: f64,
+    /// Mean of ghosts.
+    pub ghosts: f64,
+    /// Mean of who has been removed and not come back.
+    pub removed: f64,
+    /// Returns.
+    pub returned: u64,
+    /// Of those, how many had to be added anew.
+    pub readded: u64,
+    /// Ciphertexts of shares.
+    pub shares: u64,
+    /// Ciphertexts of paths and shares, by operations.
+    pub ciphertexts_per_operation: f64,
 }
 
 /// Operations by kind.
@@ -144,6 +190,7 @@ impl Default for ExperimentRecorder {
             summary: ExperimentSummary { schema: SCHEMA, ..ExperimentSummary::default() },
             ciphertexts_of_administrators: 0,
             bytes: None,
+            absence: None,
             sum_of_log2: 0.0,
             log2: (1, 0.0),
         }
@@ -175,6 +222,20 @@ impl ExperimentRecorder {
         summary.ciphertexts += row.ciphertexts;
         summary.public_keys += row.public_keys;
         summary.members.max = summary.members.max.max(row.members.into());
+        if let Some(row) = row.absence {
+            self.digest.update(
+                [row.exposed, row.ghosts, row.removed, row.shares].map(u64::to_le_bytes).concat(),
+            );
+            let sum = self.absence.get_or_insert_default();
+            sum.silent += row.silent;
+            sum.exposed += row.exposed;
+            sum.ghosts += row.ghosts;
+            sum.removed += row.removed;
+            sum.returned += row.returned;
+            sum.readded += row.readded;
+            sum.shares += row.shares;
+        }
+        self.digest.update(row.bytes.unwrap_or_default().to_le_bytes());
         if let Some(bytes) = row.bytes {
             *self.bytes.get_or_insert(0) += bytes;
         }
@@ -189,8 +250,7 @@ impl ExperimentRecorder {
 
     /// Closes the record.
     pub fn finish(self, facts: ExperimentFacts) -> ExperimentSummary {
-        let Self { digest, mut summary, ciphertexts_of_administrators, bytes, sum_of_log2, .. } =
-            self;
+        let Self { digest, mut summary, ciphertexts_of_administrators, bytes, absence, .. } = self;
         let operations = summary.operations.all;
         let by = |count| ratio(summary.ciphertexts, count);
         let max = summary.members.max.max(facts.members.start);
@@ -208,7 +268,17 @@ impl ExperimentRecorder {
         summary.public_keys_per_operation = ratio(summary.public_keys, operations);
         summary.commit_over_square_root =
             summary.ciphertexts_per_commit / (facts.members.start.max(1) as f64).sqrt();
-        summary.bounds.log2_members = sum_of_log2 / operations.max(1) as f64;
+        summary.bounds.log2_members = self.sum_of_log2 / operations.max(1) as f64;
+        summary.absence = absence.map(|sum| AbsenceFigures {
+            silent: ratio(sum.silent, operations),
+            exposed: ratio(sum.exposed, operations),
+            ghosts: ratio(sum.ghosts, operations),
+            removed: ratio(sum.removed, operations),
+            returned: sum.returned,
+            readded: sum.readded,
+            shares: sum.shares,
+            ciphertexts_per_operation: ratio(summary.ciphertexts + sum.shares, operations),
+        });
         summary.digest = hex::encode(digest.finalize());
         ExperimentSummary {
             scenario: facts.scenario,
@@ -270,6 +340,7 @@ mod tests {
             OperationRow { proposals: 1, ..row },
             OperationRow { ciphertexts: 10, ..row },
             OperationRow { public_keys: 1, ..row },
+            OperationRow { bytes: Some(1), ..row },
             OperationRow { members: 1, ..row },
         ] {
             assert_ne!(digest(row), digest(other));

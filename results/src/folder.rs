@@ -34,6 +34,13 @@ pub struct Provenance {
     pub started: u64,
 }
 
+impl Provenance {
+    /// Writes `provenance.json` into a folder, whole or not at all.
+    pub fn write(&self, folder: &Path) -> Result<(), ResultsError> {
+        whole(&folder.join("provenance.json"), |path| write_json(path, self))
+    }
+}
+
 /// The machine a run was made on.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Machine {
@@ -172,6 +179,21 @@ impl RunFolder<'_> {
         }
         Ok(())
     }
+}
+
+/// Writes a file aside and gives it its name at the end.
+pub(crate) fn whole(
+    path: &Path,
+    write: impl FnOnce(&Path) -> Result<(), ResultsError>,
+) -> Result<(), ResultsError> {
+    let aside = path.with_extension(format!("partial-{}", std::process::id()));
+    let done =
+        write(&aside).and_then(|()| fs::rename(&aside, path).map_err(ResultsError::write(path)));
+    if done.is_err() {
+        // Best effort: the first error is the one worth telling.
+        let _ = fs::remove_file(&aside);
+    }
+    done.map_err(|error| error.relocated(&aside, path))
 }
 
 /// A hidden name beside `target`, on the same file system so that a rename is enough.

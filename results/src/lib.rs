@@ -50,7 +50,8 @@ pub use compare::{COMPARED, CompareError, ComparedRun, Comparison, Difference, c
 pub use distribution::{Distribution, FiveFigures};
 pub use error::ResultsError;
 pub use experiment::{
-    Bounds, ExperimentFacts, ExperimentRecorder, ExperimentSummary, OperationCounts, OperationRow,
+    AbsenceFigures, AbsenceRow, Bounds, ExperimentFacts, ExperimentRecorder, ExperimentSummary,
+    OperationCounts, OperationRow,
 };
 pub use folder::{Machine, Provenance, RunFolder, WriteOptions};
 pub use plots::{StudyFigure, plot_comparison, plot_folder, plot_study};

@@ -79,10 +79,12 @@ pub fn read_provenance(dir: &Path) -> Result<Provenance, ResultsError> {
 pub fn read_cells(dir: &Path, axes: usize) -> Result<Vec<CellRow>, ResultsError> {
     read_table(&dir.join("cells.csv"), |line| {
         let names: Vec<String> = line.columns.iter().skip(axes + 2).map(str::to_owned).collect();
+        // By place: an axis may be called like a number of the summary.
+        let cells = line.record.iter().skip(axes + 2);
         let mut numbers = Vec::with_capacity(names.len());
-        for name in names {
-            let number = line.optional(&name)?;
-            numbers.extend(number.map(|number| (name, number)));
+        for (name, cell) in names.into_iter().zip(cells).filter(|(_, cell)| !cell.is_empty()) {
+            let number = line.parsed(&name, cell.parse().ok(), "a number or nothing")?;
+            numbers.push((name, number));
         }
         Ok(CellRow {
             point: line.record.iter().take(axes).map(str::to_owned).collect(),

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::bootstrap::{Estimate, estimate};
 use crate::error::ResultsError;
-use crate::folder::{write_table, write_text};
+use crate::folder::{whole, write_table, write_text};
 use crate::summary::flat;
 
 /// One cell's result.
@@ -151,21 +151,6 @@ impl StudyTables {
         points.dedup();
         points
     }
-}
-
-/// Writes a file aside and gives it its name at the end.
-fn whole(
-    path: &Path,
-    write: impl FnOnce(&Path) -> Result<(), ResultsError>,
-) -> Result<(), ResultsError> {
-    let aside = path.with_extension(format!("partial-{}", std::process::id()));
-    let done =
-        write(&aside).and_then(|()| fs::rename(&aside, path).map_err(ResultsError::write(path)));
-    if done.is_err() {
-        // Best effort: the first error is the one worth telling.
-        let _ = fs::remove_file(&aside);
-    }
-    done.map_err(|error| error.relocated(&aside, path))
 }
 
 #[cfg(test)]

@@ -173,8 +173,7 @@ fn a_wrong_command_line_is_refused() {
     arboretum().arg("rnu").assert().code(2);
     arboretum().args(["run", "smoke", "--threads", "0"]).assert().code(2);
     arboretum().args(["list", "scenaros"]).assert().code(2);
-    arboretum().args(["list", "studies"]).assert().code(2);
-    arboretum().args(["schema", "study"]).assert().code(2);
+    arboretum().args(["schema", "studies"]).assert().code(2);
     arboretum().args(["plot", "/no/such/folder"]).assert().code(2);
     arboretum().args(["verify", "/no/such/folder"]).assert().code(2);
 }

@@ -112,6 +112,8 @@ fn a_study_leaves_its_tables_cells_and_plots() {
     assert!(aggregate.contains("\n0,64,ciphertexts_per_commit,2,6,6,6\n"), "{aggregate}");
     let folder = world.folder.path().join("out");
     assert_eq!(count(&folder.join("cells")), 8);
+    let provenance = world.read("out/provenance.json");
+    assert!(provenance.contains("\"scenario_source\": \"study.toml\""), "{provenance}");
     assert!(folder.join("plots/cost.png").is_file() && folder.join("plots/cost.svg").is_file());
 }
 
@@ -158,6 +160,10 @@ fn what_does_not_hold_ends_with_1() {
     let world = World::new(&STUDY.replace("min = 1.5", "max = 1.5"));
     let told = predicate::str::contains("does not hold: proposals are dear");
     world.run("out", &[]).code(1).stderr(told);
+    // A number that there is not is no number that holds.
+    let misspelt =
+        World::new(&STUDY.replace("metric = \"ciphertexts_per", "metric = \"ciphertext_per"));
+    misspelt.run("out", &[]).code(1).stderr(predicate::str::contains("does not hold"));
     // The tables are there all the same.
     assert_eq!(world.read("out/cells.csv").lines().count(), 1 + 8);
 }
@@ -186,6 +192,9 @@ fn what_is_wrong_is_refused_before_anything_runs() {
     refused(STUDY, &["--set", "group.strategy=tainted-2022"], "no strategy `tainted-2022`");
     refused(STUDY, &["--set", "group.strategy=tainted-2021"], "leave `operations.proposals` out");
     refused(STUDY, &["--set", "operations.count=0"], "operations.count");
+    refused(STUDY, &["--set", "group.suite=9"], "group.suite: cipher suite 9 is not built");
+    refused(STUDY, &["--set", "seed=7"], "give --seed or --seeds");
+    refused(STUDY, &["--set", "group.members=9"], "axis `n` sets `group.members`");
     refused(&STUDY.replace("p = 2, n = 64", "p = 3"), &[], "axis `p` has no value 3");
     refused(&STUDY.replace("seeds = 2\n", "seed = 2\n"), &[], "study.toml");
     let unknown = predicate::str::contains("did you mean `ttkem-2021`?");
@@ -234,6 +243,8 @@ fn every_shipped_study_runs_in_its_small_size() {
         ("ttkem-2021-administrators", "i=8"),
         ("multicast-2022", "i=8"),
         ("concurrent-2025", "n=64"),
+        ("bonsai-2024", "n=243"),
+        ("quarantined-2024", "silent=50"),
     ] {
         let folder = tempfile::tempdir().unwrap();
         let out = folder.path().join("out");

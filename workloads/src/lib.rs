@@ -26,8 +26,8 @@ mod trace;
 
 pub use demand::{Demand, Person, Session, Sessions};
 pub use operations::{
-    Amount, Commits, Experiment, ExperimentGroup, Issuers, MAX_OPERATIONS, Mix, Operation,
-    OperationKind, Operations, Sequence, Updated,
+    Absence, Amount, Commits, Experiment, ExperimentGroup, Inactive, Issuers, MAX_OPERATIONS, Mix,
+    Operation, OperationKind, Operations, Sequence, Updated,
 };
 pub use sample::{Distribution, Unit, zipf_weights};
 pub use scenario::{

@@ -83,17 +83,22 @@ impl CountedGroup {
             group.add(Member(0), Member(member))?;
             group.settle();
         }
-        // Epochs are counted from the group as it stands here.
-        group.commits = 0;
         if warm {
             (0..members).try_for_each(|member| group.commit(Member(member)).map(|_| ()))?;
         }
+        // Epochs are counted from the group as it stands here.
+        group.commits = 0;
         Ok(group)
     }
 
     /// The aggregates of the tree.
     pub fn tree(&self) -> &Aggregates {
         self.tree.aggregates()
+    }
+
+    /// The members, by their numbers.
+    pub fn members(&self) -> impl Iterator<Item = Member> {
+        self.leaves.members()
     }
 
     /// Adds a member, by whom decides where under some strategies.
@@ -144,7 +149,7 @@ impl CountedGroup {
 
     /// A member uploads a new path beside those of others, and nothing is blanked
     /// (`concurrent-2025`): its cost, of keys that stay until the commit.
-    pub fn upload(&mut self, member: Member) -> Result<Cost, CountedError> {
+    pub fn upload(&self, member: Member) -> Result<Cost, CountedError> {
         let leaf = self.leaves.of(member)?;
         Ok(path_cost(&self.tree, leaf, &[], &self.sizes).cost)
     }

@@ -79,11 +79,11 @@ impl MulticastGroup {
         }
     }
 
-    /// Levels below the root.
-    pub fn height(&self) -> u8 {
+    /// Levels below the root; O(n) for a search tree.
+    pub fn depth(&self) -> u8 {
         match &self.inner {
             Inner::LeftBalanced { tree, .. } => tree.aggregates().height,
-            Inner::Search(tree) => tree.height(),
+            Inner::Search(tree) => tree.depth(),
         }
     }
 
@@ -247,7 +247,7 @@ mod tests {
                 }
                 assert!(group.is_sound(), "{kind:?} {round}");
                 let cost = group.update(Member(members[at % members.len()])).unwrap();
-                assert!(cost.ciphertexts <= 2 * u64::from(group.height()) + 1);
+                assert!(cost.ciphertexts <= 2 * u64::from(group.depth()) + 1);
                 assert_eq!(group.members() as usize, members.len());
             }
         }

@@ -150,9 +150,19 @@ impl SearchTree {
         self.leaves
     }
 
-    /// Levels of the 2-3 tree below the root.
-    pub(super) fn height(&self) -> u8 {
-        self.entries[self.root as usize].height
+    /// Levels below the root; O(n).
+    pub(super) fn depth(&self) -> u8 {
+        self.depth_below(self.root)
+    }
+
+    fn depth_below(&self, node: Node) -> u8 {
+        let children = &self.entry(node).children;
+        let deep = self.balance == Balance::LeftLeaning && children.len() == MOST;
+        let levels = children.iter().enumerate().map(|(at, child)| {
+            // The first two of three stand under an inner parent.
+            self.depth_below(*child) + 1 + u8::from(deep && at < 2)
+        });
+        levels.max().unwrap_or(0)
     }
 
     fn entry(&self, node: Node) -> &Entry {
@@ -247,12 +257,11 @@ impl SearchTree {
     }
 
     /// Takes a leaf away; the last one stays.
-    pub(super) fn remove(&mut self, leaf: Node) -> bool {
-        let Some(parent) = self.entry(leaf).parent else { return false };
+    pub(super) fn remove(&mut self, leaf: Node) {
+        let Some(parent) = self.entry(leaf).parent else { return };
         self.leaves -= 1;
         self.release(parent, leaf);
         self.dropped.push(leaf);
-        true
     }
 
     /// Takes a child from its parent, which borrows or merges if too few are left.

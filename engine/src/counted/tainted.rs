@@ -5,7 +5,8 @@
 //!
 //! An operation refreshes a set of parents, closed upwards. A refreshed parent takes its secret
 //! from one refreshed child; the other children are each sent a ciphertext, a refreshed one to its
-//! new key. A parent remembers the last who tainted it.
+//! new key. A parent remembers the last who tainted it. A parent with nobody below keeps its key, and
+//! is sent its ciphertext like any other: paths of that time were not filtered.
 //!
 //! What it trades: whoever administers much carries a set of tainted parents, and its compromise
 //! exposes parents far from itself. It needs its own protocol: RFC 9420 has no such messages.
@@ -65,7 +66,7 @@ pub struct TaintedGroup {
     tree: Tree<CountedData, Strategy>,
     leaves: Leaves,
     /// What each member has tainted; an entry counts while the parent there says the same.
-    taints: Vec<Vec<Place>>,
+    taints: Vec<BTreeSet<Place>>,
     key: Arc<CountedParent>,
 }
 
@@ -146,9 +147,7 @@ impl TaintedGroup {
 
     /// Takes the set of what a member has tainted.
     fn tainted(&mut self, member: Member) -> Vec<Place> {
-        let mut places: Vec<_> = self.still_tainted(member).collect();
-        places.sort_unstable();
-        places.dedup();
+        let places: Vec<_> = self.still_tainted(member).collect();
         if let Some(noted) = self.taints.get_mut(member.0 as usize) {
             noted.clear();
         }
@@ -249,7 +248,7 @@ impl TaintedGroup {
         }
         let at = by.0 as usize;
         if self.taints.len() <= at {
-            self.taints.resize(at + 1, vec![]);
+            self.taints.resize(at + 1, BTreeSet::new());
         }
         self.taints[at].extend(set.iter().filter(|place| !place.covers(from)));
         Ok(())

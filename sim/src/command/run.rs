@@ -239,7 +239,7 @@ fn fault_found(chosen: &Chosen, fault: &Fault) -> Failure {
 }
 
 /// Refuses a group that this machine has no memory for.
-fn check_memory(scenario: &Scenario) -> Result<(), Failure> {
+pub(crate) fn check_memory(scenario: &Scenario) -> Result<(), Failure> {
     let members = u64::from(scenario.group.members);
     let each = if is_peer(&scenario.group.protocol) {
         members.saturating_mul(PEER_LEAF_KIB)

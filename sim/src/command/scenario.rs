@@ -119,6 +119,12 @@ pub(crate) fn choose(options: &RunOptions) -> Result<Chosen, Failure> {
     Ok(Chosen { scenario, source, trace, set })
 }
 
+/// Checks a scenario that stands in a study, and puts into it what only one value can be.
+pub(crate) fn settle(scenario: &mut Scenario) -> Result<(), Failure> {
+    check_names(scenario)?;
+    settle_peers(scenario, false)
+}
+
 fn load(given: &str, overrides: &[String]) -> Result<Scenario, Failure> {
     let refused = |error| Failure::Scenario(Box::new(error));
     let path = Path::new(given);
@@ -140,7 +146,7 @@ fn load(given: &str, overrides: &[String]) -> Result<Scenario, Failure> {
 }
 
 /// The names that only the engine knows.
-pub(crate) fn check_names(scenario: &Scenario) -> Result<(), Failure> {
+fn check_names(scenario: &Scenario) -> Result<(), Failure> {
     let group = &scenario.group;
     if cfg!(not(feature = "peers")) && is_peer(&group.protocol) {
         return Err(Failure::input_with_help(

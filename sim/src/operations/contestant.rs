@@ -7,7 +7,10 @@ use arboretum_engine::counted::{
 };
 use arboretum_engine::crypto::{CipherSuite, provider};
 use arboretum_engine::strategy::{ParseStrategyError, Strategy};
+use arboretum_results::AbsenceRow;
 use arboretum_workloads::{Commits, Experiment, Operation, OperationKind};
+
+use super::absent::Absent;
 
 /// Presets that are protocols of their own, in counts only.
 pub const PRESETS: &[(&str, &str)] = &[
@@ -45,6 +48,9 @@ pub enum ContestantError {
         /// What there is.
         expected: &'static str,
     },
+    /// The protocol knows nothing of absences.
+    #[error("`{0}` has no rule for members who fall silent: leave `operations.absence` out")]
+    Absence(String),
     /// No such suite.
     #[error("cipher suite {0} is not built")]
     Suite(u16),
@@ -53,12 +59,28 @@ pub enum ContestantError {
     Operations(&'static str, &'static str),
 }
 
+impl ContestantError {
+    /// The key of the experiment that is wrong.
+    pub fn key(&self) -> String {
+        match self {
+            Self::Strategy(_) | Self::Choice { .. } => "group.strategy".into(),
+            Self::Suite(_) => "group.suite".into(),
+            Self::Absence(_) => "operations.absence".into(),
+            Self::Operations(_, key) => format!("operations.{key}"),
+        }
+    }
+}
+
 impl Contestant {
     /// The protocol of an experiment.
     pub fn of(experiment: &Experiment) -> Result<Self, ContestantError> {
         let contestant = Self::parse(&experiment.group.strategy)?;
         Self::sizes(experiment)?;
         let operations = &experiment.operations;
+        let treekem = matches!(contestant, Self::TreeKem(_));
+        if operations.absence.is_some() && !treekem {
+            return Err(ContestantError::Absence(experiment.group.strategy.clone()));
+        }
         let own = match contestant {
             Self::Tainted => Some("tainted-2021"),
             Self::Multicast(_) => Some("multicast-2022"),
@@ -164,6 +186,19 @@ impl Group {
         }
     }
 
+    /// What members who fall silent and come back bring about.
+    pub(super) fn absence(
+        &mut self,
+        absent: &mut Absent,
+        operation: &Operation,
+    ) -> Result<(Cost, AbsenceRow), CountedError> {
+        match self {
+            Self::TreeKem { group, .. } => absent.before(group, operation),
+            // Refused when the experiment was read.
+            Self::Tainted(_) | Self::Multicast(_) => Ok(Default::default()),
+        }
+    }
+
     /// Whether its messages are RFC 9420's, so that their bytes are known.
     pub(super) fn has_bytes(&self) -> bool {
         matches!(self, Self::TreeKem { whole: false, .. })
@@ -174,7 +209,7 @@ impl Group {
         match self {
             Self::TreeKem { group, .. } => group.tree().height,
             Self::Tainted(group) => group.tree().height,
-            Self::Multicast(group) => group.height(),
+            Self::Multicast(group) => group.depth(),
         }
     }
 }

@@ -3,8 +3,10 @@
 //! | file | what it owns |
 //! |---|---|
 //! | this one | an experiment from its first operation to its summary |
+//! | `absent` | members who have fallen silent, and what is done about them |
 //! | `contestant` | which protocol an experiment's strategy names, and what it does with an operation |
 
+mod absent;
 mod contestant;
 
 use arboretum_engine::counted::CountedError;
@@ -13,10 +15,12 @@ use arboretum_results::{
 };
 use arboretum_workloads::{Experiment, OperationKind, Sequence};
 
+use absent::Absent;
+pub use absent::SHARES;
 pub use contestant::{Contestant, ContestantError, PRESETS};
 
 /// How often somebody is asked whether to stop.
-const ASK_EVERY: u64 = 1 << 16;
+const ASK_EVERY: u64 = 1 << 12;
 
 /// Why an experiment could not be played.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -37,6 +41,8 @@ pub fn play(
     let sizes = Contestant::sizes(experiment)?;
     let mut group = Contestant::of(experiment)?.group(experiment.group.members, sizes)?;
     let mut sequence = Sequence::new(experiment);
+    let absences = experiment.operations.absence.is_some();
+    let mut absent = absences.then(|| Absent::new(experiment.group.inactive));
     let mut recorder = ExperimentRecorder::default();
     let mut start = None;
     let mut done = 0_u64;
@@ -47,7 +53,14 @@ pub fn play(
             return Ok(None);
         }
         done += 1;
-        let (cost, committed) = group.apply(&operation, experiment.operations.commits)?;
+        let absence = match &mut absent {
+            Some(absent) => Some(group.absence(absent, &operation)?),
+            None => None,
+        };
+        let (mut cost, committed) = group.apply(&operation, experiment.operations.commits)?;
+        if let Some((before, _)) = absence {
+            cost += before;
+        }
         if !operation.measured {
             continue;
         }
@@ -66,6 +79,7 @@ pub fn play(
             public_keys: cost.public_keys,
             bytes: group.has_bytes().then(|| sizes.bytes(&cost)),
             members: sequence.members(),
+            absence: absence.map(|(_, row)| row),
         });
     }
     let members = Members {

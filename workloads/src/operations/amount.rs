@@ -1,4 +1,4 @@
-//! How many operations: a number, or so many for each member at the start (`"20n"`).
+//! How many operations: a number, or so many for each member when they begin (`"20n"`).
 
 use std::borrow::Cow;
 
@@ -13,7 +13,7 @@ pub enum Amount {
     None,
     /// So many.
     Fixed(u64),
-    /// So many for each member when the sequence begins.
+    /// So many for each member who is left when the sequence begins.
     PerMember(u64),
 }
 

@@ -6,30 +6,40 @@
 //! |---|---|
 //! | this one | the file: schema and limits |
 //! | `amount` | how many operations |
+//! | `absence` | people who fall silent and come back |
+//! | `inactive` | what is done about them |
 //! | `sequence` | the operations themselves, drawn from the seed |
 //! | `strategy` | a strategy in words or as a table |
 //! | `ranking` | members in a hidden order, and one of them by Zipf's law |
 
+mod absence;
 mod amount;
+mod inactive;
 mod ranking;
 mod sequence;
 mod strategy;
 
-use std::collections::BTreeMap;
-
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::scenario::{Expectation, MAX_MEMBERS, ScenarioError, Wrong, check_name, require};
+use crate::scenario::{MAX_MEMBERS, ScenarioError, Wrong, check_name, require};
 
+pub use absence::Absence;
 pub use amount::Amount;
+pub use inactive::Inactive;
 pub use sequence::{Operation, OperationKind, Sequence};
 
 /// The most operations of one experiment.
-pub const MAX_OPERATIONS: u64 = 1 << 32;
+pub const MAX_OPERATIONS: u64 = 1 << 30;
+
+/// The most with adds and a ranking, in which everybody who may come has a place.
+const MAX_RANKED: u64 = 1 << 24;
 
 /// The most Update proposals before one commit.
-const MAX_PROPOSALS: u32 = 1 << 16;
+const MAX_PROPOSALS: u32 = 1 << 10;
+
+/// The least share of what can always be done, so that what cannot is not drawn for ever.
+const LEAST_SHARE: f64 = 0.001;
 
 /// An experiment given as a sequence of operations.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -48,9 +58,6 @@ pub struct Experiment {
     pub group: ExperimentGroup,
     /// What is done.
     pub operations: Operations,
-    /// Bounds on numbers of the summary, by their names joined by dots.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub expect: BTreeMap<String, Expectation>,
 }
 
 fn one() -> u64 {
@@ -70,6 +77,9 @@ pub struct ExperimentGroup {
     /// The cipher suite, by its number, whose sizes a path has.
     #[serde(default = "suite")]
     pub suite: u16,
+    /// What is done about members who have fallen silent.
+    #[serde(default)]
+    pub inactive: Inactive,
 }
 
 fn suite() -> u16 {
@@ -110,6 +120,9 @@ pub struct Operations {
     /// The share of members that are removed before anything else; not measured.
     #[serde(default)]
     pub remove_first: f64,
+    /// People who fall silent and come back; nobody does without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub absence: Option<Absence>,
 }
 
 /// How often each kind of operation is: weights, of which only the proportion matters.
@@ -185,6 +198,9 @@ impl Experiment {
         let members = self.group.members;
         let key = "group.members";
         require((1..=MAX_MEMBERS).contains(&members), key, format!("1 to {MAX_MEMBERS} members"))?;
+        let absent = self.operations.absence.is_some() || self.group.inactive == Inactive::Keep;
+        let what = "nobody falls silent: give `operations.absence` as well";
+        require(absent, "group.inactive", what)?;
         self.operations.check(members)
     }
 }
@@ -196,41 +212,73 @@ impl Operations {
     }
 
     fn check(&self, members: u32) -> Result<(), Wrong> {
-        let most = format!("at most {MAX_OPERATIONS} operations");
+        let share = (0.0..1.0).contains(&self.remove_first);
+        let what = "a share of the members, from 0 and below 1";
+        require(share, "operations.remove_first", what)?;
         let count = self.count.of(members).saturating_add(self.unmeasured.of(members));
-        require(self.count.of(1) > 0, "operations.count", "at least 1 operation is measured")?;
-        require(count <= MAX_OPERATIONS, "operations.count", most)?;
-        let Mix { add, remove, update } = self.mix;
-        let weights = [add, remove, update];
-        let sound = weights.iter().all(|weight| weight.is_finite() && *weight >= 0.0);
-        let key = "operations.mix";
-        require(sound, key, "weights are numbers, at least 0")?;
-        require(
-            weights.iter().sum::<f64>() > 0.0,
-            key,
-            "something must happen: all weights are 0",
-        )?;
-        let key = "operations.administrators";
-        let administrators = self.administrators;
+        let (key, most) = ("operations.count", format!("at most {MAX_OPERATIONS} operations"));
+        require(self.count.of(1) > 0, key, "at least 1 operation is measured")?;
+        require(count <= MAX_OPERATIONS, key, most)?;
+        self.mix.check()?;
+        let ranked = self.updated == Updated::Uniform || self.mix.add == 0.0 || count <= MAX_RANKED;
+        let what = format!("at most {MAX_RANKED} operations with adds and `updated = \"zipf\"`");
+        require(ranked, key, what)?;
+        self.check_issuers(members)?;
+        self.check_proposals(members)?;
+        self.absence.map_or(Ok(()), |absence| self.check_absence(absence))
+    }
+
+    fn check_issuers(&self, members: u32) -> Result<(), Wrong> {
+        let (key, administrators) = ("operations.administrators", self.administrators);
         match self.issuers {
             Issuers::Members => {
                 let what = "there is none unless `issuers = \"administrators\"`";
-                require(administrators == 0, key, what)?;
+                require(administrators == 0, key, what)
             }
             Issuers::Administrators => {
-                let what = format!("1 to {members}, the members at the start");
-                require((1..=members).contains(&administrators), key, what)?;
+                let left = members - self.removed_first(members);
+                let what = format!("1 to {left}, the members when it begins");
+                require((1..=left).contains(&administrators), key, what)
             }
         }
+    }
+
+    /// Whether the group stays as large as it is.
+    fn is_constant(&self) -> bool {
+        self.mix.add == 0.0 && self.mix.remove == 0.0 && self.remove_first == 0.0
+    }
+
+    fn check_proposals(&self, members: u32) -> Result<(), Wrong> {
         let key = "operations.proposals";
         let most = format!("at most {MAX_PROPOSALS} proposals to a commit");
         require(self.proposals <= MAX_PROPOSALS, key, most)?;
         let enough = self.proposals == 0 || self.proposals < members;
         require(enough, key, format!("{members} members cannot send so many and commit them"))?;
-        let shrinks = self.mix.remove > 0.0 || self.remove_first > 0.0;
-        let what = "proposals need a group of constant size: leave removals out";
-        require(self.proposals == 0 || !shrinks, key, what)?;
-        let share = (0.0..1.0).contains(&self.remove_first);
-        require(share, "operations.remove_first", "a share of the members, from 0 and below 1")
+        let what = "proposals need a group of constant size: leave adds and removals out";
+        require(self.proposals == 0 || self.is_constant(), key, what)
+    }
+
+    fn check_absence(&self, absence: Absence) -> Result<(), Wrong> {
+        let key = "operations.absence";
+        let lengths = [absence.active, absence.silent];
+        let sound = lengths.iter().all(|mean| mean.is_finite() && *mean > 0.0);
+        require(sound, key, "means are numbers of operations, above 0")?;
+        let plain = self.is_constant() && self.proposals == 0 && self.updated == Updated::Uniform;
+        let plain = plain && self.issuers == Issuers::Members && self.commits == Commits::All;
+        let what = "members who are active update, one after the other: leave all else out";
+        require(plain, key, what)
+    }
+}
+
+impl Mix {
+    fn check(&self) -> Result<(), Wrong> {
+        let Self { add, remove, update } = *self;
+        let (key, weights) = ("operations.mix", [add, remove, update]);
+        let sound = weights.iter().all(|weight| weight.is_finite() && *weight >= 0.0);
+        require(sound, key, "weights are numbers, at least 0")?;
+        let sum: f64 = weights.iter().sum();
+        require(sum > 0.0 && sum.is_finite(), key, "weights add up to a number above 0")?;
+        let what = format!("adds and updates together are at least {LEAST_SHARE} of all");
+        require((add + update) / sum >= LEAST_SHARE, key, what)
     }
 }

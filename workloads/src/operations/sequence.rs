@@ -1,6 +1,7 @@
 //! The operations of an experiment, drawn one after the other. Who is in the group follows from the
 //! operations alone, so that every protocol meets the same sequence.
 
+use super::absence::Turns;
 use super::ranking::Ranking;
 use super::{Experiment, Issuers, Mix, Operations, Updated};
 use crate::stream::{RootSeed, Stream};
@@ -31,8 +32,18 @@ pub struct Operation {
     pub kind: OperationKind,
     /// Others whose Update proposals it commits along.
     pub proposers: Vec<u32>,
+    /// Who has fallen silent since the operation before.
+    pub left: Vec<u32>,
+    /// Who has come back.
+    pub returned: Vec<u32>,
     /// Whether it counts.
     pub measured: bool,
+}
+
+impl Operation {
+    fn plain(by: u32, kind: OperationKind, measured: bool) -> Self {
+        Self { by, kind, proposers: vec![], left: vec![], returned: vec![], measured }
+    }
 }
 
 /// Members in any order: drawn, entered and removed in O(1).
@@ -76,6 +87,9 @@ pub struct Sequence {
     /// Members who may not.
     administrators: Vec<u32>,
     ranking: Option<Ranking>,
+    turns: Option<Turns>,
+    /// Operations so far.
+    now: u64,
     next_member: u32,
     /// Removals that come first, as many as are left.
     first: u32,
@@ -98,6 +112,10 @@ impl Sequence {
             present: Present::default(),
             administrators: vec![],
             ranking: None,
+            turns: operations
+                .absence
+                .map(|rule| Turns::new(rule, group.members, root.stream("absence", 0, 0))),
+            now: 0,
             next_member: group.members,
             first,
             unmeasured: operations.unmeasured.of(members),
@@ -122,7 +140,7 @@ impl Sequence {
         sequence
     }
 
-    /// Members now.
+    /// Members now; with absences, those who are active.
     pub fn members(&self) -> u32 {
         (self.present.members.len() + self.administrators.len()) as u32
     }
@@ -165,7 +183,7 @@ impl Sequence {
         member
     }
 
-    /// Somebody leaves: any member alike, but for administrators and the last two.
+    /// Somebody leaves: any member alike, but for administrators and the last one.
     fn leave(&mut self) -> Option<u32> {
         if self.members() < 2 {
             return None;
@@ -198,6 +216,17 @@ impl Sequence {
         proposers
     }
 
+    /// Who falls silent and who comes back now: whoever is silent is not drawn.
+    fn turn(&mut self) -> (Vec<u32>, Vec<u32>) {
+        let active = self.members();
+        let Some(turns) = &mut self.turns else { return (vec![], vec![]) };
+        let (left, returned) = turns.at(self.now, active);
+        self.now += 1;
+        left.iter().for_each(|member| self.present.leave(*member));
+        returned.iter().for_each(|member| self.present.enter(*member));
+        (left, returned)
+    }
+
     /// One operation by its weight; what cannot be done is drawn again.
     fn draw(&mut self) -> (u32, OperationKind) {
         let Mix { add, remove, update } = self.operations.mix;
@@ -224,14 +253,16 @@ impl Iterator for Sequence {
             self.first -= 1;
             let member = self.leave()?;
             let kind = OperationKind::Remove { member };
-            return Some(Operation { by: self.issuer(), kind, proposers: vec![], measured: false });
+            let by = self.issuer();
+            return Some(Operation::plain(by, kind, false));
         }
         let measured = self.unmeasured == 0;
         let left = if measured { &mut self.measured } else { &mut self.unmeasured };
         *left = left.checked_sub(1)?;
+        let (left, returned) = self.turn();
         let (by, kind) = self.draw();
         let proposers = self.proposers(by);
-        Some(Operation { by, kind, proposers, measured })
+        Some(Operation { proposers, left, returned, ..Operation::plain(by, kind, measured) })
     }
 }
 
@@ -310,6 +341,12 @@ mod tests {
             ("count = 1\nadministrators = 1", "operations.administrators"),
             ("count = 1\nissuers = \"administrators\"", "operations.administrators"),
             ("count = 1\nproposals = 64", "operations.proposals"),
+            ("count = 1\nproposals = 1\nmix.add = 1.0", "operations.proposals"),
+            ("count = 1\nmix = { add = 0, remove = 1, update = 0 }", "operations.mix"),
+            (
+                "count = 1\nissuers = \"administrators\"\nadministrators = 60\nremove_first = 0.5",
+                "operations.administrators",
+            ),
             ("count = 1\nremove_first = 1.0", "operations.remove_first"),
         ] {
             let text = format!(

@@ -16,17 +16,7 @@ const MAX_FILE: u64 = 1 << 20;
 impl Scenario {
     /// Reads a scenario file, with overrides of the form `key.path=value`.
     pub fn load(path: &Path, overrides: &[String]) -> Result<Self, ScenarioError> {
-        let file = path.display().to_string();
-        let refuse = |what: String| ScenarioError::new(&file, "", what);
-        let length = std::fs::metadata(path).map_err(|error| refuse(error.to_string()))?.len();
-        if length > MAX_FILE {
-            return Err(refuse(format!("{length} bytes; a scenario has at most {MAX_FILE}")));
-        }
-        let bytes = std::fs::read(path).map_err(|error| refuse(error.to_string()))?;
-        let text = String::from_utf8(bytes).map_err(|error| {
-            refuse(format!("not UTF-8 at byte {}", error.utf8_error().valid_up_to()))
-        })?;
-        Self::parse(&file, &text, overrides)
+        Self::parse(&path.display().to_string(), &read(path)?, overrides)
     }
 
     /// Reads a scenario from text; `file` names it in errors.
@@ -43,6 +33,19 @@ impl Scenario {
     pub fn json_schema() -> serde_json::Value {
         schemars::schema_for!(Self).to_value()
     }
+}
+
+/// Reads the text of a scenario or study file.
+pub(crate) fn read(path: &Path) -> Result<String, ScenarioError> {
+    let file = path.display().to_string();
+    let refuse = |what: String| ScenarioError::new(&file, "", what);
+    let length = std::fs::metadata(path).map_err(|error| refuse(error.to_string()))?.len();
+    if length > MAX_FILE {
+        return Err(refuse(format!("{length} bytes; a scenario has at most {MAX_FILE}")));
+    }
+    let bytes = std::fs::read(path).map_err(|error| refuse(error.to_string()))?;
+    String::from_utf8(bytes)
+        .map_err(|error| refuse(format!("not UTF-8 at byte {}", error.utf8_error().valid_up_to())))
 }
 
 /// Reads what a file describes from its text with overrides, and checks what its types do not say.

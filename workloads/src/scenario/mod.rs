@@ -13,7 +13,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 pub use error::{ScenarioError, nearest};
-pub(crate) use load::parse;
+pub(crate) use load::{parse, read};
 pub(crate) use strategy::read as strategy_words;
 pub use validate::MAX_MEMBERS;
 pub(crate) use validate::{Wrong, check_name, require};

@@ -1,6 +1,6 @@
 //! The cells of a study: every point of its grid, with every seed.
 
-use super::{Axis, Quick, Study};
+use super::{Axis, MAX_CELLS, Quick, Study};
 use crate::operations::Experiment;
 use crate::scenario::{Scenario, ScenarioError, nearest};
 
@@ -49,6 +49,11 @@ pub struct Filter {
     pub quick: bool,
 }
 
+/// A scenario inside a study has no lines of its own that somebody could look up.
+fn without_lines(error: ScenarioError) -> ScenarioError {
+    ScenarioError { span: None, text: String::new(), ..error }
+}
+
 /// A value as the tables have it.
 pub fn value_text(value: &toml::Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
@@ -58,20 +63,28 @@ impl Study {
     /// The cells that a filter leaves, points in the order of the axes, seeds innermost.
     pub fn cells(&self, file: &str, filter: &Filter) -> Result<Vec<Cell>, ScenarioError> {
         let axes = self.kept(file, filter)?;
+        self.check_overrides(&filter.set)?;
         let quick = if filter.quick { self.quick.seeds } else { None };
         let seeds = filter.seeds.or(quick).unwrap_or(self.seeds);
         let first = filter.first_seed.unwrap_or(1);
         let base = toml::to_string(&self.scenario).expect("a table was read from text");
+        let points = points(&axes);
+        let count = points.len().saturating_mul(seeds as usize);
+        if count > MAX_CELLS {
+            let what = format!("{count} cells, at most {MAX_CELLS}: take fewer --seeds");
+            return Err(ScenarioError::new(file, "", what));
+        }
         let mut cells = vec![];
-        for point in points(&axes) {
-            for seed in (0..u64::from(seeds)).map(|at| first + at) {
+        for point in points {
+            for seed in (0..u64::from(seeds)).map(|at| first.wrapping_add(at)) {
                 let mut set: Vec<String> = vec![];
                 for value in &point {
                     set.extend(value.set.iter().map(|(key, value)| format!("{key}={value}")));
                 }
                 set.push(format!("seed={seed}"));
                 set.extend(filter.set.iter().cloned());
-                let job = self.job(file, &base, &set)?;
+                let place: Vec<_> = point.iter().map(|value| value_text(&value.value)).collect();
+                let job = self.job(&format!("{file} at {}", place.join(" ")), &base, &set)?;
                 let point = point.iter().map(|value| value_text(&value.value)).collect();
                 cells.push(Cell { point, seed, job });
             }
@@ -80,12 +93,45 @@ impl Study {
     }
 
     fn job(&self, file: &str, base: &str, set: &[String]) -> Result<Job, ScenarioError> {
-        let file = format!("{file}: scenario");
-        Ok(if self.scenario.contains_key("operations") {
-            Job::Experiment(Box::new(Experiment::parse(&file, base, set)?))
-        } else {
-            Job::Scenario(Box::new(Scenario::parse(&file, base, set)?))
-        })
+        if self.scenario.contains_key("operations") {
+            let read = Experiment::parse(file, base, set).map_err(without_lines)?;
+            return Ok(Job::Experiment(Box::new(read)));
+        }
+        let read = Scenario::parse(file, base, set).map_err(without_lines)?;
+        if !read.expect.is_empty() {
+            let what = "the expectations of a study stand under `[[expect]]` of the study";
+            return Err(ScenarioError::new(file, "", what));
+        }
+        Ok(Job::Scenario(Box::new(read)))
+    }
+
+    /// Seeds and whatever an axis sets are the grid's own.
+    fn check_overrides(&self, set: &[String]) -> Result<(), ScenarioError> {
+        let values = self.axes.iter().flat_map(|axis| axis.values.iter().map(move |v| (axis, v)));
+        let taken: Vec<(&str, &str)> = values
+            .flat_map(|(axis, value)| value.set.keys().map(|key| (key.as_str(), &*axis.name)))
+            .collect();
+        let within = |one: &str, other: &str| {
+            one == other || one.strip_prefix(other).is_some_and(|rest| rest.starts_with('.'))
+        };
+        for given in set {
+            let key = given.split('=').next().unwrap_or_default().trim();
+            let refuse = |what: String, help: &str| {
+                let refused = ScenarioError::new(&format!("--set {given}"), "", what);
+                Err(ScenarioError { help: Some(help.into()), ..refused })
+            };
+            if key == "seed" {
+                return refuse("each cell has a seed of its own".into(), "give --seed or --seeds");
+            }
+            let clash = taken.iter().find(|(set, _)| within(key, set) || within(set, key));
+            if let Some((set, axis)) = clash {
+                return refuse(
+                    format!("axis `{axis}` sets `{set}`"),
+                    "choose its values by --only",
+                );
+            }
+        }
+        Ok(())
     }
 
     /// The axes with the values that a filter leaves.

@@ -11,6 +11,7 @@ mod grid;
 mod shipped;
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -153,6 +154,12 @@ pub struct Plot {
 }
 
 impl Study {
+    /// Reads a study file.
+    pub fn load(path: &Path) -> Result<Self, ScenarioError> {
+        let text = crate::scenario::read(path)?;
+        Self::parse(&path.display().to_string(), &text)
+    }
+
     /// Reads a study from text; `file` names it in errors.
     pub fn parse(file: &str, text: &str) -> Result<Self, ScenarioError> {
         crate::scenario::parse(file, text, &[], Self::check)
@@ -186,7 +193,9 @@ impl Study {
             cells = cells.saturating_mul(axis.values.len());
         }
         require(cells <= MAX_CELLS, "axes", format!("{cells} cells, at most {MAX_CELLS}"))?;
+        require(self.quick.seeds != Some(0), "quick.seeds", "at least 1 seed")?;
         for (axis, values) in &self.quick.keep {
+            require(!values.is_empty(), "quick.keep", format!("`{axis}`: at least one value"))?;
             self.check_values("quick.keep", axis, values)?;
         }
         for expect in &self.expect {
@@ -197,7 +206,11 @@ impl Study {
                 self.check_values("expect", axis, std::slice::from_ref(value))?;
             }
         }
-        self.plots.iter().try_for_each(|plot| {
+        self.plots.iter().enumerate().try_for_each(|(number, plot)| {
+            let named = check_name(&plot.name).is_ok();
+            require(named, "plots", format!("a plot cannot be called `{}`", plot.name))?;
+            let twice = self.plots[..number].iter().any(|other| other.name == plot.name);
+            require(!twice, "plots", format!("two plots are called `{}`", plot.name))?;
             for axis in [&plot.x, &plot.series] {
                 let what = format!("`{}`: there is no axis `{axis}`", plot.name);
                 require(self.axis(axis).is_some(), "plots", what)?;
@@ -219,8 +232,9 @@ impl Study {
         let axis = self.axis(name);
         let axis = axis.ok_or(Wrong { key, what: format!("there is no axis `{name}`") })?;
         values.iter().try_for_each(|value| {
-            let known = axis.values.iter().any(|known| known.value == *value);
-            require(known, key, format!("axis `{name}` has no value {value}"))
+            let known: Vec<String> = axis.values.iter().map(|v| value_text(&v.value)).collect();
+            let what = format!("axis `{name}` has no value {value}: {}", known.join(", "));
+            require(known.contains(&value_text(value)), key, what)
         })
     }
 }
@@ -236,7 +250,8 @@ impl Axis {
         for (at, one) in self.values.iter().enumerate() {
             let plain = !matches!(one.value, toml::Value::Array(_) | toml::Value::Table(_));
             require(plain, "axes", format!("axis `{name}`: a value is a text or a number"))?;
-            let twice = self.values[..at].iter().any(|other| other.value == one.value);
+            let text = value_text(&one.value);
+            let twice = self.values[..at].iter().any(|other| value_text(&other.value) == text);
             require(!twice, "axes", format!("axis `{name}` has the value {} twice", one.value))?;
         }
         Ok(())

@@ -17,7 +17,9 @@ ship!(
     "ttkem-2021-administrators",
     "multicast-2022",
     "multicast-2022-removals",
-    "concurrent-2025"
+    "concurrent-2025",
+    "bonsai-2024",
+    "quarantined-2024",
 );
 
 /// All of them.

@@ -1,68 +1,56 @@
-//! One cell of a study: it is addressed by what it runs, so that a study that is run again, or
-//! changed in part, does only what is new.
+//! One cell of a study: its run, and its result on disk.
 
 use std::fs;
 use std::path::Path;
 
-use arboretum_results::{CellRow, Host, RunRecorder};
-use arboretum_workloads::{Cell, Job, Scenario, Trace};
+use arboretum_results::{Host, RunRecorder};
+use arboretum_workloads::{Job, Scenario, Trace};
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 
 use crate::command::failure::Failure;
 use crate::command::host::{self, Clock};
 use crate::command::{run, scenario};
-use crate::operations::{self, Contestant};
+use crate::operations::{self, Contestant, ContestantError};
 use crate::simulation::Settings;
 
-/// Letters of an address: 64 bits keep a hundred thousand cells apart.
-const ADDRESS: usize = 16;
-
-/// The address of a cell: what it runs, and which program does.
-fn address(toml: &str) -> String {
-    let mut hash = Sha256::new();
-    hash.update(env!("CARGO_PKG_VERSION"));
-    hash.update([0]);
-    hash.update(option_env!("ARBORETUM_GIT_COMMIT").unwrap_or_default());
-    hash.update([0]);
-    hash.update(toml);
-    let mut text = hex::encode(hash.finalize());
-    text.truncate(ADDRESS);
-    text
-}
-
 /// Refuses a job that cannot run, before any does.
-pub(super) fn check(job: &Job) -> Result<(), Failure> {
+pub(super) fn check(job: &mut Job) -> Result<(), Failure> {
     match job {
         Job::Experiment(experiment) => Contestant::of(experiment).map(|_| ()).map_err(|error| {
-            let what = format!("{}: group.strategy: {error}", experiment.name);
-            Failure::input_with_help(what, "see `arboretum list strategies`")
+            let help = format!(
+                "see `arboretum list {}`",
+                match error {
+                    ContestantError::Suite(_) => "suites",
+                    _ => "strategies",
+                }
+            );
+            let what = format!("{}: {}: {error}", experiment.name, error.key());
+            Failure::input_with_help(what, help)
         }),
-        Job::Scenario(scenario) => scenario::check_names(scenario),
+        Job::Scenario(scenario) => {
+            scenario::settle(scenario)?;
+            run::check_memory(scenario)
+        }
     }
 }
 
-/// The row of a cell: read, if it has been run before. None if somebody wants to stop.
-pub(super) fn row(
-    cell: &Cell,
-    study: &Path,
+/// The summary of a job, and its digest: read, if it has been run before. None if somebody wants to
+/// stop.
+pub(super) fn summary(
+    job: &Job,
+    folder: &Path,
     should_stop: &(dyn Fn() -> bool + Sync),
-) -> Result<Option<CellRow>, Failure> {
-    let toml = cell.job.to_toml();
-    let folder = study.join("cells").join(address(&toml));
-    let summary = match read(&folder) {
-        Some(summary) => summary,
-        None if should_stop() => return Ok(None),
-        None => {
-            let Some(summary) = play(&cell.job, should_stop)? else { return Ok(None) };
-            write(&folder, &toml, &summary).map_err(|error| {
-                Failure::run(format!("cannot write {}: {error}", folder.display()))
-            })?;
-            summary
-        }
-    };
-    let digest = summary["digest"].as_str().unwrap_or_default();
-    Ok(Some(CellRow::new(cell.point.clone(), cell.seed, digest, &summary)))
+) -> Result<Option<Value>, Failure> {
+    if let Some(summary) = read(folder) {
+        return Ok(Some(summary));
+    }
+    if should_stop() {
+        return Ok(None);
+    }
+    let Some(summary) = play(job, folder, should_stop)? else { return Ok(None) };
+    write(folder, &job.to_toml(), &summary)
+        .map_err(|error| Failure::run(format!("cannot write {}: {error}", folder.display())))?;
+    Ok(Some(summary))
 }
 
 fn read(folder: &Path) -> Option<Value> {
@@ -84,7 +72,11 @@ fn write(folder: &Path, toml: &str, summary: &Value) -> std::io::Result<()> {
 }
 
 /// Runs a job; gives its summary.
-fn play(job: &Job, should_stop: &dyn Fn() -> bool) -> Result<Option<Value>, Failure> {
+fn play(
+    job: &Job,
+    folder: &Path,
+    should_stop: &dyn Fn() -> bool,
+) -> Result<Option<Value>, Failure> {
     let (clock, cpu) = (Clock::start(), host::thread_cpu_s());
     let host = || Host {
         wall_s: clock.wall_s(),
@@ -105,7 +97,7 @@ fn play(job: &Job, should_stop: &dyn Fn() -> bool) -> Result<Option<Value>, Fail
             serde_json::to_value(summary)
         }
         Job::Scenario(scenario) => {
-            let (recorded, outcome) = simulate(scenario, should_stop)?;
+            let (recorded, outcome) = simulate(scenario, folder, should_stop)?;
             if outcome.interrupted {
                 return Ok(None);
             }
@@ -117,6 +109,7 @@ fn play(job: &Job, should_stop: &dyn Fn() -> bool) -> Result<Option<Value>, Fail
 
 fn simulate(
     scenario: &Scenario,
+    folder: &Path,
     should_stop: &dyn Fn() -> bool,
 ) -> Result<(arboretum_results::Recorded, crate::simulation::Outcome), Failure> {
     let trace = scenario.workload.trace.as_deref().map(Trace::load).transpose();
@@ -129,6 +122,14 @@ fn simulate(
     };
     let recorder = RunRecorder::new(&run::OP_NAMES);
     run::record(scenario, trace, recorder, settings).map_err(|fault| {
-        Failure::run(format!("{} with seed {}: {fault}", scenario.name, scenario.seed))
+        let what = format!("{} with seed {}: {fault}", scenario.name, scenario.seed);
+        // What is replayed must be there; without a summary the cell counts as not run.
+        let file = folder.join("scenario.toml");
+        let kept = fs::create_dir_all(folder).and_then(|()| fs::write(&file, scenario.to_toml()));
+        let help = kept.ok().map(|()| {
+            let (file, event) = (file.display(), fault.event);
+            format!("replay up to it: arboretum run {file} --stop-before-event {event}")
+        });
+        Failure::Run { what, help }
     })
 }

@@ -9,7 +9,7 @@ use arboretum_workloads::{Expect, Study, value_text};
 pub(super) struct Verdict {
     says: String,
     metric: String,
-    /// The point, and what was found there.
+    /// The point, and what was found there; no number where there is none.
     found: Option<(String, f64)>,
     min: Option<f64>,
     max: Option<f64>,
@@ -18,7 +18,9 @@ pub(super) struct Verdict {
 impl Verdict {
     pub(super) fn is_broken(&self) -> bool {
         let Some((_, value)) = self.found else { return false };
-        self.min.is_some_and(|min| value < min) || self.max.is_some_and(|max| value > max)
+        let enough = self.min.is_none_or(|min| value >= min);
+        let few = self.max.is_none_or(|max| value <= max);
+        value.is_nan() || !enough || !few
     }
 
     pub(super) fn json(&self) -> serde_json::Value {
@@ -71,15 +73,20 @@ fn of(expect: &Expect, tables: &StudyTables) -> Vec<Verdict> {
     };
     let points = tables.points();
     let meant = points.iter().filter(|point| at.iter().all(|(axis, value)| point[*axis] == *value));
+    let mean = |point: &[String]| {
+        tables.mean(point, &expect.metric).map_or(f64::NAN, |estimate| estimate.mean)
+    };
     let found = meant.filter_map(|point| {
-        let value = tables.mean(point, &expect.metric)?.mean;
+        let value = mean(point);
         let (value, words) = match &than {
             None => (value, point.join(" ")),
             Some(than) => {
                 let mut other = point.to_vec();
                 than.iter().for_each(|(axis, value)| other[*axis].clone_from(value));
-                let base = tables.mean(&other, &expect.metric)?.mean;
-                (value / base, format!("{} against {}", point.join(" "), other.join(" ")))
+                // A statement about a point that was not run is none.
+                points.iter().find(|run| **run == other)?;
+                let words = format!("{} against {}", point.join(" "), other.join(" "));
+                (value / mean(&other), words)
             }
         };
         Some(verdict(Some((words, value))))
