@@ -140,6 +140,19 @@ fn most_blanks_warms_a_tree_with_as_few_commits_as_can_be() {
 }
 
 #[test]
+fn nobody_is_asked_to_warm_while_another_commits_requests() {
+    let rejected = |strategy: &str| {
+        let played = play(CHURN, strategy, &["policy.batching=5min"]);
+        (updates(&played).len(), played.commits.iter().map(|row| row.rejected_before).sum::<u32>())
+    };
+    for warming in ["round-robin", "most-blanks"] {
+        // Every round falls on a batch.
+        let (rounds, rejected) = rejected(&format!("rfc9420+warming={warming}:10min"));
+        assert!(rounds > 100 && rejected == 0, "{warming}: {rejected} of {rounds}");
+    }
+}
+
+#[test]
 fn evict_takes_exactly_those_who_are_due() {
     // One is always there; one comes every ten hours; one never again; one after two days.
     let mut rows: Vec<(u64, &str)> = (0..360).map(|at| (at * 600, "always")).collect();

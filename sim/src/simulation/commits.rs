@@ -47,6 +47,7 @@ impl<P: Protocol> World<'_, '_, P> {
             self.batch_waiting = true;
             return Ok(());
         };
+        self.handed_out += 1;
         self.ask_to_commit(committer, Purpose::Requests(requests));
         Ok(())
     }
@@ -88,6 +89,7 @@ impl<P: Protocol> World<'_, '_, P> {
             if let Purpose::Requests(requests) = purpose {
                 self.delivery.put_back(requests);
                 self.batch_waiting = true;
+                return self.requests_are_settled();
             }
             return Ok(());
         };
@@ -152,6 +154,7 @@ impl<P: Protocol> World<'_, '_, P> {
             return Ok(());
         }
         let purpose = self.clients.get_mut(client).purpose.take();
+        let was_asked = matches!(purpose, Some(Purpose::Requests(_)));
         let requests = match purpose {
             Some(Purpose::Requests(requests)) => requests,
             _ => Requests::default(),
@@ -167,7 +170,7 @@ impl<P: Protocol> World<'_, '_, P> {
         self.updates_are_in_effect(client);
         self.clients.get_mut(client).tally.commits_sent += 1;
         self.has_new_keys(client);
-        Ok(())
+        if was_asked { self.requests_are_settled() } else { Ok(()) }
     }
 
     pub(super) fn count_requests(&mut self, order: &Order, requests: &Requests) {

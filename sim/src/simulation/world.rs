@@ -111,6 +111,10 @@ pub(super) struct World<'w, 's, P: Protocol> {
     pub(super) end: Millis,
     pub(super) batch_waiting: bool,
     pub(super) proposing: Proposing,
+    /// Members that were asked to commit requests and have not yet.
+    pub(super) handed_out: u32,
+    /// Whether somebody is to be asked to warm the tree when they have.
+    pub(super) warming_waits: bool,
     /// The leaf that round-robin warming asked last.
     pub(super) last_warmed: Option<LeafIndex>,
     pub(super) events: u64,
@@ -162,6 +166,8 @@ impl<'w, 's, P: Protocol> World<'w, 's, P> {
             end: demand.duration(),
             batch_waiting: false,
             proposing: Proposing::default(),
+            handed_out: 0,
+            warming_waits: false,
             last_warmed: None,
             events: 0,
         }

@@ -67,8 +67,28 @@ impl Warming {
 }
 
 impl<P: Protocol> World<'_, '_, P> {
-    /// The server asks the member whose turn it is to commit.
+    /// A period is over: the server asks a member, or waits with that until another whom it has
+    /// asked to commit requests is done. Two at once would race for one epoch.
     pub(in crate::simulation) fn warming_is_due(&mut self) -> Result<(), ProtocolError> {
+        self.schedule_warming();
+        if self.handed_out > 0 {
+            self.warming_waits = true;
+            return Ok(());
+        }
+        self.ask_to_warm()
+    }
+
+    /// Requests that a member was asked to commit are in effect, or wait again.
+    pub(in crate::simulation) fn requests_are_settled(&mut self) -> Result<(), ProtocolError> {
+        self.handed_out -= 1;
+        if self.handed_out == 0 && std::mem::take(&mut self.warming_waits) {
+            return self.ask_to_warm();
+        }
+        Ok(())
+    }
+
+    /// The server asks the member whose turn it is to commit.
+    fn ask_to_warm(&mut self) -> Result<(), ProtocolError> {
         let chosen = match self.behaviour.warming {
             Warming::RoundRobin(_) => self.next_in_leaf_order(),
             Warming::MostBlanks(_) => self.member_with_most_blanks()?,
@@ -77,7 +97,6 @@ impl<P: Protocol> World<'_, '_, P> {
         if let Some(client) = chosen {
             self.ask_to_commit(client, Purpose::Renew);
         }
-        self.schedule_warming();
         Ok(())
     }
 
