@@ -9,7 +9,7 @@ mod array_tree;
 use std::sync::Arc;
 
 use arboretum_engine::strategy::{Compaction, Layout, Newcomer, Placement, Strategy};
-use arboretum_engine::tree::{LeafIndex, Shape, Subtree, Tree};
+use arboretum_engine::tree::{LeafIndex, NodeState, Shape, Subtree, Traversed, Tree};
 use proptest::prelude::{
     Just, ProptestConfig, any, prop, prop_assert, prop_assert_eq, prop_oneof, proptest,
 };
@@ -160,6 +160,36 @@ fn check_shape(strategy: Strategy, subtree: Subtree<'_, Numbered>) {
     subtree.children().for_each(|child| check_shape(strategy, child));
 }
 
+/// A traversal shows every node once, states and costs as the paths of the members have them.
+fn check_traversal(tree: &Tested) {
+    let mut traversed: Vec<Traversed> = vec![];
+    tree.traverse(&mut |node| traversed.push(node));
+    let count = |state| traversed.iter().filter(|node| node.state == state).count() as u32;
+    let all = tree.aggregates();
+    assert_eq!(count(NodeState::Keyed) + count(NodeState::Unmerged), all.keyed_parents);
+    assert_eq!(count(NodeState::Blank), all.blank_parents);
+    assert_eq!(count(NodeState::Member), all.members);
+    assert_eq!(count(NodeState::BlankLeaf), all.width - all.members);
+    assert_eq!(traversed.iter().map(|node| node.depth).max(), Some(all.height.into()));
+    for leaf in members(tree) {
+        let mut above: Vec<_> = traversed
+            .iter()
+            .filter(|node| (node.first.0..node.first.0 + node.width).contains(&leaf.0))
+            .collect();
+        assert_eq!(above.iter().map(|node| node.copath).sum::<u64>(), path_cost(tree, leaf));
+        above.reverse();
+        let path = tree.direct_path(leaf).unwrap();
+        assert_eq!(above.len(), path.len() + 1);
+        for (node, step) in above[1..].iter().zip(&path) {
+            let blank = step.node.parent().is_none();
+            assert_eq!(node.first, step.node.first_leaf());
+            assert_eq!(node.width, step.node.aggregates().width);
+            assert_eq!(node.state == NodeState::Blank, blank);
+            assert_eq!(node.lacks_key, blank && !step.is_filtered_out());
+        }
+    }
+}
+
 fn nodes(tree: &Tested) -> usize {
     let all = tree.aggregates();
     (all.width + all.keyed_parents + all.blank_parents) as usize
@@ -173,9 +203,10 @@ proptest! {
         changes in prop::collection::vec(change(), 1..60),
         layout in 0..LAYOUTS.len(),
         truncates in any::<bool>(),
+        filtered in any::<bool>(),
     ) {
         let compaction = if truncates { Compaction::Truncate } else { Compaction::None };
-        let strategy = Strategy { layout: LAYOUTS[layout], compaction, ..Strategy::default() };
+        let strategy = Strategy { layout: LAYOUTS[layout], compaction, filtered, ..Strategy::default() };
         let mut tree = Tested::new(strategy);
         for (number, change) in changes.into_iter().enumerate() {
             let width = tree.width();
@@ -189,6 +220,7 @@ proptest! {
                 let expected = stragglers(&tree, most, others);
                 prop_assert_eq!(tree.stragglers(most as u32, others as u32), expected);
             }
+            check_traversal(&tree);
             prop_assert_eq!(strategy.width_of_nodes(nodes(&tree)), Some(tree.width()));
             prop_assert!(truncates || tree.width() >= width);
             if truncates && strategy.layout == Layout::LeftBalanced && tree.members() > 0 {

@@ -21,8 +21,12 @@ pub const COMPARED: &[&str] = &[
     "update_cost.bytes.mean",
     "expected_update_cost.end",
     "expected_update_cost.max",
+    "active_update_cost.end",
+    "regret.end",
+    "wasted_ciphertexts",
     "catch_up.bytes.mean",
     "tree.width",
+    "tree.width_over_members",
     "tree.depth",
     "tree.blank_parents",
     "tree.unmerged",
@@ -135,6 +139,41 @@ impl Difference {
     }
 }
 
+/// The logarithm bounds the mean update cost over the members, Huffman's tree that over those who
+/// are active.
+const LOGARITHM: &str = "log₂(members)";
+const HUFFMAN: &str = "Huffman bound";
+
+/// The metrics beside which bounds are drawn, and which. What commits did cost is a mean over
+/// whoever came to commit, so that both are there to compare it with.
+const BOUNDED: [(&str, &[&str]); 3] = [
+    ("update_cost.ciphertexts.mean", &[LOGARITHM, HUFFMAN]),
+    ("expected_update_cost.end", &[LOGARITHM]),
+    ("active_update_cost.end", &[HUFFMAN]),
+];
+
+/// What a mean update cost cannot go below, at the end of the baseline's runs.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Bound {
+    /// The metric that it is drawn beside.
+    pub metric: String,
+    /// Which bound.
+    pub name: &'static str,
+    /// Its mean over the baseline's runs.
+    pub value: f64,
+    /// The baseline's mean in the metric.
+    pub baseline_mean: f64,
+}
+
+/// A contestant's run whose tree is shown.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Sample {
+    /// The contestant.
+    pub contestant: String,
+    /// Its folder.
+    pub folder: PathBuf,
+}
+
 /// Contestants side by side.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Comparison {
@@ -146,6 +185,11 @@ pub struct Comparison {
     pub contestants: Vec<String>,
     /// By contestant, then by metric.
     pub differences: Vec<Difference>,
+    /// Bounds of the update cost.
+    pub bounds: Vec<Bound>,
+    /// One run of each contestant, the baseline first: of the first seed that all of them have, or
+    /// of each one's own first.
+    pub samples: Vec<Sample>,
 }
 
 impl ComparedRun {
@@ -189,7 +233,7 @@ pub fn compare(runs: &[ComparedRun], metrics: &[String]) -> Result<Comparison, C
     runs.iter().try_for_each(|run| check_demand(first, run))?;
     let names = names(runs);
     let mut contestants: Vec<String> = vec![];
-    let mut by_seed: BTreeMap<(&str, u64), &ComparedRun> = BTreeMap::new();
+    let mut by_seed: BySeed<'_> = BTreeMap::new();
     for (run, name) in runs.iter().zip(&names) {
         if !contestants.contains(name) {
             contestants.push(name.clone());
@@ -219,7 +263,52 @@ pub fn compare(runs: &[ComparedRun], metrics: &[String]) -> Result<Comparison, C
         }
     }
     let scenario = first.summary.scenario.clone();
-    Ok(Comparison { scenario, baseline, contestants, differences })
+    let bounds = bounds(&baseline, &by_seed, &differences);
+    let samples = samples(&baseline, &contestants, &by_seed);
+    Ok(Comparison { scenario, baseline, contestants, differences, bounds, samples })
+}
+
+/// Runs by contestant and seed.
+type BySeed<'r> = BTreeMap<(&'r str, u64), &'r ComparedRun>;
+
+/// The bounds beside each metric that has them.
+fn bounds(baseline: &str, by_seed: &BySeed<'_>, differences: &[Difference]) -> Vec<Bound> {
+    let runs = || by_seed.iter().filter(|((name, _), _)| *name == baseline).map(|(_, run)| *run);
+    let members = |run: &ComparedRun| Some((run.summary.members.end.max(1) as f64).log2());
+    let huffman = |run: &ComparedRun| run.summary.huffman_bound.end;
+    let mean = |values: Vec<f64>| {
+        (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
+    };
+    let all = [
+        (LOGARITHM, mean(runs().filter_map(members).collect())),
+        (HUFFMAN, mean(runs().filter_map(huffman).collect())),
+    ];
+    let mut found = vec![];
+    for (metric, names) in BOUNDED {
+        let Some(base) = differences.iter().find(|found| found.metric == metric) else { continue };
+        let own = all.iter().filter(|(name, _)| names.contains(name));
+        found.extend(own.filter_map(|&(name, value)| {
+            let (metric, baseline_mean) = (metric.to_owned(), base.baseline_mean);
+            Some(Bound { metric, name, value: value?, baseline_mean })
+        }));
+    }
+    found
+}
+
+/// One run of each contestant, of one seed if there is one that all have.
+fn samples(baseline: &str, contestants: &[String], by_seed: &BySeed<'_>) -> Vec<Sample> {
+    let names: Vec<&str> =
+        std::iter::once(baseline).chain(contestants.iter().map(String::as_str)).collect();
+    let seeds: BTreeSet<u64> = by_seed.keys().map(|(_, seed)| *seed).collect();
+    let has_all = |seed: &u64| names.iter().all(|name| by_seed.contains_key(&(*name, *seed)));
+    let common = seeds.iter().copied().find(has_all);
+    let sample = |name: &str| {
+        let mut own = by_seed.iter().filter(|((contestant, _), _)| *contestant == name);
+        let own = own.find(|((_, seed), _)| common.is_none_or(|common| *seed == common));
+        let folder = own.map(|(_, run)| run.path.clone())?;
+        Some(Sample { contestant: name.to_owned(), folder })
+    };
+    names.into_iter().filter_map(sample).collect()
 }
 
 fn check_demand(first: &ComparedRun, other: &ComparedRun) -> Result<(), CompareError> {
@@ -324,6 +413,25 @@ mod tests {
         assert_eq!((found.n, found.baseline_mean, found.mean), (2, 550.0, 535.0));
         assert_eq!(found.difference, -15.0);
         assert_eq!((found.lo, found.hi), (Some(-20.0), Some(-10.0)));
+        let folders: Vec<_> = compared.samples.iter().map(|sample| sample.folder.clone()).collect();
+        assert_eq!(folders, [PathBuf::from("rfc9420-1"), "nearest-1".into()]);
+        assert!(compared.bounds.is_empty(), "ciphertexts in all have no bound");
+    }
+
+    #[test]
+    fn bounds_are_those_of_the_baseline() {
+        let mut runs = [run("rfc9420", 1, 100, "8"), run("nearest", 1, 80, "8")];
+        runs[0].summary.members.end = 8;
+        runs[0].summary.expected_update_cost.end = Some(6.0);
+        runs[1].summary.expected_update_cost.end = Some(9.0);
+        runs[0].summary.huffman_bound.end = Some(2.5);
+        runs.iter_mut().for_each(|run| run.summary.active_update_cost.end = Some(5.0));
+        let metrics = ["expected_update_cost.end", "active_update_cost.end"].map(String::from);
+        let compared = compare(&runs, &metrics).unwrap();
+        let bounds: Vec<_> =
+            compared.bounds.iter().map(|bound| (bound.name, bound.value)).collect();
+        assert_eq!(bounds, [(LOGARITHM, 3.0), (HUFFMAN, 2.5)]);
+        assert_eq!(compared.bounds[0].baseline_mean, 6.0);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::clients::{self, ClientHistogram};
 use crate::distribution::Distribution;
 use crate::error::ResultsError;
-use crate::records::{CommitRow, TreeRow};
+use crate::records::{CommitRow, PortraitRow, TreeRow};
 use crate::{Recorded, Summary, plot_folder};
 
 /// `provenance.json`: what is needed to run it again, and where it ran.
@@ -142,6 +142,8 @@ impl RunFolder<'_> {
         write_table(&folder.join("commits.csv"), &commit_columns(recorded.op_names), commits)?;
         let tree = recorded.tree.iter().map(TreeRow::cells);
         write_table(&folder.join("tree.csv"), &TreeRow::columns(), tree)?;
+        let portraits = recorded.portraits.iter().map(PortraitRow::cells);
+        write_table(&folder.join("portraits.csv"), &PortraitRow::columns(), portraits)?;
         let clients = clients::rows(recorded, self.clients);
         let clients = clients.iter().map(clients::ClientRow::cells);
         write_table(&folder.join("clients.csv"), &clients::COLUMNS, clients)?;

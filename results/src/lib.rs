@@ -36,6 +36,7 @@ mod distribution;
 mod error;
 mod experiment;
 mod folder;
+mod metrics;
 mod plots;
 mod read;
 mod recorder;
@@ -46,7 +47,9 @@ mod table;
 
 pub use bootstrap::{Estimate, estimate};
 pub use clients::{ClientHistogram, ClientRow};
-pub use compare::{COMPARED, CompareError, ComparedRun, Comparison, Difference, compare};
+pub use compare::{
+    Bound, COMPARED, CompareError, ComparedRun, Comparison, Difference, Sample, compare,
+};
 pub use distribution::{Distribution, FiveFigures};
 pub use error::ResultsError;
 pub use experiment::{
@@ -54,14 +57,16 @@ pub use experiment::{
     OperationCounts, OperationRow,
 };
 pub use folder::{Machine, Provenance, RunFolder, WriteOptions};
+pub use metrics::metric_text;
 pub use plots::{StudyFigure, plot_comparison, plot_folder, plot_study};
 pub use read::{
-    CommitTable, read_cells, read_clients, read_commits, read_provenance, read_summary, read_tree,
+    CommitTable, read_cells, read_clients, read_commits, read_portraits, read_provenance,
+    read_summary, read_tree,
 };
 pub use recorder::{AwayBucket, Recorded, Recorder, RunRecorder};
-pub use records::{CatchUp, CommitRow, Event, TreeRow};
+pub use records::{CatchUp, CommitRow, Event, PortraitRow, TreeRow};
 pub use study::{AggregateRow, CellRow, StudyTables, aggregate};
 pub use summary::{
-    Audits, CatchUpFigures, Commits, CostRange, Host, Invariants, Members, Operations,
+    Audits, BlankPaths, CatchUpFigures, Commits, CostRange, Host, Invariants, Members, Operations,
     RejectedWork, RunFacts, Summary, TreeFigures, UpdateCost, Welcomes,
 };

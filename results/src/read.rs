@@ -10,7 +10,7 @@ use crate::clients::ClientRow;
 use crate::distribution::FiveFigures;
 use crate::error::ResultsError;
 use crate::folder::Provenance;
-use crate::records::{CommitRow, TreeRow};
+use crate::records::{CommitRow, PortraitRow, TreeRow};
 use crate::study::CellRow;
 use crate::summary::Summary;
 use crate::table::{Cell, Cells};
@@ -43,6 +43,12 @@ pub fn read_commits(dir: &Path) -> Result<CommitTable, ResultsError> {
 /// Reads `tree.csv` of the folder `dir`.
 pub fn read_tree(dir: &Path) -> Result<Vec<TreeRow>, ResultsError> {
     read_table(&dir.join("tree.csv"), TreeRow::from_cells)
+}
+
+/// Reads `portraits.csv` of the folder `dir`; nothing if the run is older than portraits.
+pub fn read_portraits(dir: &Path) -> Result<Vec<PortraitRow>, ResultsError> {
+    let path = dir.join("portraits.csv");
+    if path.exists() { read_table(&path, PortraitRow::from_cells) } else { Ok(vec![]) }
 }
 
 /// Reads `clients.csv` of the folder `dir`.
@@ -192,6 +198,10 @@ impl Line {
 }
 
 impl Cells for Line {
+    fn has(&self, column: &str) -> bool {
+        self.columns.iter().any(|name| name == column)
+    }
+
     fn cell<T: Cell>(&self, column: &str) -> Result<T, ResultsError> {
         self.parsed(column, T::parse(self.text(column)?), T::EXPECTED)
     }

@@ -2,7 +2,7 @@
 
 use crate::digest::RunDigest;
 use crate::distribution::Distribution;
-use crate::records::{CatchUp, CommitRow, Event, TreeRow};
+use crate::records::{CatchUp, CommitRow, Event, PortraitRow, TreeRow};
 
 /// Where a simulation reports to. Records come in the order they happen.
 pub trait Recorder {
@@ -10,6 +10,11 @@ pub trait Recorder {
     fn commit(&mut self, row: CommitRow);
     /// A snapshot of the tree.
     fn tree(&mut self, row: TreeRow);
+    /// A portrait of the whole tree, level by level. Like the two below, it retells what other
+    /// records say and is no part of the digest.
+    fn portrait(&mut self, _rows: Vec<PortraitRow>) {}
+    /// The tree has all keys again that a removal took, so many milliseconds after it.
+    fn path_closed(&mut self, _blank_ms: u64) {}
     /// A client that caught up.
     fn catch_up(&mut self, catch_up: CatchUp);
     /// Something worth telling. Ask [`wants_events`](Self::wants_events) before building one.
@@ -38,8 +43,8 @@ pub struct AwayBucket {
     pub commits: Distribution,
 }
 
-/// The recorder of a run: keeps everything in memory, about 400 bytes a commit, 100 a snapshot,
-/// nothing per catch-up.
+/// The recorder of a run: keeps everything in memory, about 400 bytes a commit, 150 a snapshot,
+/// at most 1 MB a portrait, nothing per catch-up.
 #[derive(Debug)]
 pub struct RunRecorder {
     digest: RunDigest,
@@ -56,6 +61,10 @@ pub struct Recorded {
     pub commits: Vec<CommitRow>,
     /// Snapshots in order.
     pub tree: Vec<TreeRow>,
+    /// Portraits in order, each by level and from the left.
+    pub portraits: Vec<PortraitRow>,
+    /// Seconds from each removal until its path was whole again.
+    pub blank_path_s: Distribution,
     /// Events in order; empty unless kept.
     pub events: Vec<Event>,
     /// Ciphertexts of each path update.
@@ -70,7 +79,7 @@ pub struct Recorded {
     pub by_away: Vec<AwayBucket>,
     /// Catch-ups that ended in finding oneself removed.
     pub found_removed: u64,
-    /// SHA-256 over all records but events, lower-case hexadecimal.
+    /// SHA-256 over all records but events and what retells others, lower-case hexadecimal.
     pub digest: String,
 }
 
@@ -132,6 +141,14 @@ impl Recorder for RunRecorder {
         self.digest.bytes(&[TAG_TREE]);
         row.digest_fields(&mut self.digest);
         self.recorded.tree.push(row);
+    }
+
+    fn portrait(&mut self, rows: Vec<PortraitRow>) {
+        self.recorded.portraits.extend(rows);
+    }
+
+    fn path_closed(&mut self, blank_ms: u64) {
+        self.recorded.blank_path_s.record(blank_ms / 1_000);
     }
 
     fn catch_up(&mut self, catch_up: CatchUp) {

@@ -36,7 +36,7 @@ pub struct CommitRow {
     /// Commits for the same epoch that lost the race against this one.
     rejected_before: u32,
     /// Ciphertexts in the path.
-    ciphertexts: u64,
+    ciphertexts: u64 [wasted_ciphertexts],
     /// Public keys in the path.
     public_keys: u64,
     /// Size of the commit message, bytes. The five parts below sum to it.
@@ -103,6 +103,13 @@ impl CommitRow {
         ratio(self.expected_cost_sum, self.members)
     }
 
+    /// Ciphertexts beyond ⌈log₂ members⌉, which a path of the best tree never passes; members after
+    /// the commit. A cheaper path pays nothing back, and making the group wastes nothing.
+    pub fn wasted_ciphertexts(&self) -> u64 {
+        let needed = self.members.max(1).next_power_of_two().ilog2();
+        if self.has_path { self.ciphertexts.saturating_sub(needed.into()) } else { 0 }
+    }
+
     /// Size of the path update itself (RFC 9420 §7.6 `UpdatePath`), bytes: leaf node, public keys
     /// and ciphertexts. Proposals and framing are not part of it.
     pub fn path_bytes(&self) -> u64 {
@@ -125,7 +132,7 @@ pub struct TreeRow {
     /// Members.
     members: u64,
     /// Leaves in the tree, blank or not.
-    width: u64,
+    width: u64 [width_over_members],
     /// Edges between the root and the deepest leaf.
     depth: u64,
     /// Blank leaves.
@@ -143,6 +150,19 @@ pub struct TreeRow {
     /// Distinct old epochs that some lagging client still holds.
     lagging_epochs: u64,
 }
+later {
+    /// The members' weights in all. A member weighs as many commits as it has made so far and
+    /// one, so that who is silent weighs something. None, as with all below, if the protocol
+    /// keeps no tree.
+    weight_sum: Option<u64>,
+    /// Ciphertexts of each member's path update times the member's weight, summed.
+    active_cost_sum: Option<u64> [active_update_cost],
+    /// The least such sum that any binary tree over the members could have, in which a member
+    /// spends as many ciphertexts as it has parents: the weight of a Huffman tree.
+    huffman_sum: Option<u64> [huffman_bound, regret],
+    /// Removed members above whose former leaves the tree still lacks keys.
+    blank_paths: Option<u64>,
+}
 }
 
 impl TreeRow {
@@ -150,6 +170,36 @@ impl TreeRow {
     pub fn expected_update_cost(&self) -> f64 {
         ratio(self.expected_cost_sum, self.members)
     }
+}
+
+record! {
+/// Part of a portrait, a row of `portraits.csv`: one node, or several side by side at one level
+/// that are mixed. The last five fields say how many of the leaf columns lie below nodes of which
+/// state; where they are fewer than `leaves`, the tree ends above this level.
+pub struct PortraitRow {
+    /// Virtual time, milliseconds since the start of the run.
+    time_ms: u64,
+    /// The epoch of the portrait.
+    epoch: u64,
+    /// Edges from the root.
+    level: u32,
+    /// The leftmost leaf column.
+    first: u64,
+    /// Leaf columns.
+    leaves: u64,
+    /// Nodes that begin here: one is drawn as a node, several as a mixture.
+    nodes: u64,
+    /// Leaf columns below parents with a key that all members below hold.
+    keyed: u64,
+    /// Below parents with a key that unmerged leaves do not hold.
+    unmerged: u64,
+    /// Below blank parents.
+    blank: u64,
+    /// Of members' leaves.
+    member: u64,
+    /// Of blank leaves.
+    blank_leaf: u64,
+}
 }
 
 record! {
@@ -184,6 +234,31 @@ pub struct Event {
     pub epoch: u64,
     /// Anything else, free text.
     pub detail: String,
+}
+
+impl TreeRow {
+    /// Leaves, blank ones included, for each member; 0 for an empty group.
+    pub fn width_over_members(&self) -> f64 {
+        ratio(self.width, self.members)
+    }
+
+    /// Mean ciphertexts of a path update over the members by their weights: what an update costs
+    /// those who are really active.
+    pub fn active_update_cost(&self) -> Option<f64> {
+        Some(ratio(self.active_cost_sum?, self.weight_sum?))
+    }
+
+    /// The least active update cost that any tree over these members could have.
+    pub fn huffman_bound(&self) -> Option<f64> {
+        Some(ratio(self.huffman_sum?, self.weight_sum?))
+    }
+
+    /// What the tree costs the active members beyond that; never below 0.
+    pub fn regret(&self) -> Option<f64> {
+        // Both are exact as f64, so the difference is, and it is divided once.
+        let beyond = self.active_cost_sum? as f64 - self.huffman_sum? as f64;
+        Some(beyond / self.weight_sum?.max(1) as f64)
+    }
 }
 
 /// Exact integers divided once, at the end, so no rounding piles up on the way.

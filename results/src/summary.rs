@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::distribution::FiveFigures;
 use crate::recorder::Recorded;
-use crate::records::CommitRow;
+use crate::records::{CommitRow, TreeRow, ratio};
 
 /// The version of the layout below, the field `schema`.
 pub(crate) const SCHEMA: u32 = 1;
@@ -55,6 +55,22 @@ pub struct Summary {
     pub update_cost: UpdateCost,
     /// Expected update cost over the run, ciphertexts.
     pub expected_update_cost: CostRange,
+    /// The same for those who are really active: members by their weights, one more than the
+    /// commits each has made so far.
+    #[serde(default)]
+    pub active_update_cost: CostRange,
+    /// The least that any tree over the members could make of it (Huffman).
+    #[serde(default)]
+    pub huffman_bound: CostRange,
+    /// What the tree costs the active beyond that bound.
+    #[serde(default)]
+    pub regret: CostRange,
+    /// Ciphertexts beyond ⌈log₂ members⌉, over all path updates.
+    #[serde(default)]
+    pub wasted_ciphertexts: u64,
+    /// How long the paths of removed members stay blank.
+    #[serde(default)]
+    pub blank_paths: BlankPaths,
     /// The tree at the end.
     pub tree: TreeFigures,
     /// What returning clients fetched and processed.
@@ -139,7 +155,7 @@ pub struct UpdateCost {
     pub bytes: FiveFigures,
 }
 
-/// Expected update cost, ciphertexts; `null` without any record.
+/// A cost over the run, ciphertexts; `null` without any record.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct CostRange {
     /// At the first record.
@@ -157,6 +173,9 @@ pub struct TreeFigures {
     pub members: u64,
     /// Leaves, blank or not.
     pub width: u64,
+    /// Leaves for each member.
+    #[serde(default)]
+    pub width_over_members: f64,
     /// Edges from the root to the deepest leaf.
     pub depth: u64,
     /// Blank leaves.
@@ -165,6 +184,18 @@ pub struct TreeFigures {
     pub blank_parents: u64,
     /// Entries in unmerged lists.
     pub unmerged: u64,
+}
+
+/// Paths of removed members, from the removal to the first snapshot that finds every parent above
+/// the former leaf keyed again, cut, or left out of every path.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct BlankPaths {
+    /// Those that came to that.
+    pub closed: u64,
+    /// Those still open at the last snapshot; they are not in `seconds`.
+    pub open: u64,
+    /// Time from one to the other.
+    pub seconds: FiveFigures,
 }
 
 /// What returning clients fetched and processed, per catch-up.
@@ -263,7 +294,16 @@ impl Summary {
                 ciphertexts: recorded.update_ciphertexts.five_figures(),
                 bytes: recorded.update_bytes.five_figures(),
             },
-            expected_update_cost: cost_range(&states),
+            expected_update_cost: cost_range(states.iter().map(|state| state.cost)),
+            active_update_cost: over_snapshots(recorded, TreeRow::active_update_cost),
+            huffman_bound: over_snapshots(recorded, TreeRow::huffman_bound),
+            regret: over_snapshots(recorded, TreeRow::regret),
+            wasted_ciphertexts: total(CommitRow::wasted_ciphertexts),
+            blank_paths: BlankPaths {
+                closed: recorded.blank_path_s.count(),
+                open: recorded.tree.last().and_then(|row| row.blank_paths).unwrap_or(0),
+                seconds: recorded.blank_path_s.five_figures(),
+            },
             tree: states.last().map_or_else(TreeFigures::default, |state| state.tree),
             catch_up: CatchUpFigures {
                 bytes: recorded.catch_up_bytes.five_figures(),
@@ -328,6 +368,7 @@ fn states(recorded: &Recorded) -> Vec<State> {
                 tree: TreeFigures {
                     members: $row.members,
                     width: $row.width,
+                    width_over_members: ratio($row.width, $row.members),
                     depth: $row.depth,
                     blank_leaves: $row.blank_leaves,
                     blank_parents: $row.blank_parents,
@@ -354,12 +395,16 @@ fn members(states: &[State], ever: u64) -> Members {
     }
 }
 
-fn cost_range(states: &[State]) -> CostRange {
+fn cost_range(costs: impl DoubleEndedIterator<Item = f64> + Clone) -> CostRange {
     CostRange {
-        start: states.first().map(|state| state.cost),
-        end: states.last().map(|state| state.cost),
-        max: states.iter().map(|state| state.cost).reduce(f64::max),
+        start: costs.clone().next(),
+        end: costs.clone().next_back(),
+        max: costs.reduce(f64::max),
     }
+}
+
+fn over_snapshots(recorded: &Recorded, cost: fn(&TreeRow) -> Option<f64>) -> CostRange {
+    cost_range(recorded.tree.iter().filter_map(cost))
 }
 
 fn commits(recorded: &Recorded, rejected: u64) -> Commits {

@@ -1,7 +1,9 @@
 //! One declaration per record: the fields of the struct are also the columns of its table and the
 //! order of its bytes in the digest, so the three cannot drift apart.
 //!
-//! A field may be followed by `[method]`: a column computed at write time, which readers skip.
+//! A field may be followed by `[method, …]`: columns computed at write time, which readers skip.
+//! `later` fields came after the first tables and digests were recorded: a table may lack them, and
+//! they are no part of a digest. They retell what other records say.
 
 use crate::digest::RunDigest;
 
@@ -46,8 +48,48 @@ impl Cell for bool {
     }
 }
 
+/// What nobody counted is an empty cell: a 0 would claim that there was nothing.
+impl<T: Cell> Cell for Option<T> {
+    const EXPECTED: &'static str = T::EXPECTED;
+    fn text(&self) -> String {
+        self.as_ref().map_or_else(String::new, T::text)
+    }
+    fn parse(text: &str) -> Option<Self> {
+        if text.is_empty() { Some(None) } else { T::parse(text).map(Some) }
+    }
+    fn digest(&self, digest: &mut RunDigest) {
+        digest.bytes(&[u8::from(self.is_some())]);
+        self.iter().for_each(|value| value.digest(digest));
+    }
+}
+
+/// A value that is computed at write time and never read back.
+pub(crate) trait Derived {
+    fn text(&self) -> String;
+}
+
+macro_rules! derived_cell {
+    ($type:ty) => {
+        impl Derived for $type {
+            fn text(&self) -> String {
+                self.to_string()
+            }
+        }
+    };
+}
+derived_cell!(u64);
+derived_cell!(f64);
+derived_cell!(&str);
+
+impl<T: Derived> Derived for Option<T> {
+    fn text(&self) -> String {
+        self.as_ref().map_or_else(String::new, T::text)
+    }
+}
+
 /// Gives the text of the cell under a column name, or why there is none.
 pub(crate) trait Cells {
+    fn has(&self, column: &str) -> bool;
     fn cell<T: Cell>(&self, column: &str) -> Result<T, crate::ResultsError>;
 }
 
@@ -57,14 +99,19 @@ macro_rules! record {
     (
         $(#[$doc:meta])*
         pub struct $record:ident {
-            $( $(#[$field_doc:meta])* $field:ident : $type:ty $([$derived:ident])? , )*
+            $( $(#[$field_doc:meta])* $field:ident : $type:ty $([$($derived:ident),+])? , )*
         }
+        $( later {
+            $( $(#[$later_doc:meta])* $later:ident : $later_type:ty
+                $([$($later_derived:ident),+])? , )*
+        } )?
         $( lists { $( $(#[$list_doc:meta])* $list:ident : $list_type:ty , )* } )?
     ) => {
         $(#[$doc])*
         #[derive(Debug, Clone, Default, PartialEq, Eq)]
         pub struct $record {
             $( $(#[$field_doc])* pub $field: $type, )*
+            $($( $(#[$later_doc])* pub $later: $later_type, )*)?
             $($( $(#[$list_doc])* pub $list: $list_type, )*)?
         }
 
@@ -72,14 +119,23 @@ macro_rules! record {
         impl $record {
             /// Names of the fixed columns, in the order they are written.
             pub(crate) fn columns() -> Vec<&'static str> {
-                vec![$( stringify!($field), $( stringify!($derived), )? )*]
+                vec![
+                    $( stringify!($field), $( $( stringify!($derived), )+ )? )*
+                    $($( stringify!($later), $( $( stringify!($later_derived), )+ )? )*)?
+                ]
             }
 
             pub(crate) fn cells(&self) -> Vec<String> {
-                vec![$(
-                    $crate::table::Cell::text(&self.$field),
-                    $( self.$derived().to_string(), )?
-                )*]
+                vec![
+                    $(
+                        $crate::table::Cell::text(&self.$field),
+                        $( $( $crate::table::Derived::text(&self.$derived()), )+ )?
+                    )*
+                    $($(
+                        $crate::table::Cell::text(&self.$later),
+                        $( $( $crate::table::Derived::text(&self.$later_derived()), )+ )?
+                    )*)?
+                ]
             }
 
             pub(crate) fn from_cells(
@@ -87,6 +143,12 @@ macro_rules! record {
             ) -> Result<Self, $crate::ResultsError> {
                 Ok(Self {
                     $( $field: cells.cell(stringify!($field))?, )*
+                    $($(
+                        $later: match cells.has(stringify!($later)) {
+                            true => cells.cell(stringify!($later))?,
+                            false => <$later_type>::default(),
+                        },
+                    )*)?
                     $($( $list: <$list_type>::default(), )*)?
                 })
             }

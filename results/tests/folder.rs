@@ -9,7 +9,7 @@ use std::process::Command;
 
 use arboretum_results::{
     CatchUp, CommitRow, Recorder, ResultsError, RunFolder, RunRecorder, TreeRow, WriteOptions,
-    read_clients, read_commits, read_provenance, read_summary, read_tree,
+    read_clients, read_commits, read_portraits, read_provenance, read_summary, read_tree,
 };
 
 const QUICK: WriteOptions = WriteOptions { replace: false, events: true, plots: false };
@@ -37,6 +37,7 @@ fn tables_read_back_as_written() {
     assert_eq!(commits.op_names, synthetic::OPS);
     assert_eq!(commits.rows, run.recorded.commits);
     assert_eq!(read_tree(&target).unwrap(), run.recorded.tree);
+    assert_eq!(read_portraits(&target).unwrap(), run.recorded.portraits);
     assert_eq!(read_summary(&target).unwrap(), run.summary);
     assert_eq!(read_provenance(&target).unwrap(), run.provenance);
     assert_eq!(fs::read_to_string(target.join("scenario.toml")).unwrap(), run.scenario);
@@ -72,6 +73,7 @@ fn nothing_is_left_beside_a_finished_folder() {
         "clients.csv",
         "commits.csv",
         "events.csv",
+        "portraits.csv",
         "provenance.json",
         "received_bytes.hgrm",
         "scenario.toml",
@@ -178,7 +180,9 @@ fn the_digest_depends_on_records_alone() {
     run.recorded.commits.iter().cloned().for_each(|row| recorder.commit(row));
     let before = recorder.digest();
     recorder.event(arboretum_results::Event::default());
-    assert_eq!(recorder.digest(), before, "events are not part of it");
+    recorder.portrait(run.recorded.portraits.clone());
+    recorder.path_closed(1);
+    assert_eq!(recorder.digest(), before, "what retells other records is not part of it");
     let mut other = run.recorded.commits[0].clone();
     other.online += 1;
     recorder.commit(other);

@@ -8,8 +8,15 @@ use std::path::{Path, PathBuf};
 
 use arboretum_results::{WriteOptions, plot_folder};
 
-const NAMES: [&str; 5] =
-    ["update_cost", "tree_growth", "cost_distribution", "catch_up", "commit_size"];
+const NAMES: [&str; 7] = [
+    "update_cost",
+    "tree_growth",
+    "tree_portrait",
+    "tree_portraits",
+    "cost_distribution",
+    "catch_up",
+    "commit_size",
+];
 
 /// A run's folder under the build directory.
 fn written(name: &str, run: &synthetic::Run) -> PathBuf {
@@ -55,7 +62,13 @@ fn a_large_run_is_drawn() {
     }
     assert!(svg(&folder, "update_cost").contains("A cold tree warms up"));
     assert!(svg(&folder, "update_cost").contains("Update cost (ciphertexts)"));
+    assert!(svg(&folder, "update_cost").contains("Huffman bound"));
+    assert!(svg(&folder, "cost_distribution").contains("Huffman bound"));
     assert!(svg(&folder, "tree_growth").contains("Virtual time since the start (days)"));
+    for plot in ["tree_portrait", "tree_portraits"] {
+        assert!(svg(&folder, plot).contains("keyed, with unmerged leaves"), "{plot}");
+        assert!(svg(&folder, plot).len() < 3_000_000, "{plot}");
+    }
     assert!(svg(&folder, "cost_distribution").contains("99th percentile"));
     assert!(svg(&folder, "catch_up").contains("Time away"));
     assert!(svg(&folder, "commit_size").contains("creation: 14.5 MB, beyond the scale"));
@@ -88,6 +101,33 @@ fn a_run_without_any_record_is_drawn() {
 }
 
 #[test]
+fn a_folder_from_before_portraits_is_drawn() {
+    let folder = written("older", &synthetic::run(16, 40, 2, 3));
+    fs::remove_file(folder.join("portraits.csv")).unwrap();
+    let without = |table: &str, columns: &[&str]| {
+        let path = folder.join(table);
+        let text = fs::read_to_string(&path).unwrap();
+        let header: Vec<&str> = text.lines().next().unwrap().split(',').collect();
+        let keep = |at: &usize| !columns.contains(&header[*at]);
+        let kept: Vec<usize> = (0..header.len()).filter(keep).collect();
+        assert_eq!(kept.len() + columns.len(), header.len());
+        let line = |line: &str| {
+            let cells: Vec<&str> = line.split(',').collect();
+            kept.iter().map(|at| cells[*at]).collect::<Vec<_>>().join(",") + "\n"
+        };
+        fs::write(&path, text.lines().map(line).collect::<String>()).unwrap();
+    };
+    without("commits.csv", &["wasted_ciphertexts"]);
+    let later = ["weight_sum", "active_cost_sum", "active_update_cost", "huffman_sum"];
+    let derived = ["huffman_bound", "regret", "blank_paths", "width_over_members"];
+    without("tree.csv", &[later, derived].concat());
+    plot_folder(&folder).unwrap();
+    assert!(svg(&folder, "tree_portrait").contains("no data"));
+    assert!(!svg(&folder, "update_cost").contains("Huffman"));
+    assert!(svg(&folder, "update_cost").contains("log₂(members)"));
+}
+
+#[test]
 fn same_tables_same_bytes() {
     let folder = written("twice", &synthetic::run(300, 2_500, 3, 200));
     let bytes = |files: &[PathBuf]| -> Vec<Vec<u8>> {
@@ -96,7 +136,7 @@ fn same_tables_same_bytes() {
     let first = plot_folder(&folder).unwrap();
     let before = bytes(&first);
     let second = plot_folder(&folder).unwrap();
-    assert_eq!(first.len(), 10);
+    assert_eq!(first.len(), 14);
     assert_eq!(first, second);
     assert!(before == bytes(&second), "redrawn plots differ");
 }

@@ -26,10 +26,18 @@ fn strategies_side_by_side() {
     let told = arboretum().arg("compare").args(&folders).arg("--out").arg(&out).assert().success();
     let text = String::from_utf8_lossy(&told.get_output().stdout).into_owned();
     assert!(text.contains("tree.width") && text.contains("95 % interval"), "{text}");
-    assert!(out.join("comparison.svg").exists() && out.join("comparison.png").exists());
+    for plot in ["comparison", "tree_portraits"] {
+        assert!(
+            out.join(format!("{plot}.svg")).exists() && out.join(format!("{plot}.png")).exists()
+        );
+    }
+    let trees = std::fs::read_to_string(out.join("tree_portraits.svg")).unwrap();
+    assert!(trees.contains("rfc9420") && trees.contains("2018-10"));
     let told = arboretum().args(["compare", "--json"]).args(&folders).assert().success();
     let compared: Value = serde_json::from_slice(&told.get_output().stdout).unwrap();
     assert_eq!(compared["baseline"], "rfc9420");
+    let bounds = compared["bounds"].as_array().unwrap();
+    assert!(bounds.iter().any(|bound| bound["name"] == "Huffman bound"));
     let width = compared["differences"].as_array().unwrap();
     let width = width.iter().find(|found| found["metric"] == "tree.width").unwrap();
     // A tree that never shrinks and never reuses a leaf has a leaf for everybody who ever came.

@@ -100,6 +100,61 @@ fn plots_can_be_drawn_again() {
     assert_eq!(fs::read(&plot).unwrap(), before);
 }
 
+/// The cells of a column.
+fn column(folder: &std::path::Path, table: &str, name: &str) -> Vec<f64> {
+    let text = fs::read_to_string(folder.join(table)).unwrap();
+    let mut lines = text.lines();
+    let at = lines.next().unwrap().split(',').position(|column| column == name).unwrap();
+    lines.map(|line| line.split(',').nth(at).unwrap().parse().unwrap()).collect()
+}
+
+#[test]
+fn a_run_has_portraits_bounds_and_blank_paths() {
+    let root = tempfile::tempdir().unwrap();
+    let small = ["smoke", "--members", "60", "--set", "duration=1d", "--fidelity", "counted"];
+    for strategy in ["rfc9420", "2018-10", "rfc9420+shape=m-ary:3"] {
+        let run =
+            run_into(root.path(), strategy, &[&small[..], &["--strategy", strategy]].concat());
+        check_contract(&run);
+        for plot in ["tree_portrait", "tree_portraits", "update_cost"] {
+            for kind in ["svg", "png"] {
+                assert!(run.join("plots").join(plot).with_extension(kind).exists(), "{plot}");
+            }
+        }
+        let found = summary(&run);
+        let last = |table, name| column(&run, table, name).pop().unwrap();
+        // Eight moments, both ends among them, each of a tree as wide as the snapshot says.
+        let mut times = column(&run, "portraits.csv", "time_ms");
+        times.dedup();
+        assert_eq!(times.len(), 8, "{times:?}");
+        assert_eq!((times[0], times[7]), (0.0, 86_400_000.0));
+        let leaves = column(&run, "portraits.csv", "leaves");
+        let levels = column(&run, "portraits.csv", "level");
+        let root_at = levels.iter().rposition(|level| *level == 0.0).unwrap();
+        assert_eq!(leaves[root_at], last("tree.csv", "width"));
+        let members = &column(&run, "portraits.csv", "member")[root_at..];
+        assert_eq!(members.iter().sum::<f64>(), last("tree.csv", "members"));
+        // As long as nobody has committed, all members weigh the same.
+        let active = column(&run, "tree.csv", "active_update_cost");
+        assert_eq!(active[0], column(&run, "tree.csv", "expected_update_cost")[0]);
+        // No tree costs less than the bounds.
+        let regret = column(&run, "tree.csv", "regret");
+        assert!(regret.iter().all(|regret| *regret >= 0.0), "{regret:?}");
+        assert_eq!(found["regret"]["end"].as_f64().unwrap(), regret[regret.len() - 1]);
+        let huffman = found["huffman_bound"]["end"].as_f64().unwrap();
+        assert!(huffman <= last("tree.csv", "members").log2().ceil());
+        assert_eq!(
+            found["wasted_ciphertexts"].as_u64().unwrap() as f64,
+            column(&run, "commits.csv", "wasted_ciphertexts").iter().sum::<f64>()
+        );
+        let paths = &found["blank_paths"];
+        assert_eq!(
+            paths["closed"].as_u64().unwrap() + paths["open"].as_u64().unwrap(),
+            found["operations"]["removes"].as_u64().unwrap()
+        );
+    }
+}
+
 #[test]
 fn every_actor_of_a_trace_becomes_a_member() {
     let root = tempfile::tempdir().unwrap();

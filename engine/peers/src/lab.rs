@@ -14,7 +14,7 @@ use arboretum_engine::group::{CommitCost, JoinError, PublicGroup};
 use arboretum_engine::protocol::{
     Accepted, CaughtUp, ClientId, Draft, Joined, Order, Protocol, ProtocolError, predict,
 };
-use arboretum_engine::tree::{Aggregates, LeafIndex};
+use arboretum_engine::tree::{Aggregates, LeafIndex, Traversed};
 use arboretum_engine::treedem::MlsMessage;
 use arboretum_engine::treesync::{Roster, encoded_tree_length, tree_hash};
 
@@ -349,6 +349,12 @@ impl Protocol for PeerGroup {
 
     fn tree(&self) -> Aggregates {
         self.public().map_or(Aggregates::default(), |public| *public.tree.aggregates())
+    }
+
+    fn traverse(&self, visit: &mut dyn FnMut(Traversed)) {
+        if let Some(public) = self.public() {
+            public.tree.traverse(visit);
+        }
     }
 
     fn tree_hash(&self) -> Digest {

@@ -21,7 +21,7 @@ use crate::group::{
     CommitRequest, Followed, Holdings, Member, PendingCommit, Protection, PublicGroup,
 };
 use crate::strategy::Strategy;
-use crate::tree::{Aggregates, LeafIndex};
+use crate::tree::{Aggregates, LeafIndex, Traversed};
 use crate::treedem::MlsMessage;
 use crate::treesync::{Proposal, Roster, decode_tree_of, encode_tree, tree_hash};
 
@@ -326,6 +326,12 @@ impl<S: Seeds> Protocol for FullTreeKem<S> {
 
     fn tree(&self) -> Aggregates {
         self.observer().map_or(Aggregates::default(), |public| *public.tree.aggregates())
+    }
+
+    fn traverse(&self, visit: &mut dyn FnMut(Traversed)) {
+        if let Some(public) = self.observer() {
+            public.tree.traverse(visit);
+        }
     }
 
     fn tree_hash(&self) -> Digest {

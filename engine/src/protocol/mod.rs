@@ -20,7 +20,7 @@ mod shared;
 use crate::codec::CodecError;
 use crate::crypto::{CryptoError, Digest, Ledger, Secret, Seed};
 use crate::group::{ApplyError, CommitCost, CommitError, FollowError, JoinError};
-use crate::tree::{Aggregates, LeafIndex, OutsideTree};
+use crate::tree::{Aggregates, LeafIndex, OutsideTree, Traversed};
 use crate::treesync::LeafNodeError;
 
 pub use full::FullTreeKem;
@@ -251,6 +251,10 @@ pub trait Protocol {
 
     /// The aggregates of the newest tree.
     fn tree(&self) -> Aggregates;
+
+    /// Visits every node of the newest tree, as [`Tree::traverse`](crate::tree::Tree::traverse) does;
+    /// O(width). A protocol that keeps no tree has nothing to show.
+    fn traverse(&self, _visit: &mut dyn FnMut(Traversed)) {}
 
     /// The hash of the newest tree.
     fn tree_hash(&self) -> Digest;

@@ -32,7 +32,7 @@ use crate::group::{
     Transition,
 };
 use crate::strategy::Strategy;
-use crate::tree::{Aggregates, LeafIndex, Tree};
+use crate::tree::{Aggregates, LeafIndex, Traversed, Tree};
 use crate::treekem::{EpochSecrets, PathSecret, expected_ciphertexts};
 use crate::treesync::{
     KeyPackage, KeyPackageSecrets, Proposal, Roster, RosterChange, encoded_tree_length, tree_hash,
@@ -556,6 +556,12 @@ impl<S: Seeds> Protocol for SharedTreeKem<S> {
 
     fn tree(&self) -> Aggregates {
         self.newest().map_or(Aggregates::default(), |epoch| *epoch.public.tree.aggregates())
+    }
+
+    fn traverse(&self, visit: &mut dyn FnMut(Traversed)) {
+        if let Ok(epoch) = self.newest() {
+            epoch.public.tree.traverse(visit);
+        }
     }
 
     fn tree_hash(&self) -> Digest {

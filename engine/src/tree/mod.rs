@@ -11,6 +11,7 @@ mod node;
 mod shape;
 mod subtree;
 mod survey;
+mod traversal;
 
 use std::sync::Arc;
 
@@ -18,6 +19,7 @@ pub use index::{LeafIndex, NodeIndex};
 pub use node::{Aggregates, Node};
 pub use shape::{Ary, LeftBalanced, Perfect, Shape, Widths};
 pub use subtree::{ChildIter, Located, PathStep, Place, Resolved, Subtree};
+pub use traversal::{NodeState, Traversed};
 
 use node::Kind;
 

@@ -1,11 +1,14 @@
 //! The distribution of update cost, as the share of updates that cost at least so much. Both axes
 //! are logarithmic, so one update in a thousand is seen as well as the median.
 
+use plotters::style::RGBColor;
+
 use super::axis::Axis;
 use super::bins::quantile;
-use super::canvas::{BLUE, Mark, ORANGE, Sketch, Stroke, VERMILLION};
+use super::canvas::{BLACK, BLUE, GREEN, Mark, ORANGE, Sketch, Stroke, VERMILLION};
 use super::frame::{self, BOTTOM, Entry, Key, Panel};
 use super::{Tables, axis, words};
+use crate::TreeRow;
 
 const COST: &str = "Update cost (ciphertexts)";
 const SHARE: &str = "Share of updates that cost this or more";
@@ -14,7 +17,10 @@ pub(crate) fn draw(tables: &Tables) -> Sketch {
     let paths = tables.commits.iter().filter(|row| row.has_path);
     let mut costs: Vec<f64> = paths.map(|row| row.ciphertexts as f64).collect();
     costs.sort_by(f64::total_cmp);
-    let Some(range) = axis::log_range(costs.iter().copied()) else {
+    let bounds = bounds(tables);
+    let values = costs.iter().copied().chain(bounds.iter().map(|bound| bound.1));
+    let has_costs = costs.last().is_some_and(|most| *most > 0.0);
+    let Some(range) = axis::log_range(values).filter(|_| has_costs) else {
         let reason = "no commit carried a path with ciphertexts";
         return frame::no_data(tables, "Distribution of update cost", reason, COST, SHARE);
     };
@@ -24,10 +30,18 @@ pub(crate) fn draw(tables: &Tables) -> Sketch {
     let count = words::whole(costs.len() as u64);
     let noun = if costs.len() == 1 { "path update" } else { "path updates" };
     let curve = Entry::new(Key::Line(Stroke::Solid), BLUE, format!("{count} {noun}"));
-    let top = frame::legend(&mut sketch, top, &[curve]);
+    let bound = |&(what, value, color, stroke): &Bound| {
+        Entry::new(Key::Line(stroke), color, format!("{what} {}", words::figure(value)))
+    };
+    let entries: Vec<_> = std::iter::once(curve).chain(bounds.iter().map(bound)).collect();
+    let top = frame::legend(&mut sketch, top, &entries);
     let smallest = 1.0 / costs.len() as f64;
     let y = Axis::log(SHARE, (smallest.min(0.1) / 1.5, 1.0), words::percent);
     let panel = Panel::new(&mut sketch, (top, BOTTOM), Axis::log(COST, range, words::short), y);
+    for (_, value, color, stroke) in bounds.into_iter().rev() {
+        let line = [panel.y.from, panel.y.to].map(|share| panel.at((value, share)));
+        sketch.line(line.to_vec(), 3.0, stroke, color);
+    }
     let curve = shares(&costs);
     let start = (panel.x.from, curve[0].1);
     let line: Vec<_> = std::iter::once(start).chain(stairs(&curve)).collect();
@@ -39,6 +53,20 @@ pub(crate) fn draw(tables: &Tables) -> Sketch {
     panel.marker(&mut sketch, median, &name("median", median), 0.0, ORANGE);
     panel.marker(&mut sketch, p99, &name("99th percentile", p99), 1.0, VERMILLION);
     sketch
+}
+
+/// A bound, and how its line looks.
+type Bound = (&'static str, f64, RGBColor, Stroke);
+
+/// What mean costs cannot go below, for the members at the end. The dots go over the line: where
+/// all members are alike, the two are nearly one.
+fn bounds(tables: &Tables) -> Vec<Bound> {
+    let members = tables.summary.members.end.max(1) as f64;
+    let huffman = tables.tree.last().and_then(TreeRow::huffman_bound);
+    let logarithm = ("log₂(members)", members.log2(), BLACK, Stroke::Dotted);
+    let huffman = huffman.map(|bound| ("Huffman bound", bound, GREEN, Stroke::Solid));
+    let all = std::iter::once(logarithm).chain(huffman);
+    all.filter(|bound| bound.1 > 0.0).collect()
 }
 
 /// Each distinct cost above 0 with the share of updates at or above it.

@@ -25,15 +25,19 @@ const MARGIN: f64 = 40.0;
 
 /// Writes title and subtitle; gives the height below which the rest may stand.
 pub(crate) fn header(sketch: &mut Sketch, tables: &Tables, title: &str) -> f64 {
+    bare_header(sketch, title, &subtitle(tables))
+}
+
+/// The same for a plot that is not of one run.
+pub(crate) fn bare_header(sketch: &mut Sketch, title: &str, subtitle: &str) -> f64 {
     let mut y = 50.0;
     let (em, lines) = title_lines(title);
     for line in lines {
         sketch.text((MARGIN, y), em, Anchor::Start, line);
         y += em * 1.3;
     }
-    let subtitle = subtitle(tables);
     let room = WIDTH - 2.0 * MARGIN;
-    let em = TEXT_EM * (room / text_width(&subtitle, TEXT_EM)).min(1.0);
+    let em = TEXT_EM * (room / text_width(subtitle, TEXT_EM)).min(1.0);
     sketch.colored_text((MARGIN, y), em, Anchor::Start, GREY, subtitle);
     y + 26.0
 }

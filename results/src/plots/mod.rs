@@ -12,7 +12,10 @@ mod commit_size;
 mod comparison;
 mod cost_distribution;
 mod frame;
+mod icicle;
+mod portrait;
 mod render;
+mod strip;
 mod study;
 mod tree_growth;
 mod update_cost;
@@ -23,7 +26,7 @@ use std::path::{Path, PathBuf};
 
 use crate::error::ResultsError;
 use crate::study::StudyTables;
-use crate::{ClientRow, CommitRow, Comparison, Summary, TreeRow};
+use crate::{ClientRow, CommitRow, Comparison, PortraitRow, Sample, Summary, TreeRow};
 use canvas::Sketch;
 
 pub use study::StudyFigure;
@@ -32,6 +35,7 @@ pub use study::StudyFigure;
 struct Tables {
     commits: Vec<CommitRow>,
     tree: Vec<TreeRow>,
+    portraits: Vec<PortraitRow>,
     clients: Vec<ClientRow>,
     /// For titles: names, seed and group size.
     summary: Summary,
@@ -50,9 +54,11 @@ impl Tables {
 type Draw = fn(&Tables) -> Sketch;
 
 /// Name of the file and the function that draws it.
-const PLOTS: [(&str, Draw); 5] = [
+const PLOTS: [(&str, Draw); 7] = [
     ("update_cost", update_cost::draw),
     ("tree_growth", tree_growth::draw),
+    ("tree_portrait", portrait::draw),
+    ("tree_portraits", strip::draw),
     ("cost_distribution", cost_distribution::draw),
     ("catch_up", catch_up::draw),
     ("commit_size", commit_size::draw),
@@ -63,6 +69,7 @@ pub fn plot_folder(dir: &Path) -> Result<Vec<PathBuf>, ResultsError> {
     let tables = Tables {
         commits: crate::read_commits(dir)?.rows,
         tree: crate::read_tree(dir)?,
+        portraits: crate::read_portraits(dir)?,
         clients: crate::read_clients(dir)?,
         summary: crate::read_summary(dir)?,
     };
@@ -75,9 +82,26 @@ pub fn plot_folder(dir: &Path) -> Result<Vec<PathBuf>, ResultsError> {
     Ok(files)
 }
 
-/// Draws a comparison into `dir`; gives the files written.
+/// Draws a comparison into `dir`, and the trees beside each other if the runs have portraits;
+/// gives the files written.
 pub fn plot_comparison(compared: &Comparison, dir: &Path) -> Result<Vec<PathBuf>, ResultsError> {
-    Ok(write(&comparison::draw(compared), dir, "comparison")?.to_vec())
+    let mut files = write(&comparison::draw(compared), dir, "comparison")?.to_vec();
+    let contestants = compared.samples.iter().map(contestant);
+    let mut contestants = contestants.collect::<Result<Vec<_>, _>>()?;
+    contestants.retain(|contestant| !contestant.portrait.is_empty());
+    if !contestants.is_empty() {
+        let scenario = &compared.scenario;
+        files.extend(write(&strip::side_by_side(&contestants, scenario), dir, "tree_portraits")?);
+    }
+    Ok(files)
+}
+
+/// A run with the portrait of its end.
+fn contestant(sample: &Sample) -> Result<strip::Contestant, ResultsError> {
+    let all = crate::read_portraits(&sample.folder)?;
+    let portrait = icicle::portraits(&all).pop().map_or_else(Vec::new, <[PortraitRow]>::to_vec);
+    let (name, snapshots) = (sample.contestant.clone(), crate::read_tree(&sample.folder)?);
+    Ok(strip::Contestant { name, portrait, snapshots })
 }
 
 /// Draws a figure of a study into `dir`; gives the files written, none if the tables have nothing

@@ -107,8 +107,10 @@ impl Series {
 }
 
 /// Says what became of the width, of the members, and of the parents.
-fn title(rows: &[TreeRow]) -> String {
-    let (first, last) = (&rows[0], &rows[rows.len() - 1]);
+pub(crate) fn title(rows: &[TreeRow]) -> String {
+    let (Some(first), Some(last)) = (rows.first(), rows.last()) else {
+        return "Tree growth over time".to_owned();
+    };
     let width = words::whole(last.width);
     let parents = last.blank_parents + last.keyed_parents;
     let blank = words::percent(round_share(last.blank_parents as f64 / parents.max(1) as f64));

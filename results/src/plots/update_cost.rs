@@ -1,11 +1,13 @@
-//! Update cost over time: what commits did cost, what the next was expected to cost, and the
-//! logarithm that a perfect tree would reach.
+//! Update cost over time: what commits did cost, what the next was expected to cost, and below
+//! which it cannot go: the logarithm of the members for the mean over all of them, the Huffman
+//! bound for the mean over those who are active.
 
 use super::axis::{self, Axis};
 use super::bins::{quantile, thinned};
-use super::canvas::{Anchor, BLACK, BLUE, Mark, Sketch, Stroke, VERMILLION};
+use super::canvas::{Anchor, BLACK, BLUE, GREEN, Mark, PURPLE, Sketch, Stroke, VERMILLION};
 use super::frame::{self, BOTTOM, Entry, Key, Panel};
 use super::{Tables, cloud, words};
+use crate::TreeRow;
 
 const COST: &str = "Update cost (ciphertexts)";
 
@@ -14,7 +16,10 @@ pub(crate) fn draw(tables: &Tables) -> Sketch {
     let visible: Vec<_> = updates.iter().copied().filter(|update| update.1 > 0.0).collect();
     let expected = thinned(&over_time(tables, |state| state.expected));
     let logarithm = thinned(&over_time(tables, |state| state.members.max(1.0).log2()));
-    let values = visible.iter().chain(&expected).chain(&logarithm).map(|point| point.1);
+    let active = thinned(&over_snapshots(tables, TreeRow::active_update_cost));
+    let huffman = thinned(&over_snapshots(tables, TreeRow::huffman_bound));
+    let lines = expected.iter().chain(&logarithm).chain(&active).chain(&huffman);
+    let values = visible.iter().chain(lines).map(|point| point.1);
     let Some(range) = axis::log_range(values) else {
         let reason = "no commit carried a path with ciphertexts";
         let x = "Virtual time since the start";
@@ -29,13 +34,22 @@ pub(crate) fn draw(tables: &Tables) -> Sketch {
         _ => format!("commit ({} without ciphertexts not shown)", words::whole(free as u64)),
     };
     let mut legend = cloud::entries(&visible, BLUE, &what);
-    legend.push(Entry::new(Key::Line(Stroke::Dashed), VERMILLION, "expected, mean over members"));
+    legend.push(Entry::new(Key::Line(Stroke::Dashed), VERMILLION, "expected over members"));
+    if !active.is_empty() {
+        legend.push(Entry::new(Key::Line(Stroke::DashDot), PURPLE, "expected by activity"));
+    }
     legend.push(Entry::new(Key::Line(Stroke::Dotted), BLACK, "log₂(members)"));
+    if !huffman.is_empty() {
+        legend.push(Entry::new(Key::Line(Stroke::Solid), GREEN, "Huffman bound"));
+    }
     let top = frame::legend(&mut sketch, top, &legend);
     let x = Axis::time(tables.end_ms());
     let panel = Panel::new(&mut sketch, (top, BOTTOM), x, Axis::log(COST, range, words::short));
     cloud::draw(&mut sketch, &panel, &visible, BLUE);
     panel.line(&mut sketch, &expected, 3.5, Stroke::Dashed, VERMILLION);
+    panel.line(&mut sketch, &active, 3.0, Stroke::DashDot, PURPLE);
+    // The dots over the line: where all are alike, the two bounds are nearly one.
+    panel.line(&mut sketch, &huffman, 3.5, Stroke::Solid, GREEN);
     panel.line(&mut sketch, &logarithm, 3.0, Stroke::Dotted, BLACK);
     if let Some(&first) = visible.first().filter(|_| cloud::is_binned(&visible)) {
         // In a band the first commit would not be seen, and it is where a cold tree hurts.
@@ -73,6 +87,12 @@ fn over_time(tables: &Tables, value: fn(&State) -> f64) -> Vec<(f64, f64)> {
     states.sort_by_key(|(time, epoch, _)| (*time, *epoch));
     let points = states.iter().map(|(time, _, state)| (*time as f64, value(state)));
     points.filter(|point| point.1 > 0.0).collect()
+}
+
+/// A value over time that only snapshots have.
+fn over_snapshots(tables: &Tables, value: fn(&TreeRow) -> Option<f64>) -> Vec<(f64, f64)> {
+    let point = |row: &TreeRow| Some((row.time_ms as f64, value(row)?));
+    tables.tree.iter().filter_map(point).filter(|point| point.1 > 0.0).collect()
 }
 
 /// Compares the first update with the median of the last tenth.

@@ -2,8 +2,8 @@
 //! commit, loses some and gains some. Deterministic, with a small generator of its own.
 
 use arboretum_results::{
-    CatchUp, ClientHistogram, CommitRow, Event, Host, Machine, Operations, Provenance, Recorded,
-    Recorder, RunFacts, RunFolder, RunRecorder, Summary, TreeRow,
+    CatchUp, ClientHistogram, CommitRow, Event, Host, Machine, Operations, PortraitRow, Provenance,
+    Recorded, Recorder, RunFacts, RunFolder, RunRecorder, Summary, TreeRow,
 };
 
 pub(crate) const OPS: &[&str] = &["kem_seal", "kem_open", "sign", "verify"];
@@ -62,12 +62,17 @@ pub(crate) fn run(members: u64, commits: u64, days: u64, away: u64) -> Run {
     let mut group = Group::new(members);
     recorder.commit(group.creation());
     recorder.tree(group.snapshot(0));
+    recorder.portrait(group.portrait(0));
     let snapshots = 60.min(commits);
     for index in 1..commits {
         let time_ms = index * days * DAY_MS / commits + draw.next() % 1_000;
         recorder.commit(group.commit(time_ms, &mut draw));
         if index * snapshots / commits != (index - 1) * snapshots / commits {
             recorder.tree(group.snapshot(time_ms));
+        }
+        if index * 3 / commits != (index - 1) * 3 / commits || index + 1 == commits {
+            recorder.portrait(group.portrait(time_ms));
+            recorder.path_closed(time_ms);
         }
     }
     for index in 0..away {
@@ -248,7 +253,40 @@ impl Group {
             expected_cost_sum: (self.expected() * self.members as f64) as u64,
             online: self.members / 5,
             lagging_epochs: 40,
+            weight_sum: Some(self.members),
+            active_cost_sum: Some((self.expected() * self.members as f64 * 0.8) as u64),
+            huffman_sum: Some(self.members * self.depth().saturating_sub(1)),
+            blank_paths: Some(self.epoch % 7),
         }
+    }
+
+    /// A perfect tree whose parents are blank here and there, more so at the right.
+    fn portrait(&self, time_ms: u64) -> Vec<PortraitRow> {
+        let (mut rows, mut draw) = (Vec::new(), Draw::new(time_ms));
+        for level in 0..=self.depth() {
+            let count = (1_u64 << level).min(512);
+            let leaves = self.width / count;
+            for place in 0..count {
+                let is_blank = draw.unit() < place as f64 / count as f64;
+                let (blank, full) =
+                    if is_blank { (leaves, 0) } else { (leaves / 3, leaves - leaves / 3) };
+                let is_leaf = level == self.depth();
+                rows.push(PortraitRow {
+                    time_ms,
+                    epoch: self.epoch,
+                    level: level as u32,
+                    first: place * leaves,
+                    leaves,
+                    nodes: ((1 << level) / count).max(1),
+                    keyed: if is_leaf { 0 } else { full },
+                    blank: if is_leaf { 0 } else { blank },
+                    member: if is_leaf { full } else { 0 },
+                    blank_leaf: if is_leaf { blank } else { 0 },
+                    ..PortraitRow::default()
+                });
+            }
+        }
+        rows
     }
 }
 

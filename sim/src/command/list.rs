@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use arboretum_engine::strategy::PRESETS;
-use arboretum_results::Summary;
+use arboretum_results::{Summary, metric_text};
 use arboretum_workloads::{nearest, shipped, studies};
 
 use super::failure::Failure;
@@ -52,5 +52,9 @@ fn named(rows: &[(&str, &str)]) -> Vec<(String, String)> {
 
 /// The numbers of a summary, by the names that `expect` uses.
 fn metrics() -> Vec<(String, String)> {
-    Summary::metric_names().into_iter().map(|name| (name, String::new())).collect()
+    let described = |name: String| {
+        let text = metric_text(&name).to_owned();
+        (name, text)
+    };
+    Summary::metric_names().into_iter().map(described).collect()
 }

@@ -12,21 +12,29 @@
 //! | `people` | people come and go, views move |
 //! | `commits` | commits are made, raced and accepted |
 //! | `records` | what is written down |
+//! | `survey` | the look at every node that a snapshot takes |
+//! | `portrait` | the states of all nodes, small enough to be kept |
+//! | `huffman` | the least that any tree over weighted members costs |
+//! | `blank_paths` | how long the paths of removed members lack keys |
 //! | `start` | how the group comes to be |
 //! | `fault` | a broken check, with the command that replays up to it |
 
 mod authentication;
 mod behaviour;
+mod blank_paths;
 mod clients;
 mod commits;
 mod delivery;
 mod events;
 mod fault;
+mod huffman;
 mod people;
 mod policy;
+mod portrait;
 mod records;
 mod seeds;
 mod start;
+mod survey;
 mod world;
 
 pub use behaviour::{Batching, Behaviour, BehaviourError, Inactive, Moving, Warming, choices};

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use arboretum_engine::crypto::{Ledger, Op};
 use arboretum_engine::protocol::{ClientId, Draft, Order, Protocol, ProtocolError};
+use arboretum_engine::tree::LeafIndex;
 use arboretum_results::{ClientHistogram, CommitRow, Recorder, TreeRow};
 
 use super::clients::Standing;
@@ -24,6 +25,8 @@ impl<P: Protocol> World<'_, '_, P> {
         let audited = if creation { vec![] } else { self.draw_audited(&draft.order) };
         let (order, leaf, cost, ledger) =
             (draft.order.clone(), draft.leaf, draft.cost, draft.ledger);
+        let removed = order.removes.iter().filter_map(|client| self.protocol.leaf(*client));
+        let removed: Vec<LeafIndex> = removed.collect();
         let accepted = match self.protocol.accept(draft, &audited) {
             Err(error @ ProtocolError::Audit { .. }) => {
                 self.facts.audits.mismatched += 1;
@@ -34,6 +37,7 @@ impl<P: Protocol> World<'_, '_, P> {
         if creation {
             self.clients.get_mut(order.by).tally.ledger += ledger;
         }
+        removed.into_iter().for_each(|leaf| self.facts.blank_paths.open(leaf, self.now));
         self.facts.audits.performed += u64::from(accepted.audits);
         self.facts.invariants.checked += u64::from(accepted.checks);
         self.facts.ever.extend(std::iter::once(order.by).chain(order.adds.iter().copied()));
@@ -113,6 +117,7 @@ impl<P: Protocol> World<'_, '_, P> {
             self.facts.invariants.checked += 1;
         }
         self.facts.snapshots += 1;
+        let found = self.survey(recorder)?;
         let tree = self.protocol.tree();
         let people = (0..self.demand.people().len() as u32).map(ClientId);
         let lagging: BTreeSet<u64> = people
@@ -132,6 +137,10 @@ impl<P: Protocol> World<'_, '_, P> {
             expected_cost_sum: tree.path_cost,
             online: self.clients.online().len() as u64,
             lagging_epochs: lagging.len() as u64,
+            weight_sum: found.weight_sum,
+            active_cost_sum: found.active_cost_sum,
+            huffman_sum: found.huffman_sum,
+            blank_paths: found.blank_paths,
         });
         self.tell_progress();
         Ok(())

@@ -13,6 +13,7 @@ use arboretum_workloads::{Demand, Millis, RootSeed, Scenario, Sessions};
 
 use super::authentication::AuthenticationService;
 use super::behaviour::{Behaviour, Proposing};
+use super::blank_paths::BlankPaths;
 use super::clients::Clients;
 use super::delivery::{DeliveryService, Reason};
 use super::events::{Event, Queue};
@@ -89,6 +90,8 @@ pub(super) struct Facts {
     pub(super) evictions: u32,
     pub(super) batches: u64,
     pub(super) snapshots: u64,
+    pub(super) portraits: u64,
+    pub(super) blank_paths: BlankPaths,
 }
 
 /// Everything there is in a run.

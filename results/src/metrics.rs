@@ -1,0 +1,62 @@
+//! What the numbers of a summary mean, a line each, for `arboretum list metrics`.
+
+/// Keys of a summary, or the beginnings of several, and what they count.
+const TEXTS: &[(&str, &str)] = &[
+    ("schema", "version of the summary's layout"),
+    ("seed", "the root seed"),
+    ("virtual_time_s", "simulated time, seconds"),
+    ("members.", "group size"),
+    ("members.ever", "clients that were members at some time"),
+    ("operations.", "members added, removed, updating, after the group was made"),
+    ("epochs", "the last epoch"),
+    ("commits.", "commits by fate and kind"),
+    ("rejected_work.", "what commits that lost the race had cost"),
+    ("leaves", "members that left by their own wish"),
+    ("evictions", "members evicted by a policy"),
+    ("welcomes.", "Welcome messages and their bytes"),
+    ("ciphertexts", "ciphertexts in all accepted commits"),
+    ("update_cost.ciphertexts.", "ciphertexts of a member's path update"),
+    ("update_cost.bytes.", "bytes of the path: leaf node, public keys, ciphertexts"),
+    ("expected_update_cost.", "ciphertexts of an update, mean over all members"),
+    ("active_update_cost.", "the same, each member weighted by its commits so far and one"),
+    ("huffman_bound.", "the least active update cost that any tree could have"),
+    ("regret.", "active update cost less its Huffman bound"),
+    ("wasted_ciphertexts", "ciphertexts beyond log2(members) rounded up, all path updates"),
+    ("blank_paths.closed", "removed members whose path has all keys again"),
+    ("blank_paths.open", "removed members whose path still lacks keys at the end"),
+    ("blank_paths.seconds.", "from a removal to the first snapshot with all keys back"),
+    ("tree.", "the tree at the end"),
+    ("tree.width_over_members", "leaves for each member at the end"),
+    ("catch_up.", "what a returning client fetches and processes"),
+    ("audits.", "clients that did everything from the wire"),
+    ("invariants.", "checks of the simulated world"),
+    ("materialised", "clients that became full members in a shared run"),
+    ("host.", "the machine's side, never part of a digest"),
+    ("ops.", "operations of all clients"),
+];
+
+/// What a number of a summary means; empty if there is no such number.
+pub fn metric_text(name: &str) -> &'static str {
+    let fits = |(key, _): &&(&str, &str)| {
+        if key.ends_with('.') { name.starts_with(key) } else { name == *key }
+    };
+    let longest = TEXTS.iter().filter(fits).max_by_key(|(key, _)| key.len());
+    longest.map_or("", |(_, text)| text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Summary;
+
+    #[test]
+    fn every_number_is_explained_and_nothing_else() {
+        let names = Summary::metric_names();
+        for name in &names {
+            assert!(!metric_text(name).is_empty(), "{name} is not explained");
+        }
+        for (key, _) in TEXTS.iter().filter(|(key, _)| *key != "ops.") {
+            assert!(names.iter().any(|name| name.starts_with(key)), "{key} is no number");
+        }
+    }
+}
