@@ -5,7 +5,9 @@
 use arboretum_engine::counted::{CountedGroup, Member, PathSizes};
 use arboretum_engine::crypto::{CountingProvider, Crypto, Provider, RealProvider, Seed};
 use arboretum_engine::group::{CommitCost, Followed};
-use arboretum_engine::protocol::{ClientId, FullTreeKem, Order, Protocol, Seeds, SharedTreeKem};
+use arboretum_engine::protocol::{
+    ClientId, Draft, FullTreeKem, Order, Protocol, Seeds, SharedTreeKem,
+};
 use arboretum_engine::strategy::{Compaction, Layout, Placement, Removal, Strategy};
 use arboretum_engine::treesync::Roster;
 use rand_chacha::ChaCha20Rng;
@@ -32,6 +34,8 @@ impl Seeds for TestSeeds {
     }
 }
 
+type Inner<P> = <P as Protocol>::Inner;
+
 /// Three fidelities side by side, and who is where.
 struct Trio {
     full: FullTreeKem<TestSeeds>,
@@ -39,7 +43,10 @@ struct Trio {
     counted: SharedTreeKem<TestSeeds>,
     counts: CountedGroup,
     members: Vec<ClientId>,
+    /// Who has proposed in this epoch.
+    proposed: Vec<ClientId>,
     next: u32,
+    strategy: Strategy,
     rng: ChaCha20Rng,
 }
 
@@ -65,7 +72,9 @@ impl Trio {
             counted: SharedTreeKem::new(&CountingProvider, seeds, strategy).unwrap(),
             counts: CountedGroup::new(strategy, sizes(), 1, false).unwrap(),
             members: vec![ClientId(0)],
+            proposed: vec![],
             next: 1,
+            strategy,
             rng: ChaCha20Rng::seed_from_u64(seed),
         };
         trio.shared.keep_log();
@@ -131,14 +140,60 @@ impl Trio {
     fn commit_order(&mut self, order: Order) {
         let full = self.full.commit(order.clone()).unwrap();
         let shared = self.shared.commit(order.clone()).unwrap();
-        let counted = self.counted.commit(order.clone()).unwrap();
+        let counted = self.counted.commit(order).unwrap();
+        self.accept(full, shared, counted, false);
+    }
+
+    /// A random member, wherever it lags, gives up its leaf for another.
+    fn rejoin(&mut self) {
+        if self.members.len() == 1 {
+            return;
+        }
+        let by = self.members[below(&mut self.rng, self.members.len())];
+        let full = self.full.rejoin(by, 1).unwrap();
+        let shared = self.shared.rejoin(by, 1).unwrap();
+        let counted = self.counted.rejoin(by, 1).unwrap();
+        let publication = (full.fetched, full.publisher, full.published);
+        assert_eq!(publication, (shared.fetched, shared.publisher, shared.published));
+        assert_eq!(publication, (counted.fetched, counted.publisher, counted.published));
+        let leaf = full.draft.leaf;
+        self.accept(full.draft, shared.draft, counted.draft, true);
+        assert_eq!(self.full.leaf(by), Some(leaf));
+        assert_eq!(self.shared.leaf(by), Some(leaf));
+    }
+
+    /// A random member removes the rightmost others and adds them again.
+    fn swap(&mut self, most: u32) {
+        let by = self.members[below(&mut self.rng, self.members.len())];
+        let epoch = self.full.epoch();
+        self.advance(by, epoch);
+        let mut moved = self.full.stragglers(most, 0).unwrap();
+        assert_eq!(moved, self.shared.stragglers(most, 0).unwrap());
+        assert_eq!(moved, self.counted.stragglers(most, 0).unwrap());
+        moved.retain(|client| *client != by);
+        let stood: Vec<_> = moved.iter().map(|client| self.full.leaf(*client)).collect();
+        self.commit_order(Order { by, adds: moved.clone(), removes: moved.clone(), now: 1 });
+        for (client, stood) in moved.into_iter().zip(stood) {
+            let to_the_left = self.strategy.placement == Placement::LeftmostBlank;
+            assert!(!to_the_left || self.full.leaf(client) < stood, "{client}");
+            assert_eq!(self.full.leaf(client), self.shared.leaf(client));
+        }
+    }
+
+    fn accept(
+        &mut self,
+        full: Draft<Inner<FullTreeKem<TestSeeds>>>,
+        shared: Draft<Inner<SharedTreeKem<TestSeeds>>>,
+        counted: Draft<Inner<SharedTreeKem<TestSeeds>>>,
+        enters: bool,
+    ) {
+        let by = full.order.by;
         assert_eq!((full.cost, full.ledger, full.leaf), (shared.cost, shared.ledger, shared.leaf));
         assert_eq!((full.cost, full.ledger), (counted.cost, counted.ledger));
         let CommitCost { ciphertexts, public_keys, .. } = full.cost;
         let bytes = full.cost.bytes_path_keys + full.cost.bytes_path_ciphertexts;
-        assert_eq!(self.count(&order), (ciphertexts, public_keys, bytes));
-        let audited: Vec<_> =
-            self.members.iter().copied().filter(|m| *m != order.by).take(3).collect();
+        assert_eq!(self.count(&full.order, enters), (ciphertexts, public_keys, bytes));
+        let audited: Vec<_> = self.members.iter().copied().filter(|m| *m != by).take(3).collect();
         let full = self.full.accept(full, &[]).unwrap();
         let shared = self.shared.accept(shared, &audited).unwrap();
         let counted = self.counted.accept(counted, &audited).unwrap();
@@ -160,8 +215,17 @@ impl Trio {
     }
 
     /// The same commit in counts: ciphertexts, public keys, and bytes of both.
-    fn count(&mut self, order: &Order) -> (u64, u64, u64) {
+    fn count(&mut self, order: &Order, enters: bool) -> (u64, u64, u64) {
         let member = |client: &ClientId| Member(client.0);
+        for client in std::mem::take(&mut self.proposed) {
+            if !enters && client != order.by && !order.removes.contains(&client) {
+                self.counts.update(member(&client)).unwrap();
+            }
+        }
+        if enters {
+            self.counts.remove(member(&order.by)).unwrap();
+            self.counts.add(member(&order.by), member(&order.by)).unwrap();
+        }
         for client in &order.removes {
             self.counts.remove(member(client)).unwrap();
         }
@@ -182,8 +246,11 @@ impl Trio {
         let (mut member, mut roster) = self.shared.materialise(client).unwrap();
         for epoch in member.epoch() + 1..=self.shared.epoch() {
             let message = self.shared.commit_message(epoch).unwrap();
-            let transition = member.public.apply(&crypto, &roster, message).unwrap();
-            assert_eq!(member.follow(&crypto, &transition).unwrap(), Followed::Advanced);
+            let holdings = self.shared.holdings(&crypto, client, &member).unwrap();
+            let received = &holdings.proposals;
+            let transition = member.public.apply_with(&crypto, &roster, received, message).unwrap();
+            let followed = member.follow_with(&crypto, &transition, &holdings).unwrap();
+            assert_eq!(followed, Followed::Advanced);
             roster.advance(&transition.roster_changes);
             assert_eq!(Roster::of(&member.public.tree).unwrap(), roster, "epoch {epoch}");
         }
@@ -197,22 +264,78 @@ impl Trio {
     /// Random operations, after each of which some clients come forward and some stay behind.
     fn live(&mut self, commits: usize, largest: usize) {
         for _ in 0..commits {
-            let room = largest.saturating_sub(self.members.len());
-            let (adds, removes) = match below(&mut self.rng, 6) {
-                0 | 1 => (1 + below(&mut self.rng, 4), 0),
-                2 => (0, 1 + below(&mut self.rng, 3)),
-                3 => (1, 1),
-                _ => (0, 0),
-            };
-            self.commit(adds.min(room), removes);
-            let epoch = self.full.epoch();
-            for client in self.members.clone() {
-                if below(&mut self.rng, 3) == 0 {
-                    let back = below(&mut self.rng, 3) as u64;
-                    self.advance(client, epoch.saturating_sub(back));
-                }
+            self.commit_something(largest);
+            self.come_forward();
+        }
+        self.end();
+    }
+
+    /// The same, with members that move to other leaves.
+    fn move_about(&mut self, commits: usize, largest: usize) {
+        for _ in 0..commits {
+            match below(&mut self.rng, 4) {
+                0 => self.rejoin(),
+                1 => self.swap(3),
+                _ => self.commit_something(largest),
+            }
+            self.come_forward();
+        }
+        self.end();
+    }
+
+    /// The same, with members that propose Updates before others commit.
+    fn propose_and_commit(&mut self, commits: usize, largest: usize) {
+        for _ in 0..commits {
+            for _ in 0..below(&mut self.rng, 4) {
+                self.propose();
+            }
+            match below(&mut self.rng, 6) {
+                0 => self.rejoin(),
+                1 => self.swap(2),
+                _ => self.commit_something(largest),
+            }
+            self.come_forward();
+        }
+        self.end();
+    }
+
+    /// A random member proposes a fresh key, unless it has.
+    fn propose(&mut self) {
+        let client = self.members[below(&mut self.rng, self.members.len())];
+        let epoch = self.full.epoch();
+        self.advance(client, epoch);
+        let full = self.full.propose_update(client);
+        let shared = self.shared.propose_update(client);
+        let counted = self.counted.propose_update(client);
+        assert_eq!(full.as_ref().ok(), shared.as_ref().ok());
+        assert_eq!(full.as_ref().ok(), counted.as_ref().ok());
+        if full.is_ok() {
+            self.proposed.push(client);
+        }
+    }
+
+    fn commit_something(&mut self, largest: usize) {
+        let room = largest.saturating_sub(self.members.len());
+        let (adds, removes) = match below(&mut self.rng, 6) {
+            0 | 1 => (1 + below(&mut self.rng, 4), 0),
+            2 => (0, 1 + below(&mut self.rng, 3)),
+            3 => (1, 1),
+            _ => (0, 0),
+        };
+        self.commit(adds.min(room), removes);
+    }
+
+    fn come_forward(&mut self) {
+        let epoch = self.full.epoch();
+        for client in self.members.clone() {
+            if below(&mut self.rng, 3) == 0 {
+                let back = below(&mut self.rng, 3) as u64;
+                self.advance(client, epoch.saturating_sub(back));
             }
         }
+    }
+
+    fn end(&mut self) {
         let lagging = below(&mut self.rng, self.members.len());
         self.go_on_from_the_wire(self.members[lagging]);
         let epoch = self.full.epoch();
@@ -247,6 +370,55 @@ fn a_group_of_a_thousand() {
     let mut trio = Trio::new(7);
     trio.commit(999, 0);
     trio.live(6, 1_000);
+}
+
+#[test]
+fn members_that_move_to_other_leaves() {
+    for seed in 0..SEEDS / 10 {
+        let mut trio = Trio::new(4_000_000 + seed);
+        trio.commit(3 + seed as usize % 11, 0);
+        trio.move_about(14, 4 + seed as usize % 17);
+    }
+    for (number, strategy) in strategies().into_iter().enumerate().step_by(LARGER_STEP) {
+        let mut trio = Trio::with(5_000_000 + number as u64, strategy);
+        trio.commit(20, 0);
+        trio.move_about(20, 40);
+    }
+}
+
+#[test]
+fn members_that_propose_updates() {
+    for seed in 0..SEEDS / 10 {
+        let mut trio = Trio::new(7_000_000 + seed);
+        trio.commit(3 + seed as usize % 11, 0);
+        trio.propose_and_commit(14, 4 + seed as usize % 17);
+    }
+    for (number, strategy) in strategies().into_iter().enumerate().step_by(LARGER_STEP) {
+        let mut trio = Trio::with(8_000_000 + number as u64, strategy);
+        trio.commit(20, 0);
+        trio.propose_and_commit(20, 40);
+    }
+}
+
+/// Whoever commits in an epoch in which another still stood elsewhere removes it from there.
+#[test]
+fn a_late_committer_removes_a_member_where_it_stood() {
+    let mut trio = Trio::new(6_000_000);
+    trio.commit(6, 0);
+    trio.commit_order(Order { by: ClientId(0), adds: vec![], removes: vec![ClientId(2)], now: 1 });
+    let epoch = trio.full.epoch();
+    trio.advance(ClientId(1), epoch);
+    trio.members = [0, 1, 3, 4, 5, 6].map(ClientId).to_vec();
+    let full = trio.full.rejoin(ClientId(6), 1).unwrap();
+    let shared = trio.shared.rejoin(ClientId(6), 1).unwrap();
+    let counted = trio.counted.rejoin(ClientId(6), 1).unwrap();
+    trio.accept(full.draft, shared.draft, counted.draft, true);
+    assert_eq!(trio.full.leaf(ClientId(6)).map(|leaf| leaf.0), Some(2));
+    let late = Order { by: ClientId(1), adds: vec![], removes: vec![ClientId(6)], now: 1 };
+    let (full, shared) = (trio.full.commit(late.clone()), trio.shared.commit(late));
+    let (full, shared) = (full.unwrap(), shared.unwrap());
+    assert_eq!((full.epoch, full.cost), (shared.epoch, shared.cost));
+    assert_eq!(full.epoch, epoch);
 }
 
 /// Every strategy that makes sense: all values of all choices together.

@@ -1,6 +1,6 @@
 //! Shapes and placements against brute force: after random operations every node has the children
 //! that its shape gives a subtree of its width, and the place that a strategy finds by one walk is
-//! the one that a look at all blank leaves finds.
+//! the one that a look at all blank leaves finds. So are the answers to what clients may go by.
 
 #[path = "tree_model/array_tree.rs"]
 #[allow(dead_code, reason = "the array itself is the other test's")]
@@ -62,6 +62,22 @@ fn path_cost(tree: &Tested, leaf: LeafIndex) -> u64 {
     let path = tree.direct_path(leaf).unwrap();
     let copath = path.iter().flat_map(|step| &step.copath);
     copath.map(|child| child.resolution().len() as u64).sum()
+}
+
+/// What a commit from a leaf would key, node by node.
+fn blanks_above(tree: &Tested, leaf: LeafIndex) -> u32 {
+    let path = tree.direct_path(leaf).unwrap();
+    let reaches = |child: &Subtree<'_, Numbered>| !child.resolution().is_empty();
+    let filters = tree.shape().filters_paths();
+    let keyed = path.iter().filter(|step| !filters || step.copath.iter().any(reaches));
+    keyed.filter(|step| step.node.parent().is_none()).count() as u32
+}
+
+/// Members from the right, as long as the next blank leaf lies left of them.
+fn stragglers(tree: &Tested, most: usize, others: usize) -> Vec<LeafIndex> {
+    let members = members(tree).into_iter().rev();
+    let moves = members.zip(blanks(tree).into_iter().skip(others));
+    moves.take_while(|(leaf, blank)| blank < leaf).map(|(leaf, _)| leaf).take(most).collect()
 }
 
 /// How many ancestors two leaves do not share, from the first.
@@ -197,6 +213,13 @@ proptest! {
             apply(&mut tree, change, 100 * (number as u32 + 1));
             prop_assert!(tree.root().recount());
             check_shape(strategy, tree.root());
+            for leaf in members(&tree) {
+                prop_assert_eq!(tree.blanks_above(leaf), Ok(blanks_above(&tree, leaf)));
+            }
+            for (most, others) in [(0, 0), (2, 0), (5, 1), (100, 0)] {
+                let expected = stragglers(&tree, most, others);
+                prop_assert_eq!(tree.stragglers(most as u32, others as u32), expected);
+            }
             check_traversal(&tree);
             prop_assert_eq!(strategy.width_of_nodes(nodes(&tree)), Some(tree.width()));
             prop_assert!(truncates || tree.width() >= width);

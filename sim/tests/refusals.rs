@@ -63,6 +63,39 @@ fn values_that_cannot_be() {
     assert_refused(&["trace"], &["workload.trace", "--set workload.trace=FILE"]);
 }
 
+#[test]
+fn strategies_that_are_none() {
+    let cases: [(&str, &[&str]); 13] = [
+        (
+            "rfc9420+warming=on-joint",
+            &["no warming `on-joint` is built", "did you mean `on-join`?"],
+        ),
+        ("rfc9420+worming=on-join", &["no choice `worming`", "did you mean `warming`?"]),
+        ("rfc9420+warming=round-robin", &["no warming `round-robin` is built", "round-robin:P"]),
+        ("rfc9420+warming=most-blanks:0s", &["takes a duration above 0s", "`0s` is none"]),
+        ("rfc9420+warming=most-blanks:1ms", &["every 1ms for 2d is more than"]),
+        ("rfc9420+inactive=quarantine", &["no inactive `quarantine` is built", "keep, evict:D"]),
+        ("rfc9420+batching=concurrent", &["no batching `concurrent` is built"]),
+        ("rfc9420+batching=propose-commit:0", &["propose-commit takes from 1 to 1000 members"]),
+        ("rfc9420+batching=every:5parsecs", &["batching=every takes", "`5parsecs` is none"]),
+        ("rfc9420+compaction=rebuild:2", &["no compaction `rebuild:2` is built", "swap:K"]),
+        ("rfc9420+compaction=swap:0", &["compaction=swap takes from 1 to 1000 members", "not `0`"]),
+        ("2018-10+compaction=resync", &["empties the right edge", "docs/strategies.md"]),
+        ("rfc9420+compaction=truncate+compaction=resync", &["`compaction` is chosen twice"]),
+    ];
+    for (strategy, parts) in cases {
+        assert_refused(&["smoke", "--strategy", strategy], &[parts, &["group.strategy"]].concat());
+    }
+    let set = "group.strategy={ preset = \"rfc9420\", warming = \"on-join+unmerged=off\" }";
+    assert_refused(
+        &["smoke", "--set", set],
+        &["group.strategy", "is not one choice and its value"],
+    );
+    let set = "group.strategy={ preset = \"rfc9420\", warming = 3 }";
+    assert_refused(&["smoke", "--set", set], &["group.strategy", "expected a string"]);
+    assert_refused(&["smoke", "--set", "strategy.warming=none"], &["write [group.strategy]"]);
+}
+
 /// Ten million members: refused with the memory they need, on a machine that has not got it.
 #[test]
 fn more_members_than_memory() {

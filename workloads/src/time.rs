@@ -1,5 +1,5 @@
-//! Virtual time and durations: whole milliseconds, written `250ms`, `30s`, `5min`, `12h`, `7d`
-//! or `2w`.
+//! Virtual time and durations: whole milliseconds, written `250ms`, `30s`, `5min` (or `5m`), `12h`,
+//! `7d` or `2w`.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -13,11 +13,12 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 pub struct Millis(pub u64);
 
 /// Units from the longest, with their length in milliseconds.
-const UNITS: [(&str, u64); 6] = [
+const UNITS: [(&str, u64); 7] = [
     ("w", 604_800_000),
     ("d", 86_400_000),
     ("h", 3_600_000),
     ("min", 60_000),
+    ("m", 60_000),
     ("s", 1_000),
     ("ms", 1),
 ];
@@ -106,7 +107,7 @@ impl JsonSchema for Millis {
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({
             "type": "string",
-            "pattern": "^[0-9]+(\\.[0-9]+)? *(ms|s|min|h|d|w)$",
+            "pattern": "^[0-9]+(\\.[0-9]+)? *(ms|s|min|m|h|d|w)$",
             "description": "a duration with its unit, like 5min or 7d"
         })
     }
@@ -122,11 +123,13 @@ mod tests {
             ("250ms", 250),
             ("30s", 30_000),
             ("5min", 300_000),
+            ("5m", 300_000),
             ("1.5h", 5_400_000),
             ("7d", 604_800_000),
         ] {
             assert_eq!(text.parse(), Ok(Millis(millis)));
         }
+        assert_eq!("90m".parse::<Millis>().unwrap().to_string(), "90min");
         assert_eq!("2w".parse::<Millis>().unwrap().to_string(), "14d");
         for millis in [0, 1, 999, 1_000, 61_000, 3_600_000, 90_000_000] {
             assert_eq!(Millis(millis).to_string().parse(), Ok(Millis(millis)));

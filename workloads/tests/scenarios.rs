@@ -44,6 +44,17 @@ fn overrides_reach_every_kind_of_key() {
 }
 
 #[test]
+fn a_strategy_is_a_text_or_a_table() {
+    let strategy =
+        |given: &str| parse("smoke", &[&format!("group.strategy={given}")]).group.strategy;
+    assert_eq!(parse("smoke", &[]).group.strategy, "rfc9420");
+    assert_eq!(strategy("2019-11+warming=on-join"), "2019-11+warming=on-join");
+    let table = r#"{ warming = "on-join", preset = "2019-11", batching = "every:30m" }"#;
+    assert_eq!(strategy(table), "2019-11+batching=every:30m+warming=on-join");
+    assert_eq!(strategy(r#"{ unmerged = "off" }"#), "rfc9420+unmerged=off");
+}
+
+#[test]
 fn an_error_names_file_line_column_and_key() {
     let text = "name = \"x\"\ntitle = \"x\"\nanalysis = \"x\"\nduration = \"1d\"\n[workload]\n[group]\nmembers = 1\n";
     let error = Scenario::parse("file.toml", text, &[]).unwrap_err();

@@ -91,6 +91,21 @@ pub enum Followed {
     Removed,
 }
 
+impl MembershipProof {
+    /// Checks the tag with the epoch's key; a commit's tag covers its confirmation tag as well.
+    pub fn verify(
+        &self,
+        crypto: &Crypto<'_>,
+        secrets: &EpochSecrets,
+        confirmation: Option<&Digest>,
+    ) -> Result<(), FollowError> {
+        let Self { tbs, signature, tag } = self;
+        let key = &secrets.membership_key;
+        let expected = membership_tag(crypto, key, tbs, signature, confirmation)?;
+        if expected == *tag { Ok(()) } else { Err(FollowError::MembershipTag) }
+    }
+}
+
 /// What every member of an epoch computes alike, path or no path.
 impl Transition {
     /// Checks the membership tag, if the message has one, with the old epoch's key.
@@ -99,12 +114,9 @@ impl Transition {
         crypto: &Crypto<'_>,
         secrets: &EpochSecrets,
     ) -> Result<(), FollowError> {
-        let Some(MembershipProof { tbs, signature, tag }) = &self.membership else {
-            return Ok(());
-        };
-        let key = &secrets.membership_key;
-        let expected = membership_tag(crypto, key, tbs, signature, Some(&self.confirmation_tag))?;
-        if expected == *tag { Ok(()) } else { Err(FollowError::MembershipTag) }
+        let proof = self.membership.as_ref();
+        let confirmation = Some(&self.confirmation_tag);
+        proof.map_or(Ok(()), |proof| proof.verify(crypto, secrets, confirmation))
     }
 
     /// Runs the key schedule from the old epoch's secrets, the commit secret and the secret of

@@ -5,10 +5,12 @@
 mod authentication;
 mod commit;
 mod commit_cost;
+mod external;
 mod holdings;
 mod join;
 mod member;
 mod outside;
+mod proposing;
 mod public_group;
 mod session;
 mod transcript;
@@ -18,12 +20,14 @@ pub use authentication::{
 };
 pub use commit::{CommitError, CommitRequest, PendingCommit, Protection};
 pub use commit_cost::CommitCost;
+pub use external::Entrant;
 pub use holdings::{
     Holdings, MAX_PROPOSALS, OwnUpdate, ProposalStore, StoredProposal, TooManyProposals,
 };
 pub use join::{JoinError, OpenedWelcome};
 pub use member::{FollowError, Followed, Founding, Member};
 pub use outside::{Outsider, propose_from_outside};
+pub use proposing::ProposedUpdate;
 pub use public_group::{
     ApplyError, MembershipProof, PublicGroup, Transition, TransitionPath, Verified,
 };

@@ -216,10 +216,21 @@ impl PublicGroup {
         roster: &Roster,
         message: &[u8],
     ) -> Result<Transition, ApplyError> {
+        self.apply_with(crypto, roster, &ProposalStore::default(), message)
+    }
+
+    /// The same, where proposals have been received before that the commit may refer to.
+    pub fn apply_with(
+        &self,
+        crypto: &Crypto<'_>,
+        roster: &Roster,
+        proposals: &ProposalStore,
+        message: &[u8],
+    ) -> Result<Transition, ApplyError> {
         let MlsMessage::Public(public) = decode("an MLS message", message)? else {
             return Err(ApplyError::NotACommit);
         };
-        self.apply_public(crypto, roster, &ProposalStore::default(), public, message)
+        self.apply_public(crypto, roster, proposals, public, message)
     }
 
     /// Follows a commit in a public message; `encoded` is the MLS message it was decoded from.

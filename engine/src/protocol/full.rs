@@ -1,17 +1,25 @@
 //! TreeKEM at fidelity `full`: every client holds its own state and does all its own work from
 //! the wire bytes. The oracle for `shared`, and for small groups.
 
+mod rejoin;
+
 use std::collections::BTreeMap;
 
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
 
 use super::clients::Clients;
+use super::moves::Moves;
+use super::proposals::Proposals;
 use super::shared::single_welcome_length;
-use super::{Accepted, CaughtUp, ClientId, Draft, Joined, Order, Protocol, ProtocolError, Seeds};
+use super::{
+    Accepted, CaughtUp, ClientId, Draft, Joined, Order, Protocol, ProtocolError, Rejoining, Seeds,
+};
 use crate::codec::decode;
 use crate::crypto::{Crypto, Digest, Provider, Secret};
-use crate::group::{CommitRequest, Followed, Member, PendingCommit, PublicGroup};
+use crate::group::{
+    CommitRequest, Followed, Holdings, Member, PendingCommit, Protection, PublicGroup,
+};
 use crate::strategy::Strategy;
 use crate::tree::{Aggregates, LeafIndex, Traversed};
 use crate::treedem::MlsMessage;
@@ -20,6 +28,8 @@ use crate::treesync::{Proposal, Roster, decode_tree_of, encode_tree, tree_hash};
 /// What the Delivery Service has of an epoch.
 struct Logged {
     commit: Vec<u8>,
+    /// What had been proposed before it.
+    proposals: Proposals,
     welcome: Option<Vec<u8>>,
     /// The encoded ratchet tree after the commit, where it adds somebody.
     tree: Vec<u8>,
@@ -37,6 +47,8 @@ struct FullClient {
 pub struct FullDraft {
     pending: PendingCommit,
     packages: Vec<(ClientId, u32)>,
+    /// The roster of somebody who enters anew by it.
+    enters: Option<Roster>,
 }
 
 /// All clients of one group, each on its own.
@@ -48,6 +60,11 @@ pub struct FullTreeKem<S> {
     /// Somebody who follows in public and holds no secret.
     observer: Option<(PublicGroup, Roster)>,
     by_leaf: BTreeMap<LeafIndex, ClientId>,
+    moves: Moves,
+    /// What is proposed in the newest epoch.
+    waiting: Proposals,
+    /// Who committed last, and has published the newest GroupInfo.
+    publisher: Option<ClientId>,
 }
 
 impl<S: Seeds> FullTreeKem<S> {
@@ -60,6 +77,9 @@ impl<S: Seeds> FullTreeKem<S> {
             log: vec![],
             observer: None,
             by_leaf: BTreeMap::new(),
+            moves: Moves::default(),
+            waiting: Proposals::default(),
+            publisher: None,
         }
     }
 
@@ -105,6 +125,7 @@ impl<S: Seeds> Protocol for FullTreeKem<S> {
         let leaf = Some(member.leaf);
         let state = FullClient { invited: None, member: Some((member, roster)), leaf };
         self.states.insert(creator, state);
+        self.publisher = Some(creator);
         Ok(())
     }
 
@@ -113,10 +134,12 @@ impl<S: Seeds> Protocol for FullTreeKem<S> {
         let not_a_member = ProtocolError::NotAMember;
         let number = self.clients.next_commit(order.by)?;
         let seed = self.clients.seeds().seed("commit", order.by.0.into(), number.into());
+        let view = self.view(order.by).ok_or(not_a_member(order.by))?;
         let mut proposals = vec![];
         for client in &order.removes {
-            let leaf = self.states.get(client).and_then(|state| state.leaf);
-            proposals.push(Proposal::Remove(leaf.ok_or(not_a_member(*client))?));
+            let newest = self.states.get(client).and_then(|state| state.leaf);
+            let newest = newest.ok_or(not_a_member(*client))?;
+            proposals.push(Proposal::Remove(self.moves.leaf_in(view, *client, newest)));
         }
         let mut packages = vec![];
         for client in &order.adds {
@@ -127,18 +150,40 @@ impl<S: Seeds> Protocol for FullTreeKem<S> {
         }
         let state = self.states.get(&order.by).and_then(|state| state.member.as_ref());
         let (member, roster) = state.ok_or(not_a_member(order.by))?;
+        let (mut references, mut holdings) = (vec![], Holdings::default());
+        if view == self.epoch() {
+            let Member { public, secrets, .. } = member;
+            references = self.waiting.references(&order);
+            holdings = self.waiting.holdings(&crypto, public, secrets, order.by)?;
+        }
+        let now = order.now;
         let request =
-            CommitRequest { proposals, path: true, now: order.now, ..CommitRequest::default() };
+            CommitRequest { proposals, references, path: true, now, ..CommitRequest::default() };
         let mut rng = ChaCha20Rng::from_seed(seed);
-        let pending = member.commit(&crypto, roster, request, &mut rng)?;
+        let plain = Protection::Public;
+        let pending = member.commit_with(&crypto, roster, request, &holdings, plain, &mut rng)?;
         Ok(Draft {
             epoch: member.epoch(),
             leaf: member.leaf,
             cost: pending.cost,
             ledger: crypto.ledger(),
             order,
-            inner: FullDraft { pending, packages },
+            inner: FullDraft { pending, packages, enters: None },
         })
+    }
+
+    fn propose_update(&mut self, client: ClientId) -> Result<Joined, ProtocolError> {
+        let member = self.member(client).ok_or(ProtocolError::NotAMember(client))?;
+        if member.epoch() != self.epoch() || self.waiting.has(client) {
+            let problem = format!("{client} has proposed in this epoch, or is not in it");
+            return Err(ProtocolError::Check(problem));
+        }
+        let seed = self.clients.seeds().seed("update", client.0.into(), member.epoch());
+        let crypto = Crypto::new(self.provider);
+        let update = member.propose_update(&crypto, &mut ChaCha20Rng::from_seed(seed))?;
+        let bytes = update.message.len() as u64;
+        self.waiting.push(client, update);
+        Ok(Joined { bytes, ledger: crypto.ledger() })
     }
 
     fn accept(
@@ -150,23 +195,28 @@ impl<S: Seeds> Protocol for FullTreeKem<S> {
         if draft.epoch != public.epoch() {
             return Err(ProtocolError::Stale { made: draft.epoch, at: public.epoch() });
         }
-        let FullDraft { pending, packages } = draft.inner;
+        let FullDraft { pending, packages, enters } = draft.inner;
+        let by = draft.order.by;
         let crypto = Crypto::new(self.provider);
-        let transition = public.apply(&crypto, roster, &pending.message)?;
+        let proposals = std::mem::take(&mut self.waiting);
+        let received = proposals.receive(&crypto, public)?;
+        let transition = public.apply_with(&crypto, roster, &received.store, &pending.message)?;
         let (predicted, excluded) = super::shared::predict(&transition)?;
         if predicted != draft.cost.ciphertexts {
             return Err(ProtocolError::Check("ciphertexts are not those predicted".into()));
         }
         roster.advance(&transition.roster_changes);
         *public = transition.after.clone();
+        let epoch = public.epoch();
         for removed in &transition.applied.removed {
-            if let Some(client) = self.by_leaf.remove(removed)
-                && let Some(state) = self.states.get_mut(&client)
-            {
+            let Some(client) = self.by_leaf.remove(removed) else { continue };
+            if let Some(state) = self.states.get_mut(&client) {
                 state.leaf = None;
             }
+            if enters.is_some() && client == by || draft.order.adds.contains(&client) {
+                self.moves.note(client, epoch, *removed);
+            }
         }
-        let epoch = public.epoch();
         for (&(client, number), &leaf) in packages.iter().zip(&transition.applied.added) {
             let state =
                 FullClient { invited: Some((epoch, number)), member: None, leaf: Some(leaf) };
@@ -175,8 +225,16 @@ impl<S: Seeds> Protocol for FullTreeKem<S> {
         }
         let tree = if packages.is_empty() { vec![] } else { encode_tree(&public.tree)? };
         let tree_bytes = crate::treesync::encoded_tree_length(&public.tree) as u64;
-        self.log.push(Logged { commit: pending.message, welcome: pending.welcome, tree });
-        if let Some(state) = self.states.get_mut(&draft.order.by)
+        let (commit, welcome) = (pending.message, pending.welcome);
+        self.log.push(Logged { commit, proposals, welcome, tree });
+        self.publisher = Some(by);
+        if let Some(mut roster) = enters {
+            roster.advance(&pending.roster_changes);
+            let leaf = Some(transition.committer);
+            self.by_leaf.insert(transition.committer, by);
+            let member = Some((pending.after, roster));
+            self.states.insert(by, FullClient { invited: None, member, leaf });
+        } else if let Some(state) = self.states.get_mut(&by)
             && let Some((member, roster)) = &mut state.member
         {
             roster.advance(&pending.roster_changes);
@@ -231,11 +289,13 @@ impl<S: Seeds> Protocol for FullTreeKem<S> {
         let Some((member, roster)) = &mut state.member else { return Ok(caught) };
         let crypto = Crypto::new(self.provider);
         while member.epoch() < to {
-            let message = &self.log[member.epoch() as usize].commit;
-            let transition = member.public.apply(&crypto, roster, message)?;
+            let Logged { commit, proposals, .. } = &self.log[member.epoch() as usize];
+            let Member { public, secrets, .. } = &*member;
+            let holdings = proposals.holdings(&crypto, public, secrets, client)?;
+            let transition = public.apply_with(&crypto, roster, &holdings.proposals, commit)?;
             caught.commits += 1;
-            caught.bytes += message.len() as u64;
-            if member.follow(&crypto, &transition)? == Followed::Removed {
+            caught.bytes += commit.len() as u64 + proposals.bytes();
+            if member.follow_with(&crypto, &transition, &holdings)? == Followed::Removed {
                 caught.removed = true;
                 break;
             }
@@ -248,7 +308,9 @@ impl<S: Seeds> Protocol for FullTreeKem<S> {
         Ok(caught)
     }
 
-    fn release_before(&mut self, _epoch: u64) {}
+    fn release_before(&mut self, epoch: u64) {
+        self.moves.forget_before(epoch);
+    }
 
     fn epoch(&self) -> u64 {
         self.observer().map_or(0, PublicGroup::epoch)
@@ -275,6 +337,30 @@ impl<S: Seeds> Protocol for FullTreeKem<S> {
     fn tree_hash(&self) -> Digest {
         let crypto = Crypto::new(self.provider);
         self.observer().map_or(Digest::EMPTY, |public| tree_hash(&crypto, &public.tree))
+    }
+
+    fn blanks_above(&self, client: ClientId) -> Result<u32, ProtocolError> {
+        let leaf = self.leaf(client).ok_or(ProtocolError::NotAMember(client))?;
+        let observer = self.observer().ok_or(ProtocolError::EpochGone(0))?;
+        Ok(observer.tree.blanks_above(leaf)?)
+    }
+
+    fn leftmost_blank(&self) -> Result<Option<LeafIndex>, ProtocolError> {
+        Ok(self.observer().ok_or(ProtocolError::EpochGone(0))?.tree.leftmost_blank())
+    }
+
+    fn stragglers(&self, most: u32, others: u32) -> Result<Vec<ClientId>, ProtocolError> {
+        let observer = self.observer().ok_or(ProtocolError::EpochGone(0))?;
+        let leaves = observer.tree.stragglers(most, others);
+        Ok(leaves.iter().filter_map(|leaf| self.by_leaf.get(leaf).copied()).collect())
+    }
+
+    fn rejoin(
+        &mut self,
+        client: ClientId,
+        now: u64,
+    ) -> Result<Rejoining<FullDraft>, ProtocolError> {
+        self.enter_anew(client, now)
     }
 
     fn epoch_authenticator(&self, client: ClientId) -> Option<Secret> {

@@ -12,7 +12,9 @@
 
 mod clients;
 mod full;
+mod moves;
 mod private_tree;
+mod proposals;
 mod shared;
 
 use crate::codec::CodecError;
@@ -70,6 +72,19 @@ pub struct Draft<D> {
     pub inner: D,
 }
 
+/// An external commit by which a member gives up its leaf for another, and what it goes by.
+#[derive(Debug)]
+pub struct Rejoining<D> {
+    /// The commit. Its order is that of a member renewing its keys.
+    pub draft: Draft<D>,
+    /// Bytes fetched: the GroupInfo and the ratchet tree.
+    pub fetched: u64,
+    /// Who had published the GroupInfo: the committer of the newest epoch.
+    pub publisher: ClientId,
+    /// What that took of it.
+    pub published: Joined,
+}
+
 /// What an accepted commit did.
 #[derive(Clone, Debug)]
 pub struct Accepted {
@@ -102,10 +117,10 @@ pub struct CaughtUp {
     pub removed: bool,
 }
 
-/// What joining came to.
+/// What joining came to; or publishing something.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Joined {
-    /// Bytes fetched: a Welcome with this client's own entry, and the ratchet tree.
+    /// Bytes fetched: a Welcome with this client's own entry, and the ratchet tree; or those sent.
     pub bytes: u64,
     /// The work.
     pub ledger: Ledger,
@@ -154,6 +169,14 @@ pub enum ProtocolError {
     /// A Welcome could not be used.
     #[error("joining: {0}")]
     Join(#[from] JoinError),
+    /// A strategy asks for what this protocol has not got.
+    #[error("`{protocol}` cannot {what}")]
+    Unsupported {
+        /// The protocol.
+        protocol: &'static str,
+        /// What was asked of it.
+        what: &'static str,
+    },
     /// Another implementation refuses.
     #[error("another implementation refuses: {0}")]
     Implementation(String),
@@ -194,6 +217,12 @@ pub trait Protocol {
     /// Makes a commit in its sender's own view.
     fn commit(&mut self, order: Order) -> Result<Draft<Self::Inner>, ProtocolError>;
 
+    /// A member whose view is the newest epoch proposes a fresh key for itself, once an epoch.
+    /// Whoever commits there after that covers it by reference; everybody in the epoch receives it.
+    fn propose_update(&mut self, _client: ClientId) -> Result<Joined, ProtocolError> {
+        Err(ProtocolError::Unsupported { protocol: self.name(), what: "propose updates" })
+    }
+
     /// Puts a commit into effect. `audited` members of the old epoch do everything from the
     /// wire and must arrive at the same epoch authenticator.
     fn accept(
@@ -229,6 +258,33 @@ pub trait Protocol {
 
     /// The hash of the newest tree.
     fn tree_hash(&self) -> Digest;
+
+    /// How many blank parents of the newest tree a commit of this client would key.
+    fn blanks_above(&self, _client: ClientId) -> Result<u32, ProtocolError> {
+        Err(ProtocolError::Unsupported { protocol: self.name(), what: "count blank parents" })
+    }
+
+    /// The leftmost blank leaf of the newest tree.
+    fn leftmost_blank(&self) -> Result<Option<LeafIndex>, ProtocolError> {
+        Err(ProtocolError::Unsupported { protocol: self.name(), what: "find a blank leaf" })
+    }
+
+    /// At most `most` of the rightmost members of the newest tree, from the right: those that would
+    /// stand further left if they were removed and added in one commit that adds `others` before
+    /// them.
+    fn stragglers(&self, _most: u32, _others: u32) -> Result<Vec<ClientId>, ProtocolError> {
+        Err(ProtocolError::Unsupported { protocol: self.name(), what: "find the rightmost" })
+    }
+
+    /// Makes the external commit by which a member gives up its leaf for another, in the newest
+    /// epoch (RFC 9420 §12.4.3.2).
+    fn rejoin(
+        &mut self,
+        _client: ClientId,
+        _now: u64,
+    ) -> Result<Rejoining<Self::Inner>, ProtocolError> {
+        Err(ProtocolError::Unsupported { protocol: self.name(), what: "commit from outside" })
+    }
 
     /// The epoch authenticator of a client's view.
     fn epoch_authenticator(&self, client: ClientId) -> Option<Secret>;

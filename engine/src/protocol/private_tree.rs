@@ -123,6 +123,20 @@ impl PrivateTree {
         })
     }
 
+    /// A member's leaf gets another key, and those above it go.
+    pub(super) fn update(
+        &mut self,
+        leaf: LeafIndex,
+        key: HpkeKeyPair,
+    ) -> Result<(), ProtocolError> {
+        let PrivateLeaf { client, carried, .. } = *self.member(leaf).ok_or_else(|| lost(leaf))?;
+        let member = Arc::new(PrivateLeaf { client, key, carried });
+        self.tree.edit(leaf, &mut |_| Some(member.clone()), &mut |_, value| {
+            edited(value, |parent| parent.key = None);
+        })?;
+        Ok(())
+    }
+
     /// A path is keyed: `in_filter` says, from the lowest parent, which nodes have a key.
     /// Members below the other children owe one derivation for each node from there up.
     pub(super) fn set_path(

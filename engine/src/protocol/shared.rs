@@ -7,34 +7,39 @@
 //! simulate. At any moment a client can be materialised: its keys are read off its path in its
 //! own epoch, and it goes on from the wire as a [`Member`].
 
+mod path;
+mod rejoin;
+mod turnover;
+mod welcome;
+
 use std::collections::VecDeque;
 use std::sync::{Arc, Weak};
 
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
 use rayon::prelude::*;
-use tls_codec::Size;
 
 use super::clients::Clients;
+use super::moves::Moves;
 use super::private_tree::PrivateTree;
-use super::{Accepted, CaughtUp, ClientId, Draft, Joined, Order, Protocol, ProtocolError, Seeds};
-use crate::codec::decode;
-use crate::crypto::{Crypto, CryptoError, Digest, Ledger, Op, Provider, Secret};
+use super::proposals::Proposals;
+use super::{
+    Accepted, CaughtUp, ClientId, Draft, Joined, Order, Protocol, ProtocolError, Rejoining, Seeds,
+};
+use crate::crypto::{Crypto, Digest, Ledger, Op, Provider, Secret};
 use crate::group::{
-    ApplyError, CommitRequest, Followed, JoinError, Member, OpenedWelcome, PendingCommit,
-    PublicGroup, Transition, TransitionPath,
+    ApplyError, CommitRequest, Followed, Holdings, Member, PendingCommit, Protection, PublicGroup,
+    Transition,
 };
 use crate::strategy::Strategy;
 use crate::tree::{Aggregates, LeafIndex, Traversed, Tree};
-use crate::treedem::MlsMessage;
-use crate::treekem::{
-    EncryptedGroupSecrets, EpochSecrets, NewPath, PathSecret, PskStore, Welcome,
-    expected_ciphertexts,
-};
+use crate::treekem::{EpochSecrets, PathSecret, expected_ciphertexts};
 use crate::treesync::{
-    KeyPackage, KeyPackageSecrets, ParentNode, Proposal, Roster, RosterChange,
-    count_parent_hash_checks, encoded_tree_length, tree_hash,
+    KeyPackage, KeyPackageSecrets, Proposal, Roster, RosterChange, encoded_tree_length, tree_hash,
 };
+
+pub(super) use welcome::single_welcome_length;
+use welcome::validation_ledger;
 
 /// Below this many independent openings, waking other threads costs more than it saves.
 const PARALLEL_FROM: usize = 16;
@@ -67,6 +72,7 @@ struct Membership {
 }
 
 /// The commit that removes a client, and the epoch before it.
+#[derive(Clone)]
 struct Departure {
     last: Arc<Epoch>,
     bytes: u64,
@@ -86,6 +92,8 @@ struct Invitation {
 pub struct SharedDraft {
     pending: PendingCommit,
     invitations: Vec<Invitation>,
+    /// Whether its sender enters anew by it.
+    enters: bool,
 }
 
 /// All clients of one group, their work shared.
@@ -97,8 +105,14 @@ pub struct SharedTreeKem<S> {
     roster: Roster,
     recent: VecDeque<(Arc<Epoch>, Vec<RosterChange>)>,
     epochs: Vec<Weak<Epoch>>,
-    /// Every commit as it was sent, if somebody is going to ask for them.
-    log: Option<Vec<Vec<u8>>>,
+    moves: Moves,
+    /// What is proposed in the newest epoch.
+    waiting: Proposals,
+    /// Who committed last, and has published the newest GroupInfo.
+    publisher: Option<ClientId>,
+    /// Every commit as it was sent and what had been proposed before it, if somebody is going to
+    /// ask for them.
+    log: Option<Vec<(Vec<u8>, Proposals)>>,
     /// What deriving one node of a path takes.
     per_node: Ledger,
 }
@@ -122,6 +136,9 @@ impl<S: Seeds> SharedTreeKem<S> {
             roster: Roster::default(),
             recent: VecDeque::new(),
             epochs: vec![],
+            moves: Moves::default(),
+            waiting: Proposals::default(),
+            publisher: None,
             log: None,
             per_node,
         })
@@ -151,7 +168,26 @@ impl<S: Seeds> SharedTreeKem<S> {
 
     /// The commit that led to `epoch`, as it was sent, if the log is kept from the start.
     pub fn commit_message(&self, epoch: u64) -> Option<&[u8]> {
-        Some(self.log.as_ref()?.get(usize::try_from(epoch).ok()?.checked_sub(1)?)?)
+        Some(&self.logged(epoch)?.0)
+    }
+
+    fn logged(&self, epoch: u64) -> Option<&(Vec<u8>, Proposals)> {
+        self.log.as_ref()?.get(usize::try_from(epoch).ok()?.checked_sub(1)?)
+    }
+
+    /// What a client that was materialised holds in an epoch, for following the commit that ends
+    /// it; from the wire, if the log is kept from the start.
+    pub fn holdings(
+        &self,
+        crypto: &Crypto<'_>,
+        client: ClientId,
+        member: &Member,
+    ) -> Result<Holdings, ProtocolError> {
+        let Member { public, secrets, .. } = member;
+        match self.logged(member.epoch() + 1) {
+            Some((_, proposals)) => proposals.holdings(crypto, public, secrets, client),
+            None => self.waiting.holdings(crypto, public, secrets, client),
+        }
     }
 
     /// Makes a client, lagging or not, a member of its own with exactly the secrets it would
@@ -221,14 +257,18 @@ impl<S: Seeds> SharedTreeKem<S> {
         &self,
         audited: &[ClientId],
         message: &[u8],
+        proposals: &Proposals,
         authenticator: &Secret,
     ) -> Result<u32, ProtocolError> {
         let before = self.newest()?;
         let audit = |client: &ClientId| {
             let crypto = Crypto::new(self.provider);
             let mut member = self.member_at(before, *client, self.membership(*client)?.leaf)?;
-            let transition = member.public.apply(&crypto, &self.roster, message)?;
-            match member.follow(&crypto, &transition)? {
+            let Member { public, secrets, .. } = &member;
+            let holdings = proposals.holdings(&crypto, public, secrets, *client)?;
+            let received = &holdings.proposals;
+            let transition = public.apply_with(&crypto, &self.roster, received, message)?;
+            match member.follow_with(&crypto, &transition, &holdings)? {
                 Followed::Removed => Ok(0),
                 Followed::Advanced if member.secrets.epoch_authenticator == *authenticator => Ok(1),
                 Followed::Advanced => {
@@ -238,81 +278,6 @@ impl<S: Seeds> SharedTreeKem<S> {
         };
         let done: Result<Vec<u32>, _> = audited.par_iter().map(audit).collect();
         Ok(done?.into_iter().sum())
-    }
-
-    /// Opens every ciphertext of a path once, as the members below each recipient would, and
-    /// follows the path to the commit secret.
-    fn open_path(
-        &self,
-        crypto: &Crypto<'_>,
-        transition: &Transition,
-        path: &TransitionPath,
-        sent: &NewPath,
-    ) -> Result<(Secret, u32), ProtocolError> {
-        let private = &self.newest()?.private;
-        let steps = path.tree_before.filtered_direct_path(transition.committer)?;
-        let mut openings = vec![];
-        for (node, step) in steps.iter().enumerate() {
-            let mut position = 0;
-            for child in &step.copath {
-                for key in private.resolution_without(*child, &transition.added)? {
-                    openings.push((node, position, key));
-                    position += 1;
-                }
-            }
-        }
-        let provider = self.provider;
-        let open = |&(node, position, key): &(usize, usize, _)| {
-            let crypto = Crypto::new(provider);
-            let context = &path.provisional_context;
-            let secret = path.update_path.open(&crypto, key, node, position, context)?;
-            Ok::<_, CryptoError>(secret.0 == sent.secrets[node].0)
-        };
-        let opened: Result<Vec<bool>, _> = if openings.len() < PARALLEL_FROM {
-            openings.iter().map(open).collect()
-        } else {
-            openings.par_iter().with_min_len(PARALLEL_FROM / 2).map(open).collect()
-        };
-        if !opened?.into_iter().all(|same| same) {
-            return Err(ProtocolError::Check("members below one node learn other secrets".into()));
-        }
-        let lowest = openings.first().map_or(0, |opening| opening.0);
-        let Some(secret) = sent.secrets.get(lowest) else {
-            return Ok((sent.commit_secret.clone(), 0));
-        };
-        let derived = path.update_path.derive(crypto, lowest, secret.clone());
-        let derived = derived.map_err(crate::group::FollowError::from)?;
-        Ok((derived.commit_secret, openings.len() as u32))
-    }
-
-    /// The private tree of the next epoch.
-    fn next_private(
-        &self,
-        transition: &Transition,
-        path: Option<&NewPath>,
-        invitations: &[Invitation],
-    ) -> Result<PrivateTree, ProtocolError> {
-        let before = self.newest()?;
-        let mut private = before.private.clone();
-        let removal = before.public.tree.shape().removal;
-        for leaf in &transition.applied.removed {
-            let path = before.public.tree.direct_path(*leaf)?;
-            let goes = |parent: Option<&Arc<ParentNode>>| {
-                parent.is_none_or(|parent| removal.strikes(&**parent, *leaf))
-            };
-            let goes: Vec<bool> = path.iter().map(|step| goes(step.node.parent())).collect();
-            private.remove(*leaf, &goes)?;
-        }
-        private.truncate();
-        for (invitation, leaf) in invitations.iter().zip(&transition.applied.added) {
-            private.add(*leaf, invitation.client, invitation.secrets.encryption.clone())?;
-        }
-        if let (Some(sent), Some(path)) = (&transition.path, path) {
-            let steps = sent.tree_before.direct_path(transition.committer)?;
-            let in_filter: Vec<bool> = steps.iter().map(|step| !step.is_filtered_out()).collect();
-            private.set_path(transition.committer, path, &in_filter)?;
-        }
-        Ok(private)
     }
 
     /// No key of a removed member may be left anywhere in the new tree.
@@ -327,80 +292,6 @@ impl<S: Seeds> SharedTreeKem<S> {
         }
         Ok(removed.len() as u32)
     }
-
-    /// Opens each new member's entry of the Welcome, checks what it is told, and says what
-    /// joining takes of it.
-    fn welcome(
-        &self,
-        pending: &PendingCommit,
-        invitations: &[Invitation],
-        tree_bytes: u64,
-    ) -> Result<Vec<Joined>, ProtocolError> {
-        let (Some(bytes), Some(first)) = (&pending.welcome, invitations.first()) else {
-            return Ok(vec![]);
-        };
-        let MlsMessage::Welcome(welcome) = decode("an MLS message", bytes)? else {
-            return Err(JoinError::NotAWelcome.into());
-        };
-        // What all joiners do alike: open the group info, validate the tree, run the schedule.
-        let crypto = Crypto::new(self.provider);
-        let (package, secrets) = (&first.package, &first.secrets);
-        let psks = PskStore::default();
-        let opened = OpenedWelcome::open(&crypto, &welcome, package, secrets, &psks)?;
-        opened.epoch_secrets(&crypto)?;
-        let public = &pending.after.public;
-        let validation = validation_ledger(public);
-        let common = crypto.ledger() + validation;
-        let signer = public.tree.leaf(pending.after.leaf).ok_or(JoinError::UnknownSigner)?;
-        let unpaid = Crypto::new(self.provider);
-        opened.group_info.verify(&unpaid, &signer.signature_key).map_err(JoinError::from)?;
-        // What is each joiner's own: its entry, and the part of the path it is told.
-        let steps = public.tree.filtered_direct_path(pending.after.leaf)?;
-        let info = welcome.encrypted_group_info.as_slice();
-        let open =
-            |((invitation, leaf), entry): ((&Invitation, &LeafIndex), &EncryptedGroupSecrets)| {
-                let crypto = Crypto::new(self.provider);
-                let told =
-                    entry.open(&crypto, &invitation.secrets.init, info).map_err(JoinError::from)?;
-                let node = steps.iter().position(|step| step.node.contains(*leaf));
-                let path = pending.path.as_ref();
-                let expected =
-                    node.and_then(|node| path?.secrets.get(node)).map(|secret| &secret.0);
-                if told.joiner_secret != pending.joiner.0 || told.path_secret.as_ref() != expected {
-                    return Err(ProtocolError::Check(
-                        "a Welcome tells a joiner other secrets".into(),
-                    ));
-                }
-                let nodes = expected.and(node).map_or(0, |node| steps.len() - node) as u64;
-                Ok(Joined {
-                    bytes: single_welcome_length(&welcome, entry) + tree_bytes,
-                    ledger: common + self.per_node * nodes,
-                })
-            };
-        let joiners = invitations.par_iter().zip(&pending.applied.added).zip(&welcome.secrets);
-        joiners.with_min_len(PARALLEL_FROM / 2).map(open).collect()
-    }
-}
-
-/// What validating a tree from outside takes: every node hashed, every parent hash checked,
-/// every leaf's signature and the group info's verified.
-fn validation_ledger(public: &PublicGroup) -> Ledger {
-    let tree = &public.tree;
-    let Aggregates { width, keyed_parents, blank_parents, .. } = *tree.aggregates();
-    let nodes = u64::from(width) + u64::from(keyed_parents) + u64::from(blank_parents);
-    let mut ledger = Ledger::default();
-    // One more hash continues the transcript.
-    ledger.charge(Op::Hash, nodes + count_parent_hash_checks(tree) + 1);
-    ledger.charge(Op::Verify, u64::from(tree.members()) + 1);
-    ledger
-}
-
-/// The length of a Welcome message cut down to one entry: what the Delivery Service hands to
-/// one joiner.
-pub(super) fn single_welcome_length(welcome: &Welcome, entry: &EncryptedGroupSecrets) -> u64 {
-    let entry = entry.tls_serialized_len();
-    let header = if entry < 0x40 { 1 } else { 2 };
-    (4 + 2 + header + entry + welcome.encrypted_group_info.tls_serialized_len()) as u64
 }
 
 /// The ciphertexts that the resolutions of the copath demand, and those that new members make
@@ -443,6 +334,7 @@ impl<S: Seeds> Protocol for SharedTreeKem<S> {
         self.epochs.push(Arc::downgrade(&epoch));
         self.recent.push_back((epoch.clone(), vec![]));
         self.set_membership(creator, Membership { leaf, epoch, invited: None, departure: None });
+        self.publisher = Some(creator);
         Ok(())
     }
 
@@ -456,7 +348,8 @@ impl<S: Seeds> Protocol for SharedTreeKem<S> {
         let seed = self.clients.seeds().seed("commit", order.by.0.into(), number.into());
         let mut proposals = vec![];
         for client in &order.removes {
-            let leaf = self.membership(*client)?.leaf;
+            let newest = self.membership(*client)?.leaf;
+            let leaf = self.moves.leaf_in(epoch.number, *client, newest);
             epoch
                 .private
                 .member(leaf)
@@ -469,13 +362,21 @@ impl<S: Seeds> Protocol for SharedTreeKem<S> {
         let invitations = invitations?;
         proposals.extend(invitations.iter().map(|i| Proposal::Add(i.package.clone())));
         let member = self.member_at(&epoch, order.by, leaf)?;
-        let request =
-            CommitRequest { proposals, path: true, now: order.now, ..CommitRequest::default() };
         let provider = self.provider;
         let crypto = Crypto::new(provider);
+        let (mut references, mut holdings) = (vec![], Holdings::default());
+        if epoch.number == self.epoch() {
+            let Member { public, secrets, .. } = &member;
+            references = self.waiting.references(&order);
+            holdings = self.waiting.holdings(&crypto, public, secrets, order.by)?;
+        }
+        let now = order.now;
+        let request =
+            CommitRequest { proposals, references, path: true, now, ..CommitRequest::default() };
         let mut rng = ChaCha20Rng::from_seed(seed);
+        let plain = Protection::Public;
         let pending = self.with_roster_of(epoch.number, |this| {
-            member.commit(&crypto, &this.roster, request, &mut rng)
+            member.commit_with(&crypto, &this.roster, request, &holdings, plain, &mut rng)
         })?;
         Ok(Draft {
             epoch: epoch.number,
@@ -483,8 +384,26 @@ impl<S: Seeds> Protocol for SharedTreeKem<S> {
             cost: pending.cost,
             ledger: crypto.ledger(),
             order,
-            inner: SharedDraft { pending, invitations },
+            inner: SharedDraft { pending, invitations, enters: false },
         })
+    }
+
+    fn propose_update(&mut self, client: ClientId) -> Result<Joined, ProtocolError> {
+        let membership = self.membership(client)?;
+        if membership.invited.is_some() {
+            return Err(ProtocolError::NotAMember(client));
+        }
+        let member = self.member_at(&membership.epoch, client, membership.leaf)?;
+        if member.epoch() != self.epoch() || self.waiting.has(client) {
+            let problem = format!("{client} has proposed in this epoch, or is not in it");
+            return Err(ProtocolError::Check(problem));
+        }
+        let seed = self.clients.seeds().seed("update", client.0.into(), member.epoch());
+        let crypto = Crypto::new(self.provider);
+        let update = member.propose_update(&crypto, &mut ChaCha20Rng::from_seed(seed))?;
+        let bytes = update.message.len() as u64;
+        self.waiting.push(client, update);
+        Ok(Joined { bytes, ledger: crypto.ledger() })
     }
 
     fn accept(
@@ -496,11 +415,14 @@ impl<S: Seeds> Protocol for SharedTreeKem<S> {
         if draft.epoch != before.number {
             return Err(ProtocolError::Stale { made: draft.epoch, at: before.number });
         }
-        let SharedDraft { pending, invitations } = draft.inner;
+        let SharedDraft { pending, invitations, enters } = draft.inner;
         // The public half, once for all receivers.
         let provider = self.provider;
         let crypto = Crypto::new(provider);
-        let transition = before.public.apply(&crypto, &self.roster, &pending.message)?;
+        let proposals = self.waiting.clone();
+        let received = proposals.receive(&crypto, &before.public)?;
+        let (store, message) = (&received.store, &pending.message);
+        let transition = before.public.apply_with(&crypto, &self.roster, store, message)?;
         let receiver = crypto.ledger();
         let (predicted, excluded) = predict(&transition)?;
         if predicted != draft.cost.ciphertexts {
@@ -508,10 +430,14 @@ impl<S: Seeds> Protocol for SharedTreeKem<S> {
         }
         // The private half: every ciphertext once, then what all members compute alike.
         transition.verify_membership(&crypto, &before.secrets)?;
+        received.check_membership(&crypto, &before.secrets)?;
         let for_removed = crypto.ledger();
         let unpaid = Crypto::new(provider);
+        let private = self.updated_private(&transition, &proposals)?;
         let (commit_secret, opened) = match (&transition.path, &pending.path) {
-            (Some(path), Some(sent)) => self.open_path(&unpaid, &transition, path, sent)?,
+            (Some(path), Some(sent)) => {
+                self.open_path(&unpaid, &private, &transition, path, sent)?
+            }
             _ => (crypto.zero(), 0),
         };
         let secrets =
@@ -525,41 +451,33 @@ impl<S: Seeds> Protocol for SharedTreeKem<S> {
         if *authenticator != pending.after.secrets.epoch_authenticator {
             return Err(ProtocolError::Check("the sender is in another epoch".into()));
         }
-        let audits = self.audit(audited, &pending.message, authenticator)?;
+        let audits = self.audit(audited, &pending.message, &proposals, authenticator)?;
         // Nothing has changed so far; from here on the new epoch stands.
-        let private = self.next_private(&transition, pending.path.as_ref(), &invitations)?;
+        let by = draft.order.by;
+        let path = pending.path.as_ref();
+        let private =
+            self.next_private(private, &transition, path, &invitations, enters.then_some(by))?;
+        self.waiting = Proposals::default();
         self.roster.advance(&transition.roster_changes);
         let removed = self.check_removed(&before, &transition.applied.removed)?;
-        let bytes = pending.message.len() as u64;
+        let bytes = pending.message.len() as u64 + proposals.bytes();
         let totals =
             Totals { bytes: before.totals.bytes + bytes, ledger: before.totals.ledger + ledger };
         let number = before.number + 1;
         let secrets = Arc::new(secrets);
         let public = transition.after.clone();
         let epoch = Arc::new(Epoch { number, public, private, secrets, totals });
-        for leaf in &transition.applied.removed {
-            let client = before.private.member(*leaf).map(|member| member.client);
-            let gone = client.and_then(|client| self.members.get_mut(client.0 as usize));
-            if let Some(Some(gone)) = gone {
-                let last = before.clone();
-                gone.departure = Some(Departure { last, bytes, ledger: for_removed });
-            }
-        }
+        let order = &draft.order;
+        let departure = Departure { last: before.clone(), bytes, ledger: for_removed };
+        self.depart(&transition.applied.removed, departure, order, enters);
         let tree_bytes = encoded_tree_length(&epoch.public.tree) as u64;
         let joined = self.welcome(&pending, &invitations, tree_bytes)?;
         let checks = 3 + opened + removed + joined.len() as u32;
-        for ((invitation, leaf), joined) in
-            invitations.iter().zip(&transition.applied.added).zip(joined)
-        {
-            let (epoch, invited) = (epoch.clone(), Some(joined));
-            let membership = Membership { leaf: *leaf, epoch, invited, departure: None };
-            self.set_membership(invitation.client, membership);
-        }
-        if let Some(Some(sender)) = self.members.get_mut(draft.order.by.0 as usize) {
-            sender.epoch = epoch.clone();
-        }
+        self.arrive(&invitations, &transition.applied.added, &joined, &epoch);
+        self.go_on(by, transition.committer, &epoch, enters);
+        self.publisher = Some(by);
         if let Some(log) = &mut self.log {
-            log.push(pending.message);
+            log.push((pending.message, proposals));
         }
         self.epochs.push(Arc::downgrade(&epoch));
         self.recent.push_back((epoch, transition.roster_changes));
@@ -616,6 +534,7 @@ impl<S: Seeds> Protocol for SharedTreeKem<S> {
     }
 
     fn release_before(&mut self, epoch: u64) {
+        self.moves.forget_before(epoch);
         while self.recent.len() > 1 && self.recent.front().is_some_and(|(e, _)| e.number < epoch) {
             self.recent.pop_front();
         }
@@ -649,6 +568,30 @@ impl<S: Seeds> Protocol for SharedTreeKem<S> {
         let crypto = Crypto::new(self.provider);
         let empty = || tree_hash(&crypto, &Tree::new(self.clients.strategy()));
         self.newest().map_or_else(|_| empty(), |epoch| tree_hash(&crypto, &epoch.public.tree))
+    }
+
+    fn blanks_above(&self, client: ClientId) -> Result<u32, ProtocolError> {
+        let leaf = self.leaf(client).ok_or(ProtocolError::NotAMember(client))?;
+        Ok(self.newest()?.public.tree.blanks_above(leaf)?)
+    }
+
+    fn leftmost_blank(&self) -> Result<Option<LeafIndex>, ProtocolError> {
+        Ok(self.newest()?.public.tree.leftmost_blank())
+    }
+
+    fn stragglers(&self, most: u32, others: u32) -> Result<Vec<ClientId>, ProtocolError> {
+        let newest = self.newest()?;
+        let leaves = newest.public.tree.stragglers(most, others);
+        let members = leaves.into_iter().filter_map(|leaf| newest.private.member(leaf));
+        Ok(members.map(|member| member.client).collect())
+    }
+
+    fn rejoin(
+        &mut self,
+        client: ClientId,
+        now: u64,
+    ) -> Result<Rejoining<SharedDraft>, ProtocolError> {
+        self.enter_anew(client, now)
     }
 
     fn epoch_authenticator(&self, client: ClientId) -> Option<Secret> {

@@ -10,6 +10,7 @@ mod index;
 mod node;
 mod shape;
 mod subtree;
+mod survey;
 mod traversal;
 
 use std::sync::Arc;

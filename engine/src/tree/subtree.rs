@@ -191,23 +191,33 @@ impl<'t, D: TreeData> Subtree<'t, D> {
     }
 
     /// The blank leaf with `n` blank ones to its left.
-    pub fn nth_blank(&self, mut n: u32) -> Option<LeafIndex> {
+    pub fn nth_blank(&self, n: u32) -> Option<LeafIndex> {
+        self.nth(n, Self::room)
+    }
+
+    /// The member's leaf with `n` members to its left.
+    pub fn nth_member(&self, n: u32) -> Option<LeafIndex> {
+        self.nth(n, |subtree| subtree.aggregates().members)
+    }
+
+    /// The leaf with `n` leaves of a kind to its left, of which `count` says how many there are.
+    fn nth(&self, mut n: u32, count: impl Fn(&Self) -> u32) -> Option<LeafIndex> {
         let mut at = *self;
-        if n >= at.room() {
+        if n >= count(&at) {
             return None;
         }
         loop {
             let Some(last) = at.children().next_back() else {
-                // A blank leaf, or a closed subtree of nothing but blank ones.
+                // A leaf, or a closed subtree of nothing but blank ones.
                 return Some(LeafIndex(at.first + n));
             };
             let mut next = last;
             for child in at.children() {
-                if n < child.room() {
+                if n < count(&child) {
                     next = child;
                     break;
                 }
-                n -= child.room();
+                n -= count(&child);
             }
             at = next;
         }

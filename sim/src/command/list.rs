@@ -2,12 +2,13 @@
 
 use std::process::ExitCode;
 
-use arboretum_engine::strategy::{CHOICES, PRESETS};
+use arboretum_engine::strategy::PRESETS;
 use arboretum_results::{Summary, metric_text};
 use arboretum_workloads::{nearest, shipped, studies};
 
 use super::failure::Failure;
 use super::scenario::{PROTOCOLS, suites};
+use crate::simulation::choices;
 
 const WHAT: &[&str] = &["scenarios", "studies", "protocols", "strategies", "suites", "metrics"];
 
@@ -40,7 +41,8 @@ fn strategies() -> Vec<(String, String)> {
     let presets = PRESETS.iter().map(|preset| (preset.name.into(), preset.title.into()));
     let own = named(crate::operations::PRESETS).into_iter();
     let own = own.map(|(name, text)| (name, format!("{text} (experiments only)")));
-    let choices = CHOICES.iter().map(|(choice, values)| (format!("+{choice}="), values.join(", ")));
+    let choices = choices();
+    let choices = choices.iter().map(|(choice, values)| (format!("+{choice}="), values.join(", ")));
     presets.chain(own).chain(choices).collect()
 }
 

@@ -18,7 +18,7 @@ use super::failure::Failure;
 use super::host::{self, Clock};
 use super::progress::Meter;
 use super::scenario::{Chosen, choose, is_peer};
-use crate::simulation::{self, Fault, Outcome, Settings, StreamSeeds};
+use crate::simulation::{self, Behaviour, Fault, Outcome, Settings, StreamSeeds};
 
 /// Names of the ledger's operations, in its order: columns of commits.csv.
 pub(crate) const OP_NAMES: [&str; Op::ALL.len()] = {
@@ -167,7 +167,7 @@ fn play(
     }
     let seeds = StreamSeeds(RootSeed::from_u64(scenario.seed));
     // The strategy and the suite's number were checked when the scenario was chosen.
-    let strategy = Strategy::parse(&scenario.group.strategy).expect("the strategy was checked");
+    let (strategy, _) = Behaviour::of(scenario).expect("the strategy was checked");
     let real = || provider(CipherSuite(scenario.group.suite)).expect("the suite is built");
     match scenario.group.fidelity {
         Fidelity::Full => {

@@ -3,11 +3,12 @@
 use std::path::Path;
 
 use arboretum_engine::crypto::CipherSuite;
-use arboretum_engine::strategy::{CHOICES, PRESETS, ParseStrategyError, Strategy};
+use arboretum_engine::strategy::{PRESETS, ParseStrategyError, Strategy};
 use arboretum_workloads::{Fidelity, Scenario, Trace, find_shipped, nearest, shipped};
 
 use super::arguments::RunOptions;
 use super::failure::Failure;
+use crate::simulation::{Behaviour, BehaviourError, choices};
 
 /// Protocols that can be run.
 pub(crate) const PROTOCOLS: &[(&str, &str)] = &[
@@ -29,26 +30,44 @@ pub(crate) fn is_peer(protocol: &str) -> bool {
 /// The cipher suites that all implementations have.
 const PEER_SUITES: &[u16] = &[1, 2, 3];
 
-/// The strategy of a scenario's words.
-pub(crate) fn strategy(text: &str) -> Result<Strategy, Failure> {
-    Strategy::parse(text).map_err(|error| {
-        let help = match &error {
-            ParseStrategyError::Preset(name) => {
-                suggest(name, PRESETS.iter().map(|preset| preset.name))
-            }
-            ParseStrategyError::Choice(name) => {
-                suggest(name, CHOICES.iter().map(|(choice, _)| *choice))
-            }
-            ParseStrategyError::Value { value, values, .. } => {
-                suggest(value, values.iter().copied())
-            }
-            ParseStrategyError::NotAChoice(_) => {
-                "write a preset and what differs: rfc9420+placement=nearest".into()
-            }
-            ParseStrategyError::Sense(_) => "see docs/strategies.md".into(),
-        };
-        Failure::input_with_help(format!("group.strategy: {error}"), help)
-    })
+/// Refuses a scenario whose strategy is none, or makes no sense in it.
+fn check_strategy(scenario: &Scenario) -> Result<(), Failure> {
+    let refuse = |error: BehaviourError| {
+        Failure::input_with_help(format!("group.strategy: {error}"), way_out(&error))
+    };
+    let (tree, clients) = Behaviour::of(scenario).map_err(refuse)?;
+    let protocol = &scenario.group.protocol;
+    if is_peer(protocol) && (tree != Strategy::default() || clients.takes_more_than_commits()) {
+        return Err(Failure::input_with_help(
+            format!("group.strategy: `{protocol}` keeps its tree to itself, by RFC 9420"),
+            "give `rfc9420`, or with it a choice of its clients that asks for commits alone",
+        ));
+    }
+    Ok(())
+}
+
+/// What to write in the place of a strategy that is refused.
+fn way_out(error: &BehaviourError) -> String {
+    let choices = choices();
+    let of = |value: &str, choice: &str| {
+        let values = choices.iter().filter(|(known, _)| *known == choice);
+        suggest(value, values.flat_map(|(_, values)| values.iter().copied()))
+    };
+    match error {
+        BehaviourError::Tree(ParseStrategyError::Preset(name)) => {
+            suggest(name, PRESETS.iter().map(|preset| preset.name))
+        }
+        BehaviourError::Tree(ParseStrategyError::Choice(name)) => {
+            suggest(name, choices.iter().map(|(choice, _)| *choice))
+        }
+        BehaviourError::Tree(ParseStrategyError::Value { choice, value, .. })
+        | BehaviourError::Value { choice, value } => of(value, choice),
+        BehaviourError::Tree(ParseStrategyError::NotAChoice(_)) => {
+            "write a preset and what differs: rfc9420+placement=nearest".into()
+        }
+        BehaviourError::Duration { .. } => "durations are numbers with a unit: 30min, 12h".into(),
+        _ => "see docs/strategies.md".into(),
+    }
 }
 
 /// The nearest name that there is, or all of them.
@@ -136,7 +155,7 @@ fn check_names(scenario: &Scenario) -> Result<(), Failure> {
         ));
     }
     check_name("protocol", &group.protocol, PROTOCOLS)?;
-    strategy(&group.strategy)?;
+    check_strategy(scenario)?;
     let refuse = |what: String| Err(Failure::input_with_help(what, "see `arboretum list suites`"));
     if CipherSuite(group.suite).name().is_none() {
         return refuse(format!("group.suite: cipher suite {} is not built", group.suite));
@@ -168,12 +187,6 @@ fn settle_peers(scenario: &mut Scenario, asked: bool) -> Result<(), Failure> {
         return refuse(
             format!("group.suite: `{}` has no cipher suite {}", group.protocol, group.suite),
             format!("take one of {PEER_SUITES:?}"),
-        );
-    }
-    if group.strategy != "rfc9420" {
-        return refuse(
-            format!("group.strategy: `{}` follows RFC 9420 and nothing else", group.protocol),
-            "give `rfc9420`".into(),
         );
     }
     group.fidelity = Fidelity::Full;

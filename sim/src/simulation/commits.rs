@@ -1,18 +1,19 @@
 //! Commits: who makes them, in which view, and what the Delivery Service does with them. The
 //! first of each epoch is taken; whoever comes too late processes it and tries again.
 
-use arboretum_engine::protocol::{ClientId, Order, Protocol, ProtocolError};
+use arboretum_engine::protocol::{ClientId, Draft, Order, Protocol, ProtocolError};
 use arboretum_results::Recorder;
+use arboretum_workloads::Millis;
 
 use super::clients::{Purpose, Standing};
 use super::delivery::{Reason, Requests};
 use super::events::Event;
-use super::policy::{UNIX_ZERO, batch_period, draw_committer};
+use super::policy::draw_committer;
 use super::world::World;
 
 impl<P: Protocol> World<'_, '_, P> {
     pub(super) fn hand_out_if_immediate(&mut self) -> Result<(), ProtocolError> {
-        match batch_period(&self.scenario.policy) {
+        match self.behaviour.batching.period() {
             None if self.delivery.has_requests() => self.hand_out(),
             _ if self.batch_waiting => self.hand_out(),
             _ => Ok(()),
@@ -20,7 +21,7 @@ impl<P: Protocol> World<'_, '_, P> {
     }
 
     pub(super) fn batch_is_due(&mut self) -> Result<(), ProtocolError> {
-        if let Some(period) = batch_period(&self.scenario.policy) {
+        if let Some(period) = self.behaviour.batching.period() {
             let next = self.later(period);
             self.schedule(next, Event::Batch);
         }
@@ -38,8 +39,7 @@ impl<P: Protocol> World<'_, '_, P> {
         self.facts.batches += 1;
         let committer =
             draw_committer(&self.root_seed, &self.clients, self.facts.batches, |client| {
-                self.clients.get(client).purpose.is_none()
-                    && self.protocol.view(client).is_some()
+                self.is_free(client)
                     && !requests.removes.iter().any(|(removed, _)| *removed == client)
             });
         let Some(committer) = committer else {
@@ -47,10 +47,21 @@ impl<P: Protocol> World<'_, '_, P> {
             self.batch_waiting = true;
             return Ok(());
         };
-        let at = self.later(self.clients.get(committer).delay);
-        self.clients.get_mut(committer).purpose = Some(Purpose::Requests(requests));
-        self.schedule(at, Event::Commit(committer));
+        self.handed_out += 1;
+        self.ask_to_commit(committer, Purpose::Requests(requests));
         Ok(())
+    }
+
+    /// Whether a member can be asked to commit.
+    pub(super) fn is_free(&self, client: ClientId) -> bool {
+        self.clients.get(client).purpose.is_none() && self.protocol.view(client).is_some()
+    }
+
+    /// The server asks a member that is online and free to commit; it hears of it a delay later.
+    pub(super) fn ask_to_commit(&mut self, client: ClientId, purpose: Purpose) {
+        let at = self.later(self.clients.get(client).delay);
+        self.clients.get_mut(client).purpose = Some(purpose);
+        self.schedule(at, Event::Commit(client));
     }
 
     /// A client means to commit, unless it is at it already.
@@ -78,22 +89,38 @@ impl<P: Protocol> World<'_, '_, P> {
             if let Purpose::Requests(requests) = purpose {
                 self.delivery.put_back(requests);
                 self.batch_waiting = true;
+                return self.requests_are_settled();
             }
             return Ok(());
         };
+        if self.is_to_resync(client, &purpose)? {
+            return self.resync(client);
+        }
+        let order = self.with_swaps(order)?;
+        let waits = self.gather_updates(&order)?;
         let draft = self.protocol.commit(order)?;
+        self.send(client, purpose, draft, Millis(waits.0 + delay.0));
+        Ok(())
+    }
+
+    /// A client's commit is on its way to the Delivery Service, and arrives after `delay`.
+    pub(super) fn send(
+        &mut self,
+        client: ClientId,
+        purpose: Purpose,
+        draft: Draft<P::Inner>,
+        delay: Millis,
+    ) {
         let entry = self.clients.get_mut(client);
         entry.purpose = Some(purpose);
         entry.tally.ledger += draft.ledger;
         entry.tally.bytes_sent += draft.cost.bytes + draft.cost.bytes_welcome;
         self.drafts.push((client, draft));
         self.schedule(self.later(delay), Event::Deliver(client));
-        Ok(())
     }
 
     /// What a client would commit now: requests that others have settled meanwhile fall away.
     pub(super) fn order(&self, by: ClientId, purpose: &Purpose) -> Option<Order> {
-        let now = UNIX_ZERO + self.now.0 / 1_000;
         let (mut adds, mut removes) = (vec![], vec![]);
         if let Purpose::Requests(requests) = purpose {
             let standing = |client: &ClientId| self.clients.get(*client).standing;
@@ -104,7 +131,7 @@ impl<P: Protocol> World<'_, '_, P> {
                 return None;
             }
         }
-        Some(Order { by, adds, removes, now })
+        Some(Order { by, adds, removes, now: self.unix_now() })
     }
 
     /// A commit reaches the Delivery Service, which takes the first of each epoch.
@@ -127,6 +154,7 @@ impl<P: Protocol> World<'_, '_, P> {
             return Ok(());
         }
         let purpose = self.clients.get_mut(client).purpose.take();
+        let was_asked = matches!(purpose, Some(Purpose::Requests(_)));
         let requests = match purpose {
             Some(Purpose::Requests(requests)) => requests,
             _ => Requests::default(),
@@ -139,8 +167,10 @@ impl<P: Protocol> World<'_, '_, P> {
         let first = self.delivery.forget_before(self.now, self.scenario.network.max_delay);
         self.protocol.release_before(first);
         self.settle_members(&order, recorder);
-        self.renewed(client);
-        Ok(())
+        self.updates_are_in_effect(client);
+        self.clients.get_mut(client).tally.commits_sent += 1;
+        self.has_new_keys(client);
+        if was_asked { self.requests_are_settled() } else { Ok(()) }
     }
 
     pub(super) fn count_requests(&mut self, order: &Order, requests: &Requests) {
@@ -172,12 +202,11 @@ impl<P: Protocol> World<'_, '_, P> {
     }
 
     /// A client's keys are new: the next renewal is a period away.
-    pub(super) fn renewed(&mut self, client: ClientId) {
+    pub(super) fn has_new_keys(&mut self, client: ClientId) {
         let due = self.scenario.policy.update_every.map(|period| self.later(period));
         let entry = self.clients.get_mut(client);
         entry.messages = 0;
         entry.renew_at = due;
-        entry.tally.commits_sent += 1;
         if let Some(due) = due {
             self.schedule(due, Event::Renew(client));
         }

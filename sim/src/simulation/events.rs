@@ -36,6 +36,8 @@ pub(super) enum Event {
     Evict(ClientId, u32),
     /// The waiting requests are handed to a committer.
     Batch,
+    /// A member is asked to warm the tree.
+    Warm,
     /// A client goes offline.
     Offline(ClientId),
     /// A snapshot of the tree is taken.

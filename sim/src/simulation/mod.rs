@@ -6,6 +6,7 @@
 //! | `clients` | the clients: whether they are online, what they mean to do, what they have done |
 //! | `delivery` | the Delivery Service: one ordered log, requests waiting for a committer |
 //! | `authentication` | the Authentication Service: identity to signature key |
+//! | `behaviour` | the clients' half of a strategy: warming, the inactive, batches |
 //! | `policy` | when a client renews its key, who commits, when the server evicts |
 //! | `world` | everything there is in a run, and the clock |
 //! | `people` | people come and go, views move |
@@ -19,6 +20,7 @@
 //! | `fault` | a broken check, with the command that replays up to it |
 
 mod authentication;
+mod behaviour;
 mod blank_paths;
 mod clients;
 mod commits;
@@ -35,6 +37,7 @@ mod start;
 mod survey;
 mod world;
 
+pub use behaviour::{Batching, Behaviour, BehaviourError, Inactive, Moving, Warming, choices};
 pub use fault::Fault;
 pub use seeds::StreamSeeds;
 pub use world::{Outcome, Progress, Settings, run};

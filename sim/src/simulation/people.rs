@@ -55,9 +55,12 @@ impl<P: Protocol> World<'_, '_, P> {
             }
         } else if self.clients.get(client).standing == Standing::Member {
             self.bring_forward(client, self.protocol.epoch())?;
+            self.has_joined(client)?;
         }
+        let warming = self.behaviour.warming.on_return_after();
+        let after = warming.or(self.scenario.policy.update_on_return_after);
         if self.clients.get(client).standing == Standing::Member
-            && renews_on_return(&self.scenario.policy, self.clients.get(client), self.now)
+            && renews_on_return(after, self.clients.get(client), self.now)
         {
             self.intend(client, Purpose::Renew)?;
         }
@@ -95,7 +98,7 @@ impl<P: Protocol> World<'_, '_, P> {
         entry.last_seen = now;
         entry.absences += 1;
         let absence = entry.absences;
-        if let Some(limit) = self.scenario.policy.evict_after {
+        if let Some(limit) = self.behaviour.inactive.limit() {
             self.schedule(self.later(limit), Event::Evict(client, absence));
         }
     }
@@ -104,7 +107,7 @@ impl<P: Protocol> World<'_, '_, P> {
     /// unseen for longer than it allows counts as seen at a random moment within that time.
     pub(super) fn begin_first_absence(&mut self, client: ClientId) {
         self.clients.get_mut(client).absences += 1;
-        let Some(limit) = self.scenario.policy.evict_after else { return };
+        let Some(limit) = self.behaviour.inactive.limit() else { return };
         let unseen = self.demand.unseen_before(client.0);
         let left = if unseen < limit {
             limit.0 - unseen.0
@@ -184,8 +187,12 @@ impl<P: Protocol> World<'_, '_, P> {
             return Ok(());
         }
         let received = self.delivery.received(self.now, entry.delay);
+        let was_in = self.protocol.view(client).is_some();
         if self.bring_forward(client, received)?.removed {
             return self.find_oneself_removed(client);
+        }
+        if !was_in && self.protocol.view(client).is_some() {
+            return self.has_joined(client);
         }
         Ok(())
     }

@@ -2,7 +2,7 @@
 //! evicts, who is audited.
 
 use arboretum_engine::protocol::ClientId;
-use arboretum_workloads::{Batching, Millis, Policy, RootSeed};
+use arboretum_workloads::{Millis, Policy, RootSeed};
 
 use super::clients::{Client, Clients};
 
@@ -26,24 +26,17 @@ pub(super) fn first_renewal(
     Some(Millis(joined.0 + stream.below(period.0.max(1))))
 }
 
-/// Whether a client that comes online renews its keys at once.
-pub(super) fn renews_on_return(policy: &Policy, client: &Client, now: Millis) -> bool {
+/// Whether a client that comes online renews its keys at once, `after` an absence or because it
+/// is due.
+pub(super) fn renews_on_return(after: Option<Millis>, client: &Client, now: Millis) -> bool {
     let away = now.0.saturating_sub(client.last_seen.0);
-    let long_away = policy.update_on_return_after.is_some_and(|limit| away >= limit.0);
+    let long_away = after.is_some_and(|limit| away >= limit.0);
     long_away || client.renew_at.is_some_and(|due| due <= now)
 }
 
 /// Whether a client that has just sent a message renews its keys.
 pub(super) fn renews_after_message(policy: &Policy, client: &Client) -> bool {
     policy.update_every_messages.is_some_and(|limit| client.messages >= limit)
-}
-
-/// How long requests are collected.
-pub(super) fn batch_period(policy: &Policy) -> Option<Millis> {
-    match policy.batching {
-        Batching::Immediate => None,
-        Batching::Every(period) => Some(period),
-    }
 }
 
 /// Draws a member online that is free to commit; none if none is found.

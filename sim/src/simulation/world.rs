@@ -5,18 +5,20 @@ use std::collections::BTreeSet;
 
 use arboretum_engine::crypto::Ledger;
 use arboretum_engine::protocol::{ClientId, Draft, Protocol, ProtocolError};
+use arboretum_engine::tree::LeafIndex;
 use arboretum_results::{
     Audits, ClientHistogram, Event as EventRow, Invariants, Operations, Recorder, RejectedWork,
 };
 use arboretum_workloads::{Demand, Millis, RootSeed, Scenario, Sessions};
 
 use super::authentication::AuthenticationService;
+use super::behaviour::{Behaviour, Proposing};
 use super::blank_paths::BlankPaths;
 use super::clients::Clients;
 use super::delivery::{DeliveryService, Reason};
 use super::events::{Event, Queue};
 use super::fault::Fault;
-use super::policy::batch_period;
+use super::policy::UNIX_ZERO;
 
 /// What a run is told beside its scenario.
 pub struct Settings<'r> {
@@ -95,6 +97,7 @@ pub(super) struct Facts {
 /// Everything there is in a run.
 pub(super) struct World<'w, 's, P: Protocol> {
     pub(super) scenario: &'w Scenario,
+    pub(super) behaviour: Behaviour,
     pub(super) demand: &'w Demand,
     pub(super) root_seed: RootSeed,
     pub(super) protocol: &'w mut P,
@@ -110,6 +113,13 @@ pub(super) struct World<'w, 's, P: Protocol> {
     pub(super) queue: Queue,
     pub(super) end: Millis,
     pub(super) batch_waiting: bool,
+    pub(super) proposing: Proposing,
+    /// Members that were asked to commit requests and have not yet.
+    pub(super) handed_out: u32,
+    /// Whether somebody is to be asked to warm the tree when they have.
+    pub(super) warming_waits: bool,
+    /// The leaf that round-robin warming asked last.
+    pub(super) last_warmed: Option<LeafIndex>,
     pub(super) events: u64,
 }
 
@@ -121,7 +131,10 @@ pub fn run<P: Protocol>(
     recorder: &mut dyn Recorder,
     settings: Settings<'_>,
 ) -> Result<Outcome, Fault> {
-    let mut world = World::new(scenario, demand, protocol, settings);
+    let (_, behaviour) = Behaviour::of(scenario).map_err(|error| {
+        Fault::before_start(scenario.seed, &ProtocolError::Check(error.to_string()))
+    })?;
+    let mut world = World::new(scenario, behaviour, demand, protocol, settings);
     let played = world.start(recorder).and_then(|()| world.play(recorder));
     match played {
         Ok(interrupted) => Ok(world.outcome(interrupted)),
@@ -132,6 +145,7 @@ pub fn run<P: Protocol>(
 impl<'w, 's, P: Protocol> World<'w, 's, P> {
     fn new(
         scenario: &'w Scenario,
+        behaviour: Behaviour,
         demand: &'w Demand,
         protocol: &'w mut P,
         settings: Settings<'s>,
@@ -139,6 +153,7 @@ impl<'w, 's, P: Protocol> World<'w, 's, P> {
         let count = demand.people().len();
         Self {
             scenario,
+            behaviour,
             demand,
             root_seed: RootSeed::from_u64(scenario.seed),
             protocol,
@@ -153,6 +168,10 @@ impl<'w, 's, P: Protocol> World<'w, 's, P> {
             queue: Queue::default(),
             end: demand.duration(),
             batch_waiting: false,
+            proposing: Proposing::default(),
+            handed_out: 0,
+            warming_waits: false,
+            last_warmed: None,
             events: 0,
         }
     }
@@ -165,6 +184,11 @@ impl<'w, 's, P: Protocol> World<'w, 's, P> {
         if at <= self.end {
             self.queue.schedule(at, event);
         }
+    }
+
+    /// The second since the Unix epoch.
+    pub(super) fn unix_now(&self) -> u64 {
+        UNIX_ZERO + self.now.0 / 1_000
     }
 
     pub(super) fn later(&self, delay: Millis) -> Millis {
@@ -222,9 +246,10 @@ impl<'w, 's, P: Protocol> World<'w, 's, P> {
                 self.schedule(at, Event::Remove(client));
             }
         }
-        if let Some(period) = batch_period(&self.scenario.policy) {
+        if let Some(period) = self.behaviour.batching.period() {
             self.schedule(period, Event::Batch);
         }
+        self.schedule_warming();
         self.schedule(self.scenario.measure.snapshot_every, Event::Snapshot);
     }
 
@@ -257,6 +282,7 @@ impl<'w, 's, P: Protocol> World<'w, 's, P> {
             Event::Remove(client) => self.ask_remove(client, Reason::ByMember),
             Event::Evict(client, absence) => self.evict(client, absence),
             Event::Batch => self.batch_is_due(),
+            Event::Warm => self.warming_is_due(),
             Event::Offline(client) => self.go_offline(client, recorder),
             Event::Snapshot => {
                 let next = self.later(self.scenario.measure.snapshot_every);

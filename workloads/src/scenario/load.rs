@@ -131,6 +131,9 @@ fn explain(file: &str, text: &str, error: &toml::de::Error) -> ScenarioError {
     {
         let found = nearest(unknown, expected.iter().copied());
         refused.help = found.map(|name| format!("did you mean `{name}`?"));
+        if *unknown == "strategy" {
+            refused.help = Some("a strategy is the group's: write [group.strategy]".into());
+        }
     }
     refused
 }

@@ -3,6 +3,7 @@
 
 mod error;
 mod load;
+mod strategy;
 mod validate;
 
 use std::collections::BTreeMap;
@@ -13,6 +14,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 pub use error::{ScenarioError, nearest};
 pub(crate) use load::{parse, read};
+pub(crate) use strategy::read as strategy_words;
 pub use validate::MAX_MEMBERS;
 pub(crate) use validate::{Wrong, check_name, require};
 
@@ -72,8 +74,9 @@ pub struct Group {
     /// The cipher suite, by its number in RFC 9420.
     #[serde(default = "suite")]
     pub suite: u16,
-    /// The strategy.
-    #[serde(default = "rfc9420")]
+    /// The strategy, as a text or as a table of its choices.
+    #[serde(default = "strategy::rfc9420", deserialize_with = "strategy::read")]
+    #[schemars(schema_with = "strategy::schema")]
     pub strategy: String,
     /// How much of the work is really done.
     #[serde(default)]
@@ -89,10 +92,6 @@ fn treekem() -> String {
 
 fn suite() -> u16 {
     1
-}
-
-fn rfc9420() -> String {
-    "rfc9420".into()
 }
 
 /// How a group is made.
@@ -309,7 +308,7 @@ impl JsonSchema for Batching {
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
         schemars::json_schema!({
             "type": "string",
-            "pattern": "^(immediate|[0-9]+(\\.[0-9]+)? *(ms|s|min|h|d|w))$",
+            "pattern": "^(immediate|[0-9]+(\\.[0-9]+)? *(ms|s|min|m|h|d|w))$",
             "description": "\"immediate\", or a duration"
         })
     }

@@ -8,19 +8,19 @@ use rand_core::Rng;
 
 use super::{Session, SessionError, Settings};
 use crate::codec::decode;
-use crate::crypto::{Crypto, HpkePublicKey, SignatureKeyPair};
+use crate::crypto::{Crypto, SignatureKeyPair};
 use crate::group::authentication::{AcceptAll, AuthenticationService};
-use crate::group::commit::{Author, CommitRequest, Protection};
+use crate::group::external::Entrant;
 use crate::group::holdings::Holdings;
 use crate::group::join::{JoinError, OpenedWelcome};
 use crate::group::member::{Founding, Member};
 use crate::group::public_group::ApplyError;
 use crate::tree::LeafIndex;
 use crate::treedem::MlsMessage;
-use crate::treekem::{EXTERNAL_INIT_LABEL, GroupInfo, PskStore};
+use crate::treekem::{GroupInfo, PskStore};
 use crate::treesync::{
-    ExtensionType, KeyPackage, KeyPackageSecrets, LeafNode, PreSharedKeyId, Proposal, RatchetTree,
-    Roster, check_distinct, check_package,
+    KeyPackage, KeyPackageSecrets, PreSharedKeyId, RatchetTree, Roster, check_distinct,
+    check_package,
 };
 
 /// What somebody brings who enters a group.
@@ -155,29 +155,11 @@ impl Session {
         let Joining { signer, package, tree, psks: store, settings, service, .. } = joining;
         let tree = group_info.tree().map_err(JoinError::from)?.or(tree);
         let (public, mut roster) = group_info.validate(crypto, tree.ok_or(JoinError::NoTree)?)?;
-        let external = group_info.extension(ExtensionType::EXTERNAL_PUB);
-        let external: HpkePublicKey =
-            decode("an external public key", external.ok_or(JoinError::NoExternalKey)?)?;
-        let mut seed = crate::crypto::Seed::default();
-        rng.fill_bytes(&mut seed);
-        let (kem_output, init_secret) =
-            crypto.send_export(&external, EXTERNAL_INIT_LABEL, &seed)?;
-        let mut proposals = vec![Proposal::ExternalInit(kem_output.into())];
-        proposals.extend(removing.map(Proposal::Remove));
-        proposals.extend(psks.into_iter().map(Proposal::PreSharedKey));
-        let author = Author {
-            public: &public,
-            member: None,
-            leaf_node: LeafNode::clone(&package.leaf_node),
-            signer: &signer,
-            keys: None,
-            secrets: None,
-            init_secret,
-        };
-        let request = CommitRequest { proposals, path: true, ..CommitRequest::default() };
+        let external = group_info.external_key()?;
+        let leaf_node = package.leaf_node.clone();
+        let entrant = Entrant { leaf_node, signer: &signer, removing, psks };
         let holdings = Holdings { psks: store, ..Holdings::default() };
-        let pending =
-            author.commit(crypto, &roster, request, &holdings, Protection::Public, rng)?;
+        let pending = public.enter(crypto, &roster, &external, entrant, &holdings, rng)?;
         roster.advance(&pending.roster_changes);
         let session = Self::begin(pending.after, roster, holdings, settings, service);
         session.check_members()?;

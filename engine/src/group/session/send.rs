@@ -5,15 +5,13 @@ use rand_core::Rng;
 
 use super::{Received, Session, SessionError};
 use crate::codec::encode;
-use crate::crypto::{Crypto, Digest, Seed, SignatureKeyPair};
+use crate::crypto::{Crypto, Digest, SignatureKeyPair};
 use crate::group::commit::{CommitRequest, Protection};
 use crate::group::holdings::{OwnUpdate, StoredProposal};
-use crate::group::public_group::{ApplyError, Viewpoint};
+use crate::group::public_group::Viewpoint;
 use crate::tree::LeafIndex;
-use crate::treedem::{AuthenticatedContent, Content, FramedContent, Sender};
-use crate::treesync::{
-    LeafNode, LeafNodeSource, Listed, PreSharedKeyId, Proposal, PskType, Purpose,
-};
+use crate::treedem::Content;
+use crate::treesync::{LeafNode, Listed, PreSharedKeyId, Proposal, PskType, Purpose};
 
 /// What a client wants to commit, beside the proposals that it has received in this epoch.
 #[derive(Clone, Debug, Default)]
@@ -88,18 +86,11 @@ impl Session {
     ) -> Result<Vec<u8>, SessionError> {
         self.check_alive()?;
         let signer = signer.unwrap_or_else(|| self.member.signer.clone());
-        let mut seed = Seed::default();
-        rng.fill_bytes(&mut seed);
-        let pair = crypto.derive_key_pair(&seed.as_slice().into())?;
-        let old = self.public().tree.leaf(self.leaf()).ok_or(ApplyError::UnknownSender)?;
-        let mut leaf = LeafNode::clone(old);
-        change(&mut leaf);
-        leaf.capabilities.check_listed()?;
-        leaf.encryption_key = pair.public.clone();
-        leaf.signature_key = signer.public.clone();
-        leaf.leaf_node_source = LeafNodeSource::Update;
-        let group_id = self.public().context.group_id.clone();
-        leaf.sign(crypto, &signer.private, group_id.as_slice(), self.leaf())?;
+        let change = |leaf: &mut LeafNode| {
+            change(leaf);
+            Ok::<_, SessionError>(leaf.capabilities.check_listed()?)
+        };
+        let (leaf, pair) = self.member.updated_leaf(crypto, &signer, change, rng)?;
         // No lifetime is looked at in an Update.
         let message = self.propose(crypto, Proposal::Update(leaf), 0, rng)?;
         self.holdings.updates.push(OwnUpdate { leaf: pair, signer });
@@ -132,26 +123,18 @@ impl Session {
     ) -> Result<(Digest, Vec<u8>), SessionError> {
         let private =
             self.settings.private_handshakes || matches!(content, Content::Application(_));
-        let member = &self.member;
-        let content = FramedContent {
-            group_id: member.public.context.group_id.clone(),
-            epoch: member.epoch(),
-            sender: Sender::Member(member.leaf),
-            authenticated_data: authenticated_data.into(),
-            content,
-        };
         let protection = if private {
             Protection::Private { secrets: &mut self.messages, block: self.settings.padding }
         } else {
             Protection::Public
         };
-        let context = member.public.context.encoded();
-        let key = &member.signer.private;
-        let format = protection.wire_format();
-        let signed = AuthenticatedContent::sign(crypto, key, format, content, &context)?;
-        let reference = signed.reference(crypto)?;
-        let secrets = Some(&*member.secrets);
-        let message = protection.protect(crypto, signed, secrets, &context, rng)?;
+        let (reference, message) = self.member.protect::<SessionError>(
+            crypto,
+            content,
+            authenticated_data,
+            protection,
+            rng,
+        )?;
         Ok((reference, encode(&message)?))
     }
 

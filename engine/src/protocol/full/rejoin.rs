@@ -1,0 +1,55 @@
+//! Entering anew at fidelity `full`: the client fetches the newest GroupInfo and the ratchet tree,
+//! validates both as any joiner does, and makes an external commit that removes its old leaf.
+
+use rand_chacha::ChaCha20Rng;
+use rand_core::SeedableRng;
+use tls_codec::Size;
+
+use super::{FullDraft, FullTreeKem};
+use crate::crypto::Crypto;
+use crate::group::{Entrant, Holdings, JoinError};
+use crate::protocol::{ClientId, Draft, Joined, Order, ProtocolError, Rejoining, Seeds};
+use crate::treesync::{LeafNode, decode_tree_of, encode_tree};
+
+impl<S: Seeds> FullTreeKem<S> {
+    pub(super) fn enter_anew(
+        &mut self,
+        client: ClientId,
+        now: u64,
+    ) -> Result<Rejoining<FullDraft>, ProtocolError> {
+        let not_a_member = ProtocolError::NotAMember(client);
+        let publisher = self.publisher.ok_or(ProtocolError::NotAMember(client))?;
+        let own = Crypto::new(self.provider);
+        let member = self.member(publisher).ok_or(ProtocolError::NotAMember(publisher))?;
+        let info = member.group_info(&own, false)?;
+        let tree = encode_tree(&self.observer().ok_or(ProtocolError::EpochGone(0))?.tree)?;
+        let leaf = self.states.get(&client).and_then(|state| state.leaf).ok_or(not_a_member)?;
+        let signer = self.clients.signer(self.provider, client);
+        let number = self.clients.next_commit(client)?;
+        let seed = self.clients.seeds().seed("commit", client.0.into(), number.into());
+        let crypto = Crypto::new(self.provider);
+        let decoded = decode_tree_of(self.clients.strategy(), &tree).map_err(JoinError::from)?;
+        let (public, roster) = info.validate(&crypto, decoded)?;
+        let leaf_node = public.tree.leaf(leaf).ok_or(ProtocolError::NotAMember(client))?;
+        let leaf_node = LeafNode::clone(leaf_node);
+        let external = info.external_key()?;
+        let entrant = Entrant { leaf_node, signer: &signer, removing: Some(leaf), psks: vec![] };
+        let mut rng = ChaCha20Rng::from_seed(seed);
+        let none = Holdings::default();
+        let pending = public.enter(&crypto, &roster, &external, entrant, &none, &mut rng)?;
+        let info_bytes = info.tls_serialized_len() as u64;
+        Ok(Rejoining {
+            fetched: info_bytes + tree.len() as u64,
+            publisher,
+            published: Joined { bytes: info_bytes, ledger: own.ledger() },
+            draft: Draft {
+                epoch: public.epoch(),
+                leaf: pending.after.leaf,
+                cost: pending.cost,
+                ledger: crypto.ledger(),
+                order: Order { by: client, adds: vec![], removes: vec![], now },
+                inner: FullDraft { pending, packages: vec![], enters: Some(roster) },
+            },
+        })
+    }
+}

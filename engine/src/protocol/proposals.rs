@@ -1,0 +1,100 @@
+//! The Updates that members have proposed in one epoch (RFC 9420 §12.1.2), in the order of their
+//! sending. Everybody in the epoch receives all of them, whether a commit covers them or not.
+
+use super::{ClientId, Order, ProtocolError};
+use crate::crypto::{Crypto, Digest, HpkeKeyPair};
+use crate::group::{
+    FollowError, Holdings, MembershipProof, ProposalStore, ProposedUpdate, PublicGroup,
+};
+use crate::tree::LeafIndex;
+use crate::treekem::EpochSecrets;
+
+/// The Updates of one epoch.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Proposals {
+    sent: Vec<(ClientId, ProposedUpdate)>,
+}
+
+/// The Updates of one epoch, received and checked in public.
+#[derive(Debug, Default)]
+pub(super) struct Received {
+    pub(super) store: ProposalStore,
+    proofs: Vec<MembershipProof>,
+}
+
+impl Received {
+    /// What only members can check.
+    pub(super) fn check_membership(
+        &self,
+        crypto: &Crypto<'_>,
+        secrets: &EpochSecrets,
+    ) -> Result<(), FollowError> {
+        self.proofs.iter().try_for_each(|proof| proof.verify(crypto, secrets, None))
+    }
+}
+
+impl Proposals {
+    pub(super) fn push(&mut self, client: ClientId, update: ProposedUpdate) {
+        self.sent.push((client, update));
+    }
+
+    /// Whether a client has proposed.
+    pub(super) fn has(&self, client: ClientId) -> bool {
+        self.sent.iter().any(|(sender, _)| *sender == client)
+    }
+
+    /// The length of all messages.
+    pub(super) fn bytes(&self) -> u64 {
+        self.sent.iter().map(|(_, update)| update.message.len() as u64).sum()
+    }
+
+    /// What a commit refers to: all but its sender's own, and those of members that it removes.
+    pub(super) fn references(&self, order: &Order) -> Vec<Digest> {
+        let others = self
+            .sent
+            .iter()
+            .filter(|(client, _)| *client != order.by && !order.removes.contains(client));
+        others.map(|(_, update)| update.stored.reference).collect()
+    }
+
+    /// The new key pair of the member at a leaf.
+    pub(super) fn leaf_key(&self, leaf: LeafIndex) -> Option<&HpkeKeyPair> {
+        let mut sent = self.sent.iter();
+        let found = sent.find(|(_, update)| update.stored.sender == Some(leaf));
+        found.map(|(_, update)| &update.own.leaf)
+    }
+
+    /// What anybody does who receives them: checks them in public and keeps them.
+    pub(super) fn receive(
+        &self,
+        crypto: &Crypto<'_>,
+        public: &PublicGroup,
+    ) -> Result<Received, ProtocolError> {
+        let mut received = Received::default();
+        for (_, update) in &self.sent {
+            let (stored, proof) = public.receive_proposal(crypto, &update.message)?;
+            let kept = received.store.insert(stored);
+            kept.map_err(|error| ProtocolError::Check(error.to_string()))?;
+            received.proofs.push(proof);
+        }
+        Ok(received)
+    }
+
+    /// What a member holds that has received them, and may be among their senders.
+    pub(super) fn holdings(
+        &self,
+        crypto: &Crypto<'_>,
+        public: &PublicGroup,
+        secrets: &EpochSecrets,
+        client: ClientId,
+    ) -> Result<Holdings, ProtocolError> {
+        let received = self.receive(crypto, public)?;
+        received.check_membership(crypto, secrets)?;
+        let own = self.sent.iter().filter(|(sender, _)| *sender == client);
+        Ok(Holdings {
+            proposals: received.store,
+            updates: own.map(|(_, update)| update.own.clone()).collect(),
+            ..Holdings::default()
+        })
+    }
+}

@@ -1,0 +1,110 @@
+//! The private half of an accepted commit: its path opened with every key that it was encrypted to,
+//! and the private tree that comes of it.
+
+use std::sync::Arc;
+
+use rayon::prelude::*;
+
+use super::{Invitation, PARALLEL_FROM, SharedTreeKem};
+use crate::crypto::{Crypto, CryptoError, Secret};
+use crate::group::{FollowError, Transition, TransitionPath};
+use crate::protocol::private_tree::PrivateTree;
+use crate::protocol::proposals::Proposals;
+use crate::protocol::{ClientId, ProtocolError, Seeds};
+use crate::treekem::NewPath;
+use crate::treesync::ParentNode;
+
+impl<S: Seeds> SharedTreeKem<S> {
+    /// Opens every ciphertext of a path once, as the members below each recipient would, and
+    /// follows the path to the commit secret. `private` has the keys of the proposed Updates.
+    pub(super) fn open_path(
+        &self,
+        crypto: &Crypto<'_>,
+        private: &PrivateTree,
+        transition: &Transition,
+        path: &TransitionPath,
+        sent: &NewPath,
+    ) -> Result<(Secret, u32), ProtocolError> {
+        let steps = path.tree_before.filtered_direct_path(transition.committer)?;
+        let mut openings = vec![];
+        for (node, step) in steps.iter().enumerate() {
+            let mut position = 0;
+            for child in &step.copath {
+                for key in private.resolution_without(*child, &transition.added)? {
+                    openings.push((node, position, key));
+                    position += 1;
+                }
+            }
+        }
+        let provider = self.provider;
+        let open = |&(node, position, key): &(usize, usize, _)| {
+            let crypto = Crypto::new(provider);
+            let context = &path.provisional_context;
+            let secret = path.update_path.open(&crypto, key, node, position, context)?;
+            Ok::<_, CryptoError>(secret.0 == sent.secrets[node].0)
+        };
+        let opened: Result<Vec<bool>, _> = if openings.len() < PARALLEL_FROM {
+            openings.iter().map(open).collect()
+        } else {
+            openings.par_iter().with_min_len(PARALLEL_FROM / 2).map(open).collect()
+        };
+        if !opened?.into_iter().all(|same| same) {
+            return Err(ProtocolError::Check("members below one node learn other secrets".into()));
+        }
+        let lowest = openings.first().map_or(0, |opening| opening.0);
+        let Some(secret) = sent.secrets.get(lowest) else {
+            return Ok((sent.commit_secret.clone(), 0));
+        };
+        let derived = path.update_path.derive(crypto, lowest, secret.clone());
+        let derived = derived.map_err(crate::group::FollowError::from)?;
+        Ok((derived.commit_secret, openings.len() as u32))
+    }
+
+    /// The private tree once the Updates that a commit covers are in effect.
+    pub(super) fn updated_private(
+        &self,
+        transition: &Transition,
+        proposals: &Proposals,
+    ) -> Result<PrivateTree, ProtocolError> {
+        let mut private = self.newest()?.private.clone();
+        for leaf in &transition.applied.updated {
+            let key = proposals.leaf_key(*leaf).cloned();
+            private.update(*leaf, key.ok_or(FollowError::OwnUpdate)?)?;
+        }
+        Ok(private)
+    }
+
+    /// The private tree of the next epoch, from the one with the Updates.
+    pub(super) fn next_private(
+        &self,
+        mut private: PrivateTree,
+        transition: &Transition,
+        path: Option<&NewPath>,
+        invitations: &[Invitation],
+        enters: Option<ClientId>,
+    ) -> Result<PrivateTree, ProtocolError> {
+        let before = self.newest()?;
+        let removal = before.public.tree.shape().removal;
+        for leaf in &transition.applied.removed {
+            let path = before.public.tree.direct_path(*leaf)?;
+            let goes = |parent: Option<&Arc<ParentNode>>| {
+                parent.is_none_or(|parent| removal.strikes(&**parent, *leaf))
+            };
+            let goes: Vec<bool> = path.iter().map(|step| goes(step.node.parent())).collect();
+            private.remove(*leaf, &goes)?;
+        }
+        private.truncate();
+        if let Some((client, path)) = enters.zip(path) {
+            private.add(transition.committer, client, path.leaf.clone())?;
+        }
+        for (invitation, leaf) in invitations.iter().zip(&transition.applied.added) {
+            private.add(*leaf, invitation.client, invitation.secrets.encryption.clone())?;
+        }
+        if let (Some(sent), Some(path)) = (&transition.path, path) {
+            let steps = sent.tree_before.direct_path(transition.committer)?;
+            let in_filter: Vec<bool> = steps.iter().map(|step| !step.is_filtered_out()).collect();
+            private.set_path(transition.committer, path, &in_filter)?;
+        }
+        Ok(private)
+    }
+}

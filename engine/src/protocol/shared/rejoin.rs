@@ -1,0 +1,55 @@
+//! Entering anew at fidelity `shared`: the commit is made as at `full`, from the newest epoch's own
+//! public state in the place of one that was fetched and validated, which is charged.
+
+use rand_chacha::ChaCha20Rng;
+use rand_core::SeedableRng;
+
+use super::{SharedDraft, SharedTreeKem, validation_ledger};
+use crate::crypto::Crypto;
+use crate::group::{Entrant, Holdings};
+use crate::protocol::{ClientId, Draft, Joined, Order, ProtocolError, Rejoining, Seeds};
+use crate::treesync::{LeafNode, encoded_tree_length};
+
+use tls_codec::Size;
+
+impl<S: Seeds> SharedTreeKem<S> {
+    pub(super) fn enter_anew(
+        &mut self,
+        client: ClientId,
+        now: u64,
+    ) -> Result<Rejoining<SharedDraft>, ProtocolError> {
+        let newest = self.newest()?.clone();
+        let publisher = self.publisher.ok_or(ProtocolError::NotAMember(client))?;
+        let own = Crypto::new(self.provider);
+        let info = self
+            .member_at(&newest, publisher, self.membership(publisher)?.leaf)?
+            .group_info(&own, false)?;
+        let leaf = self.membership(client)?.leaf;
+        let leaf_node = newest.public.tree.leaf(leaf).ok_or(ProtocolError::NotAMember(client))?;
+        let leaf_node = LeafNode::clone(leaf_node);
+        let signer = self.clients.signer(self.provider, client);
+        let number = self.clients.next_commit(client)?;
+        let seed = self.clients.seeds().seed("commit", client.0.into(), number.into());
+        let crypto = Crypto::new(self.provider);
+        let external = info.external_key()?;
+        let entrant = Entrant { leaf_node, signer: &signer, removing: Some(leaf), psks: vec![] };
+        let mut rng = ChaCha20Rng::from_seed(seed);
+        let none = Holdings::default();
+        let pending =
+            newest.public.enter(&crypto, &self.roster, &external, entrant, &none, &mut rng)?;
+        let info_bytes = info.tls_serialized_len() as u64;
+        Ok(Rejoining {
+            fetched: info_bytes + encoded_tree_length(&newest.public.tree) as u64,
+            publisher,
+            published: Joined { bytes: info_bytes, ledger: own.ledger() },
+            draft: Draft {
+                epoch: newest.number,
+                leaf: pending.after.leaf,
+                cost: pending.cost,
+                ledger: crypto.ledger() + validation_ledger(&newest.public),
+                order: Order { by: client, adds: vec![], removes: vec![], now },
+                inner: SharedDraft { pending, invitations: vec![], enters: true },
+            },
+        })
+    }
+}

@@ -1,0 +1,61 @@
+//! Who goes, comes and moves with an accepted commit.
+
+use std::sync::Arc;
+
+use super::{Departure, Epoch, Invitation, Membership, SharedTreeKem};
+use crate::protocol::{ClientId, Joined, Order, Seeds};
+use crate::tree::LeafIndex;
+
+impl<S: Seeds> SharedTreeKem<S> {
+    /// Members are removed; those who come back by the same commit have moved.
+    pub(super) fn depart(
+        &mut self,
+        removed: &[LeafIndex],
+        departure: Departure,
+        order: &Order,
+        enters: bool,
+    ) {
+        let epoch = departure.last.number + 1;
+        for leaf in removed {
+            let Some(member) = departure.last.private.member(*leaf) else { continue };
+            let client = member.client;
+            if let Some(Some(gone)) = self.members.get_mut(client.0 as usize) {
+                gone.departure = Some(departure.clone());
+            }
+            if enters && client == order.by || order.adds.contains(&client) {
+                self.moves.note(client, epoch, *leaf);
+            }
+        }
+    }
+
+    /// Clients are in the tree, and will join when they hear of it.
+    pub(super) fn arrive(
+        &mut self,
+        invitations: &[Invitation],
+        leaves: &[LeafIndex],
+        joining: &[Joined],
+        epoch: &Arc<Epoch>,
+    ) {
+        for ((invitation, leaf), joined) in invitations.iter().zip(leaves).zip(joining) {
+            let (epoch, invited) = (epoch.clone(), Some(*joined));
+            let membership = Membership { leaf: *leaf, epoch, invited, departure: None };
+            self.set_membership(invitation.client, membership);
+        }
+    }
+
+    /// The commit's sender is in the new epoch, at another leaf if it enters by it.
+    pub(super) fn go_on(
+        &mut self,
+        by: ClientId,
+        leaf: LeafIndex,
+        epoch: &Arc<Epoch>,
+        enters: bool,
+    ) {
+        let epoch = epoch.clone();
+        if enters {
+            self.set_membership(by, Membership { leaf, epoch, invited: None, departure: None });
+        } else if let Some(Some(sender)) = self.members.get_mut(by.0 as usize) {
+            sender.epoch = epoch;
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! Moving: members that stand far right come to stand further left, so that the tree can be cut.
+//! They are values of the choice `compaction`, whose others say how every member cuts the tree
+//! (`engine::strategy::Compaction`); these go with `truncate`, and say who helps it along.
+//!
+//! | file | who moves |
+//! |---|---|
+//! | `resync` | a member, by itself, when it renews its keys |
+//! | `swap` | the rightmost members, by whoever commits |
+
+mod resync;
+mod swap;
+
+use arboretum_engine::strategy::{Compaction, Placement, Strategy};
+
+use super::text::{BehaviourError, count};
+
+/// Who comes to stand further left.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Moving {
+    /// Nobody.
+    #[default]
+    Nobody,
+    /// A member, when it renews its keys.
+    Resync,
+    /// So many of the rightmost members, with each commit.
+    Swap(u32),
+}
+
+impl Moving {
+    pub(super) const VALUES: &'static [&'static str] = &["resync", "swap:K"];
+
+    /// Reads a value of `compaction`; none if it is the tree's.
+    pub(super) fn read(value: &str) -> Result<Option<Self>, BehaviourError> {
+        let (name, members) = value.split_once(':').unzip();
+        match (name.unwrap_or(value), members) {
+            ("resync", None) => Ok(Some(Self::Resync)),
+            ("swap", Some(members)) => Ok(Some(Self::Swap(count("compaction=swap", members)?))),
+            ("resync" | "swap", _) => Err(BehaviourError::value("compaction", value)),
+            _ => Ok(None),
+        }
+    }
+
+    /// Refuses a tree in which moving leads nowhere.
+    pub(super) fn check(self, tree: &Strategy) -> Result<(), BehaviourError> {
+        let name = match self {
+            Self::Nobody => return Ok(()),
+            Self::Resync => "resync",
+            Self::Swap(_) => "swap",
+        };
+        if tree.compaction == Compaction::None {
+            return Err(BehaviourError::NeverCut(name));
+        }
+        if tree.placement != Placement::LeftmostBlank {
+            return Err(BehaviourError::NotToTheLeft(name));
+        }
+        Ok(())
+    }
+}

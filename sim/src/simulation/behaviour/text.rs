@@ -1,0 +1,208 @@
+//! The choices in words. A strategy's text names the tree's choices and the clients' in any order;
+//! what is the clients' is taken out here, and the engine reads the rest.
+
+use std::collections::BTreeSet;
+
+use arboretum_engine::strategy::{self, ParseStrategyError, Strategy};
+use arboretum_workloads::Millis;
+
+use super::{Batching, Inactive, MAX_ROUNDS, Moving, Warming};
+
+/// The most members that take part in one commit by rule: more of them are a new group.
+const MAX_COUNT: u32 = 1_000;
+
+/// The clients' choices and their values.
+const CHOICES: &[(&str, &[&str])] = &[
+    ("warming", Warming::VALUES),
+    ("inactive", Inactive::VALUES),
+    ("batching", Batching::VALUES),
+    ("compaction", Moving::VALUES),
+];
+
+/// All choices of a strategy and their values, the tree's first.
+pub fn choices() -> Vec<(&'static str, Vec<&'static str>)> {
+    let mut all: Vec<(&str, Vec<&str>)> = vec![];
+    for (choice, values) in strategy::CHOICES.iter().chain(CHOICES) {
+        match all.iter_mut().find(|(known, _)| known == choice) {
+            Some((_, known)) => known.extend(*values),
+            None => all.push((*choice, values.to_vec())),
+        }
+    }
+    all
+}
+
+/// Why words are no strategy.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BehaviourError {
+    /// The tree's part is none.
+    #[error(transparent)]
+    Tree(#[from] ParseStrategyError),
+    /// One choice, two values.
+    #[error("`{0}` is chosen twice")]
+    Twice(String),
+    /// No such value.
+    #[error("no {choice} `{value}` is built")]
+    Value {
+        /// The choice.
+        choice: &'static str,
+        /// The value.
+        value: String,
+    },
+    /// A value without a duration that can be.
+    #[error("{value} takes a duration above 0s, as in `{value}:1h`, and `{given}` is none")]
+    Duration {
+        /// The choice and its value.
+        value: &'static str,
+        /// What was given.
+        given: String,
+    },
+    /// A value without a number of members that can be.
+    #[error("{value} takes from 1 to {MAX_COUNT} members, as in `{value}:2`, not `{given}`")]
+    Count {
+        /// The choice and its value.
+        value: &'static str,
+        /// What was given.
+        given: String,
+    },
+    /// Moving to the left in a tree that is never cut at the right.
+    #[error("compaction={0} empties the right edge, and this preset never cuts it off")]
+    NeverCut(&'static str),
+    /// Moving, but not to the left.
+    #[error("compaction={0} needs placement=leftmost-blank: elsewhere nobody moves to the left")]
+    NotToTheLeft(&'static str),
+    /// More rounds than a run can have.
+    #[error("every {period} for {duration} is more than {MAX_ROUNDS} rounds")]
+    TooOften {
+        /// From one to the next.
+        period: Millis,
+        /// The run's virtual time.
+        duration: Millis,
+    },
+}
+
+impl BehaviourError {
+    pub(super) fn value(choice: &'static str, value: &str) -> Self {
+        Self::Value { choice, value: value.to_owned() }
+    }
+}
+
+/// What a text says about the clients.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Chosen {
+    pub(super) warming: Option<Warming>,
+    pub(super) inactive: Option<Inactive>,
+    pub(super) batching: Option<Batching>,
+    pub(super) moving: Option<Moving>,
+}
+
+impl Chosen {
+    /// Takes a choice; false if it is the tree's.
+    fn take(&mut self, choice: &str, value: &str) -> Result<bool, BehaviourError> {
+        match choice {
+            "warming" => self.warming = Some(Warming::read(value)?),
+            "inactive" => self.inactive = Some(Inactive::read(value)?),
+            "batching" => self.batching = Some(Batching::read(value)?),
+            "compaction" => {
+                self.moving = Moving::read(value)?;
+                return Ok(self.moving.is_some());
+            }
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+}
+
+/// Reads a strategy whole.
+pub(super) fn read(text: &str) -> Result<(Strategy, Chosen), BehaviourError> {
+    let mut chosen = Chosen::default();
+    let mut seen = BTreeSet::new();
+    let mut tree = vec![];
+    for part in text.split('+').map(str::trim) {
+        if let Some((choice, value)) = part.split_once('=') {
+            let (choice, value) = (choice.trim(), value.trim());
+            if !seen.insert(choice) {
+                return Err(BehaviourError::Twice(choice.to_owned()));
+            }
+            if chosen.take(choice, value)? {
+                continue;
+            }
+        }
+        tree.push(part);
+    }
+    Ok((Strategy::parse(&tree.join("+"))?, chosen))
+}
+
+/// A value's number of members.
+pub(super) fn count(value: &'static str, given: &str) -> Result<u32, BehaviourError> {
+    match given.trim().parse() {
+        Ok(count @ 1..=MAX_COUNT) => Ok(count),
+        _ => Err(BehaviourError::Count { value, given: given.to_owned() }),
+    }
+}
+
+/// A value's duration, as scenarios write it.
+pub(super) fn duration(value: &'static str, given: &str) -> Result<Millis, BehaviourError> {
+    let refused = || BehaviourError::Duration { value, given: given.to_owned() };
+    given.trim().parse().ok().filter(|duration| *duration > Millis(0)).ok_or_else(refused)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOUR: Millis = Millis(3_600_000);
+
+    #[test]
+    fn the_trees_choices_and_the_clients_stand_in_one_text() {
+        let text = "rfc9420+warming=most-blanks:1h+placement=nearest+batching=every:30m";
+        let (tree, chosen) = read(text).unwrap();
+        assert_eq!(tree, Strategy::parse("rfc9420+placement=nearest").unwrap());
+        assert_eq!(chosen.warming, Some(Warming::MostBlanks(HOUR)));
+        assert_eq!(chosen.batching, Some(Batching::Every(Millis(HOUR.0 / 2))));
+        assert_eq!(chosen.inactive, None);
+        assert_eq!(read("2018-10").unwrap().1, Chosen::default());
+    }
+
+    #[test]
+    fn every_value_of_every_choice_is_read() {
+        for (choice, values) in choices() {
+            for value in values {
+                let value = value.replace(":P", ":1h").replace(":K", ":4").replace(":R", ":4");
+                let value = value.replace("evict:D", "evict:4d").replace(":D", ":4");
+                let text = format!("rfc9420+{choice}={value}");
+                assert!(read(&text).is_ok(), "{text}");
+            }
+            let wrong = read(&format!("rfc9420+{choice}=sideways")).unwrap_err().to_string();
+            assert!(wrong.contains(&format!("no {choice} `sideways` is built")), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_strategy_is_refused_with_its_reason() {
+        let refused = |text: &str| read(text).unwrap_err().to_string();
+        assert!(refused("rfc9421+warming=on-join").contains("no strategy `rfc9421`"));
+        assert!(refused("rfc9420+worming=on-join").contains("no choice `worming`"));
+        assert!(refused("rfc9420+warming=on-join+warming=none").contains("chosen twice"));
+        for value in ["warming=round-robin", "warming=most-blanks", "batching=every"] {
+            for given in ["0s", "5", "soon", "-1h"] {
+                let told = refused(&format!("rfc9420+{value}:{given}"));
+                assert!(told.contains(&format!("{value} takes a duration above 0s")), "{told}");
+                assert!(told.contains(&format!("`{given}`")), "{told}");
+            }
+            assert!(refused(&format!("rfc9420+{value}")).contains("is built"), "{value}");
+        }
+        assert!(refused("rfc9420+inactive=evict:0s").contains("above 0s"));
+        for value in ["compaction=swap", "batching=propose-commit"] {
+            for count in ["0", "-1", "many", "1001"] {
+                let told = refused(&format!("rfc9420+{value}:{count}"));
+                assert!(told.contains(&format!("{value} takes from 1 to 1000 members")), "{told}");
+            }
+        }
+        for value in ["swap", "resync:3", "rebuild:2", "scoot-over", "smallest-tree", "pop"] {
+            let told = refused(&format!("rfc9420+compaction={value}"));
+            assert_eq!(told, format!("no compaction `{value}` is built"));
+        }
+        assert!(refused("rfc9420+compaction=none+compaction=resync").contains("chosen twice"));
+        assert!(refused("rfc9420+inactive=quarantine").contains("no inactive `quarantine`"));
+    }
+}

@@ -1,0 +1,101 @@
+//! Strategies of clients on the real binary: one text or table, the same records at every fidelity
+//! and number of threads, and a way back from a run's folder.
+
+mod common;
+
+use std::fs;
+
+use common::{arboretum, check_contract, digest, run_into, summary};
+
+const SMALL: [&str; 5] = ["smoke", "--members", "40", "--set", "duration=20h"];
+
+/// Every choice of the clients at once, one after the other of those that exclude each other.
+const STRATEGIES: [&str; 5] = [
+    "rfc9420+warming=most-blanks:1h+batching=every:30m",
+    "rfc9420+warming=round-robin:20min+inactive=evict:5h+compaction=swap:2",
+    "rfc9420+warming=on-join+compaction=resync+removal=faster-remove",
+    "rfc9420+warming=on-return+inactive=keep+batching=immediate+shape=m-ary:3",
+    "rfc9420+batching=propose-commit:3+compaction=swap:1",
+];
+
+#[test]
+fn every_fidelity_and_thread_count_gives_the_same_records() {
+    let root = tempfile::tempdir().unwrap();
+    for (number, strategy) in STRATEGIES.into_iter().enumerate() {
+        let run = |name: &str, more: &[&str]| {
+            let which = ["--strategy", strategy];
+            run_into(root.path(), &format!("{name}{number}"), &[&SMALL[..], &which, more].concat())
+        };
+        let one = run("one", &["--threads", "1"]);
+        let others = [
+            run("two", &["--threads", "2"]),
+            run("counted", &["--fidelity", "counted"]),
+            run("full", &["--fidelity", "full"]),
+        ];
+        for other in others {
+            assert_eq!(digest(&one), digest(&other), "{strategy}: {}", other.display());
+            assert_eq!(summary(&one)["ops"], summary(&other)["ops"], "{strategy}");
+        }
+        assert_eq!(summary(&one)["strategy"], strategy, "as it was written");
+        check_contract(&one);
+    }
+}
+
+#[test]
+fn a_strategy_travels_with_its_run() {
+    let root = tempfile::tempdir().unwrap();
+    let strategy = STRATEGIES[1];
+    let which = ["--strategy", strategy, "--fidelity", "counted"];
+    let run = run_into(root.path(), "run", &[&SMALL[..], &which].concat());
+    let scenario = fs::read_to_string(run.join("scenario.toml")).unwrap();
+    assert!(scenario.contains(&format!("strategy = \"{strategy}\"")), "{scenario}");
+    let provenance = fs::read_to_string(run.join("provenance.json")).unwrap();
+    assert!(provenance.contains(strategy), "{provenance}");
+    arboretum().arg("verify").arg(&run).arg("--quiet").assert().success();
+    let plain = run_into(root.path(), "plain", &[&SMALL[..], &which[2..]].concat());
+    assert_ne!(digest(&plain), digest(&run));
+    let compared = arboretum().arg("compare").args([&plain, &run]).assert().success();
+    let text = String::from_utf8_lossy(&compared.get_output().stdout).into_owned();
+    assert!(text.contains(strategy), "{text}");
+}
+
+#[test]
+fn a_table_says_the_same_as_a_text() {
+    let root = tempfile::tempdir().unwrap();
+    let smoke = fs::read_to_string("../workloads/scenarios/smoke.toml").unwrap();
+    let file = root.path().join("table.toml");
+    let table = "[group.strategy]\npreset = \"rfc9420\"\nwarming = \"on-join\"\nbatching = \"every:10min\"\n\n[workload]\n";
+    fs::write(&file, smoke.replacen("[workload]\n", table, 1)).unwrap();
+    let rest = ["--members", "40", "--set", "duration=5h", "--fidelity", "counted"];
+    let written = run_into(root.path(), "table", &[&[file.to_str().unwrap()], &rest[..]].concat());
+    let text = "rfc9420+batching=every:10min+warming=on-join";
+    let which = ["--strategy", text];
+    let said = run_into(root.path(), "text", &[&["smoke"], &rest[..], &which].concat());
+    assert_eq!(summary(&written)["strategy"], text);
+    assert_eq!(digest(&written), digest(&said));
+    // One choice more, or another strategy altogether.
+    let set = ["--set", "group.strategy.warming=none"];
+    let file = file.to_str().unwrap();
+    let changed = run_into(root.path(), "changed", &[&[file], &rest[..], &set].concat());
+    assert_eq!(summary(&changed)["strategy"], "rfc9420+batching=every:10min+warming=none");
+    let other =
+        run_into(root.path(), "other", &[&[file], &rest[..], &["--strategy", "2019-11"]].concat());
+    assert_eq!(summary(&other)["strategy"], "2019-11");
+}
+
+#[test]
+fn all_choices_are_listed() {
+    let listed = arboretum().args(["list", "strategies"]).output().unwrap();
+    let listed = String::from_utf8(listed.stdout).unwrap();
+    for part in [
+        "+warming=",
+        "none, on-join, on-return, round-robin:P, most-blanks:P",
+        "keep, evict:D",
+        "immediate, every:P, propose-commit:R",
+        "none, truncate, resync, swap:K",
+        "leftmost-blank, append",
+    ] {
+        assert!(listed.contains(part), "no `{part}` in:\n{listed}");
+    }
+    assert_eq!(listed.matches("+compaction=").count(), 1);
+}
