@@ -23,6 +23,9 @@ const LOOKS: [(RGBColor, Mark, Stroke); 6] = [
     (SKY, Mark::Square, Stroke::DashDot),
 ];
 
+/// How powers of x differ.
+const POWERS: [Stroke; 3] = [Stroke::Dashed, Stroke::DashDot, Stroke::Solid];
+
 /// What a figure shows.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StudyFigure {
@@ -44,6 +47,8 @@ pub struct StudyFigure {
     pub at: Vec<(String, String)>,
     /// A metric that is a lower bound.
     pub bound: Option<String>,
+    /// Powers of x that are drawn beside the lines: names and exponents.
+    pub powers: Vec<(String, f64)>,
     /// Whether both axes are logarithmic.
     pub logarithmic: bool,
 }
@@ -78,9 +83,16 @@ pub(crate) fn draw(tables: &StudyTables, figure: &StudyFigure) -> Option<Sketch>
     if bound.is_some() {
         legend.push(Entry::new(Key::Line(Stroke::Dotted), BLACK, "log₂(members), a lower bound"));
     }
+    let powers = powers(figure, &lines);
+    for (line, stroke) in powers.iter().zip(POWERS.iter().cycle()) {
+        legend.push(Entry::new(Key::Line(*stroke), GREY, line.name.as_str()));
+    }
     let top = frame::legend(&mut sketch, 122.0, &legend);
     let (x, y) = axes(figure, &lines, bound.as_ref())?;
     let panel = Panel::new(&mut sketch, (top, BOTTOM), x, y);
+    for (line, stroke) in powers.iter().zip(POWERS.iter().cycle()) {
+        panel.line(&mut sketch, &line.points, 2.0, *stroke, GREY);
+    }
     for (line, (color, mark, stroke)) in lines.iter().zip(LOOKS.iter().cycle()) {
         panel.band(&mut sketch, &line.band, 0.2, *color);
         panel.line(&mut sketch, &line.points, 3.0, *stroke, *color);
@@ -122,6 +134,18 @@ fn lines(tables: &StudyTables, figure: &StudyFigure, metric: &str) -> Vec<Line> 
         line.band.extend(found.interval.map(|(lo, hi)| (place, lo, hi)));
     }
     lines
+}
+
+/// The powers of x where there are points.
+fn powers(figure: &StudyFigure, lines: &[Line]) -> Vec<Line> {
+    let longest = lines.iter().max_by_key(|line| line.points.len());
+    let places = || longest.into_iter().flat_map(|line| line.points.iter().map(|point| point.0));
+    let power = |(name, exponent): &(String, f64)| Line {
+        name: name.clone(),
+        points: places().map(|x| (x, x.powf(*exponent))).collect(),
+        band: vec![],
+    };
+    figure.powers.iter().map(power).collect()
 }
 
 fn axes(figure: &StudyFigure, lines: &[Line], bound: Option<&Line>) -> Option<(Axis, Axis)> {

@@ -148,6 +148,9 @@ pub struct Plot {
     /// A metric that is a lower bound, drawn as a line of its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bound: Option<String>,
+    /// Powers of x that are drawn beside the lines, by their names.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub powers: BTreeMap<String, f64>,
     /// Whether both axes are logarithmic.
     #[serde(default)]
     pub logarithmic: bool,

@@ -246,6 +246,7 @@ fn figure(study: &Study, tables: &StudyTables, plot: &Plot) -> StudyFigure {
         series: plot.series.clone(),
         at: plot.at.iter().map(|(axis, value)| (axis.clone(), value_text(value))).collect(),
         bound: plot.bound.clone(),
+        powers: plot.powers.iter().map(|(name, power)| (name.clone(), *power)).collect(),
         logarithmic: plot.logarithmic,
     }
 }
