@@ -4,10 +4,11 @@ use std::path::Path;
 
 use arboretum_engine::crypto::CipherSuite;
 use arboretum_engine::strategy::{PRESETS, ParseStrategyError, Strategy};
-use arboretum_workloads::{Fidelity, Scenario, Trace, find_shipped, nearest, shipped};
+use arboretum_workloads::{Experiment, Fidelity, Scenario, Trace, find_shipped, nearest, shipped};
 
 use super::arguments::RunOptions;
 use super::failure::Failure;
+use crate::operations;
 use crate::simulation::{Behaviour, BehaviourError, choices};
 
 /// Protocols that can be run.
@@ -54,6 +55,11 @@ fn way_out(error: &BehaviourError) -> String {
         suggest(value, values.flat_map(|(_, values)| values.iter().copied()))
     };
     match error {
+        BehaviourError::Tree(ParseStrategyError::Preset(name))
+            if operations::PRESETS.iter().any(|(own, _)| own == name) =>
+        {
+            "it is there for experiments only: docs/studies.md".into()
+        }
         BehaviourError::Tree(ParseStrategyError::Preset(name)) => {
             suggest(name, PRESETS.iter().map(|preset| preset.name))
         }
@@ -129,7 +135,13 @@ fn load(given: &str, overrides: &[String]) -> Result<Scenario, Failure> {
     let refused = |error| Failure::Scenario(Box::new(error));
     let path = Path::new(given);
     if path.is_file() {
-        return Scenario::load(path, overrides).map_err(refused);
+        return match Experiment::is_one(path) {
+            true => Err(Failure::input_with_help(
+                format!("{given} is an experiment: it has a table `operations`"),
+                "make it the scenario of a study: docs/studies.md shows how",
+            )),
+            false => Scenario::load(path, overrides).map_err(refused),
+        };
     }
     match find_shipped(given) {
         Ok(found) => Scenario::parse(found.name, found.text, overrides).map_err(refused),

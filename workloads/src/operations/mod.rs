@@ -19,6 +19,8 @@ mod ranking;
 mod sequence;
 mod strategy;
 
+use std::path::Path;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -177,6 +179,13 @@ pub enum Commits {
 }
 
 impl Experiment {
+    /// Whether a file holds an experiment and not a scenario; false where it cannot be read.
+    pub fn is_one(path: &Path) -> bool {
+        let table: Option<toml::Table> =
+            crate::scenario::read(path).ok().and_then(|text| text.parse().ok());
+        table.is_some_and(|table| table.contains_key("operations"))
+    }
+
     /// Reads an experiment from text, with overrides of the form `key.path=value`; `file` names
     /// it in errors.
     pub fn parse(file: &str, text: &str, overrides: &[String]) -> Result<Self, ScenarioError> {
