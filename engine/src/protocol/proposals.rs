@@ -1,10 +1,13 @@
 //! The Updates that members have proposed in one epoch (RFC 9420 §12.1.2), in the order of their
 //! sending. Everybody in the epoch receives all of them, whether a commit covers them or not.
 
-use super::{ClientId, Order, ProtocolError};
-use crate::crypto::{Crypto, Digest, HpkeKeyPair};
+use rand_chacha::ChaCha20Rng;
+use rand_core::SeedableRng;
+
+use super::{ClientId, Joined, Order, ProtocolError, Seeds};
+use crate::crypto::{Crypto, Digest, HpkeKeyPair, Provider};
 use crate::group::{
-    FollowError, Holdings, MembershipProof, ProposalStore, ProposedUpdate, PublicGroup,
+    FollowError, Holdings, Member, MembershipProof, ProposalStore, ProposedUpdate, PublicGroup,
 };
 use crate::tree::LeafIndex;
 use crate::treekem::EpochSecrets;
@@ -38,9 +41,24 @@ impl Proposals {
         self.sent.push((client, update));
     }
 
-    /// Whether a client has proposed.
-    pub(super) fn has(&self, client: ClientId) -> bool {
-        self.sent.iter().any(|(sender, _)| *sender == client)
+    /// The Update by which a client proposes a fresh key for itself, once an epoch and in the
+    /// newest, which is `epoch`; and what it takes and sends.
+    pub(super) fn propose(
+        &self,
+        provider: &dyn Provider,
+        seeds: &impl Seeds,
+        (client, member): (ClientId, &Member),
+        epoch: u64,
+    ) -> Result<(ProposedUpdate, Joined), ProtocolError> {
+        if member.epoch() != epoch || self.sent.iter().any(|(sender, _)| *sender == client) {
+            let problem = format!("{client} has proposed in this epoch, or is not in it");
+            return Err(ProtocolError::Check(problem));
+        }
+        let seed = seeds.seed("update", client.0.into(), epoch);
+        let crypto = Crypto::new(provider);
+        let update = member.propose_update(&crypto, &mut ChaCha20Rng::from_seed(seed))?;
+        let bytes = update.message.len() as u64;
+        Ok((update, Joined { bytes, ledger: crypto.ledger() }))
     }
 
     /// The length of all messages.

@@ -394,16 +394,11 @@ impl<S: Seeds> Protocol for SharedTreeKem<S> {
             return Err(ProtocolError::NotAMember(client));
         }
         let member = self.member_at(&membership.epoch, client, membership.leaf)?;
-        if member.epoch() != self.epoch() || self.waiting.has(client) {
-            let problem = format!("{client} has proposed in this epoch, or is not in it");
-            return Err(ProtocolError::Check(problem));
-        }
-        let seed = self.clients.seeds().seed("update", client.0.into(), member.epoch());
-        let crypto = Crypto::new(self.provider);
-        let update = member.propose_update(&crypto, &mut ChaCha20Rng::from_seed(seed))?;
-        let bytes = update.message.len() as u64;
+        let (seeds, epoch) = (self.clients.seeds(), self.epoch());
+        let (update, joined) =
+            self.waiting.propose(self.provider, seeds, (client, &member), epoch)?;
         self.waiting.push(client, update);
-        Ok(Joined { bytes, ledger: crypto.ledger() })
+        Ok(joined)
     }
 
     fn accept(
