@@ -211,6 +211,20 @@ mod tests {
         assert_eq!(ciphertexts(&mut group, 26), 3 + 1);
     }
 
+    /// An inner parent of a red-black tree keeps its key only while nothing below it changes.
+    #[test]
+    fn an_inner_parent_is_renewed_with_what_is_below() {
+        let group = |members| {
+            let kind = ManagedTree::Search(Balance::LeftLeaning);
+            MulticastGroup::new(kind, members).unwrap()
+        };
+        assert_eq!(group(27).update(Member(0)).unwrap(), cost(3 * 2 + 1, 6));
+        assert_eq!(group(27).update(Member(26)).unwrap(), cost(3 + 1, 3));
+        // The third of the first three goes: its pair keeps its key, and is sent that of the inner
+        // parent above, which the third knew; so are the second three; the last three are sent the outer one.
+        assert_eq!(group(9).remove(Member(2)).unwrap(), cost(2 + 1, 2));
+    }
+
     #[test]
     fn splits_and_merges_cost_what_they_disturb() {
         let balance = ManagedTree::Search(Balance::TwoThree);
