@@ -109,7 +109,7 @@ impl PublicGroup {
         message: &[u8],
     ) -> Result<(StoredProposal, MembershipProof), ApplyError> {
         let MlsMessage::Public(message) = decode("an MLS message", message)? else {
-            return Err(ApplyError::NotACommit);
+            return Err(ApplyError::NotAProposal);
         };
         let (content, tag) = message.into_content();
         let Verified { content, tbs } = self.verify(crypto, content)?;
@@ -118,7 +118,7 @@ impl PublicGroup {
         let (Sender::Member(leaf), Content::Proposal(proposal)) =
             (content.content.sender, content.content.content)
         else {
-            return Err(ApplyError::NotACommit);
+            return Err(ApplyError::NotAProposal);
         };
         let stored = StoredProposal { reference, sender: Some(leaf), proposal };
         Ok((stored, MembershipProof { tbs, signature: content.signature, tag }))

@@ -38,6 +38,9 @@ pub enum ApplyError {
     /// The message is not a public message with a commit.
     #[error("the message is not a commit in a public message")]
     NotACommit,
+    /// The message is not a public message with a proposal.
+    #[error("the message is not a proposal in a public message")]
+    NotAProposal,
     /// It is for another group.
     #[error("the message is for another group (RFC 9420 §6)")]
     WrongGroup,

@@ -175,7 +175,7 @@ impl Session {
     ) -> Result<Received, SessionError> {
         let content = &verified.content;
         let Content::Proposal(proposal) = &content.content.content else {
-            return Err(ApplyError::NotACommit.into());
+            return Err(ApplyError::NotAProposal.into());
         };
         let sender = match content.content.sender {
             Sender::Member(leaf) => Some(leaf),
