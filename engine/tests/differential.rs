@@ -430,12 +430,25 @@ fn strategies() -> Vec<Strategy> {
         Placement::Nearest,
         Placement::Cheapest,
     ];
-    let layouts = [Layout::Perfect, Layout::LeftBalanced, Layout::Ary(3), Layout::Ary(4)];
+    let layouts = [
+        Layout::Perfect,
+        Layout::LeftBalanced,
+        Layout::Ary(3),
+        Layout::Ary(4),
+        Layout::BTree { least: 2, most: 3 },
+        Layout::BTree { least: 3, most: 6 },
+        Layout::LeftLeaning,
+        Layout::WeightBalanced(70),
+        Layout::Scapegoat(70),
+    ];
+    let removals = [Removal::Blank, Removal::FasterRemove, Removal::Splice];
+    let compactions =
+        [Compaction::None, Compaction::Truncate, Compaction::SmallestTree, Compaction::Pop];
     let mut all = vec![];
     for placement in placements {
         for layout in layouts {
-            for removal in [Removal::Blank, Removal::FasterRemove] {
-                for compaction in [Compaction::None, Compaction::Truncate] {
+            for removal in removals {
+                for compaction in compactions {
                     for (unmerged, filtered) in
                         [(true, true), (true, false), (false, true), (false, false)]
                     {
@@ -460,7 +473,10 @@ fn strategies() -> Vec<Strategy> {
 fn small_groups_under_every_strategy() {
     let strategies = strategies();
     // Unmerged leaves: two removals, filtered or not. None: one removal, and no `cheapest`.
-    assert_eq!(strategies.len(), 4 * 2 * (5 * 2 * 2 + 4 * 2));
+    let indexed = 4 * 2 * (5 * 2 * 2 + 4 * 2);
+    // Search trees have two placements, splices and the smallest tree two, or one without unmerged.
+    let (search, splice, smallest, pop) = (5 * 2 * (4 + 2), 3 * (4 + 2), 8 + 2, 4 + 2);
+    assert_eq!(strategies.len(), indexed + search + splice + smallest + pop);
     for (number, strategy) in strategies.into_iter().enumerate() {
         for seed in 0..STRATEGY_SEEDS {
             let mut trio = Trio::with(2_000_000 + seed * 1_000 + number as u64, strategy);

@@ -174,7 +174,7 @@ fn check_traversal(tree: &Tested) {
     for leaf in members(tree) {
         let mut above: Vec<_> = traversed
             .iter()
-            .filter(|node| (node.first.0..node.first.0 + node.width).contains(&leaf.0))
+            .filter(|node| (node.first..node.first + node.width).contains(&leaf.0))
             .collect();
         assert_eq!(above.iter().map(|node| node.copath).sum::<u64>(), path_cost(tree, leaf));
         above.reverse();
@@ -182,7 +182,7 @@ fn check_traversal(tree: &Tested) {
         assert_eq!(above.len(), path.len() + 1);
         for (node, step) in above[1..].iter().zip(&path) {
             let blank = step.node.parent().is_none();
-            assert_eq!(node.first, step.node.first_leaf());
+            assert_eq!(node.first, step.node.position());
             assert_eq!(node.width, step.node.aggregates().width);
             assert_eq!(node.state == NodeState::Blank, blank);
             assert_eq!(node.lacks_key, blank && !step.is_filtered_out());

@@ -12,8 +12,8 @@ use arboretum_engine::treedem::{
 use arboretum_engine::treekem::{GroupContext, GroupInfo, GroupSecrets, UpdatePath, Welcome};
 use arboretum_engine::treesync::{
     Capabilities, Credential, Extension, ExternalSender, KeyPackage, LeafNode, LeafNodeSource,
-    ParentNode, PreSharedKeyId, Proposal, ProposalOrRef, ReInit, RequiredCapabilities,
-    decode_tree_of, encode_tree, encoded_tree_length,
+    ParentNode, PreSharedKeyId, Proposal, ProposalOrRef, RatchetTree, ReInit, RequiredCapabilities,
+    apply_add, decode_tree_of, encode_tree, encoded_tree_length,
 };
 use tls_codec::{DeserializeBytes, Serialize};
 
@@ -176,7 +176,23 @@ fn kept() -> Vec<Vec<u8>> {
     let tree = &trees()[0];
     let layouts = [Layout::Perfect, Layout::LeftBalanced, Layout::Ary(2), Layout::Ary(4)];
     let strategies = layouts.map(|layout| Strategy { layout, ..Strategy::default() });
-    all(&strategies).into_iter().map(|strategy| [&strategy[..], tree].concat()).collect()
+    let kept = all(&strategies).into_iter().map(|strategy| [&strategy[..], tree].concat());
+    kept.chain(free()).collect()
+}
+
+/// Free trees of the group's members.
+fn free() -> Vec<Vec<u8>> {
+    let names = ["smallest-tree", "multicast-2022", "multicast-2022+shape=llrb", "bonsai-2024"];
+    let tree = |name: &str| {
+        let strategy = Strategy::parse(name).expect("it is a preset");
+        let mut tree = RatchetTree::new(strategy);
+        for (_, leaf) in Stage::get().victim.members() {
+            apply_add(&mut tree, leaf).expect("there is room");
+        }
+        let tree = encode_tree(&tree).expect("a tree has an encoding");
+        [&all(&[strategy])[0][..], &tree[..]].concat()
+    };
+    names.into_iter().map(tree).collect()
 }
 
 fn bodies() -> Vec<Vec<u8>> {

@@ -106,7 +106,7 @@ impl CountedGroup {
         self.leaves.check_new(member)?;
         let committer = self.leaves.of(by).ok();
         let number = Newcomer::new(committer, self.commits, &member.0.to_be_bytes());
-        let index = self.tree.make_room(number);
+        let index = self.tree.make_room(number, &mut |_| {}).leaf;
         self.tree.put(index, Arc::new(member))?;
         self.leaves.enter(member, index);
         self.added.push(index);
@@ -120,7 +120,7 @@ impl CountedGroup {
             return Err(CountedError::LastMember(member));
         }
         self.tree.take(leaf)?;
-        self.tree.truncate();
+        self.tree.compact(&mut |_| {});
         self.leaves.leave(member);
         self.added.retain(|added| *added != leaf);
         Ok(())

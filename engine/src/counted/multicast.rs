@@ -102,7 +102,7 @@ impl MulticastGroup {
         self.leaves.check_new(member)?;
         match &mut self.inner {
             Inner::LeftBalanced { tree, .. } => {
-                let leaf = tree.make_room(Newcomer::default());
+                let leaf = tree.make_room(Newcomer::default(), &mut |_| {}).leaf;
                 tree.put(leaf, Arc::new(member))?;
                 self.leaves.enter(member, leaf);
                 self.rekey(leaf)

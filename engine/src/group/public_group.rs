@@ -519,7 +519,11 @@ impl Proposed<'_> {
     pub(super) fn place_joiner(&mut self, leaf: &LeafNode) -> Result<LeafIndex, OutsideTree> {
         self.joins = true;
         let epoch = self.group.epoch();
-        add_leaf(&mut self.tree, &mut self.roster, Arc::new(leaf.clone()), None, epoch)
+        let leaf = Arc::new(leaf.clone());
+        let room = add_leaf(&mut self.tree, &mut self.roster, leaf, None, epoch)?;
+        let index = room.leaf;
+        self.applied.rooms.push(room);
+        Ok(index)
     }
 
     /// Merges the keys of a path; `leaf` makes the new leaf from its parent hash.

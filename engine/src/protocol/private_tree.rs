@@ -10,7 +10,7 @@ use smallvec::SmallVec;
 
 use super::{ClientId, ProtocolError};
 use crate::crypto::{HpkeKeyPair, HpkePublicKey};
-use crate::strategy::Strategy;
+use crate::strategy::{Room, Strategy};
 use crate::tree::{LeafIndex, OutsideTree, Place, Subtree, Tree, TreeData};
 use crate::treekem::{NewPath, PrivateKeys};
 use crate::treesync::{RatchetData, RatchetTree};
@@ -55,14 +55,22 @@ impl TreeData for PrivateData {
         &[]
     }
 
-    fn lift_leaf(cut: &PrivateParent, leaf: &PrivateLeaf) -> Option<PrivateLeaf> {
-        Some(PrivateLeaf { carried: leaf.carried + cut.charges(0), ..leaf.clone() })
+    fn lift_leaf(cut: &PrivateParent, position: usize, leaf: &PrivateLeaf) -> Option<PrivateLeaf> {
+        Some(PrivateLeaf { carried: leaf.carried + cut.charges(position), ..leaf.clone() })
     }
 
-    fn lift_parent(cut: &PrivateParent, child: Option<&PrivateParent>) -> Option<PrivateParent> {
+    fn lift_parent(
+        cut: &PrivateParent,
+        position: usize,
+        child: Option<&PrivateParent>,
+    ) -> Option<PrivateParent> {
         let mut child = child.cloned().unwrap_or_default();
-        child.carried += cut.charges(0);
+        child.carried += cut.charges(position);
         Some(child)
+    }
+
+    fn lifted(parent: &PrivateParent) -> Option<PrivateParent> {
+        Some(PrivateParent { key: parent.key.clone(), ..PrivateParent::default() })
     }
 }
 
@@ -99,24 +107,22 @@ impl PrivateTree {
     }
 
     /// Shrinks as the public tree does.
-    pub(super) fn truncate(&mut self) {
-        self.tree.truncate();
+    pub(super) fn compact(&mut self) {
+        self.tree.compact(&mut |_| {});
     }
 
     /// A member comes. Keys above it stay, since it is unmerged there, which the public tree
     /// says; or go, by the strategy.
     pub(super) fn add(
         &mut self,
-        leaf: LeafIndex,
+        room: &Room,
         client: ClientId,
         key: HpkeKeyPair,
     ) -> Result<(), OutsideTree> {
-        while leaf.0 >= self.tree.width() {
-            self.tree.extend();
-        }
+        self.tree.follow_room(room);
         let unmerged = self.tree.shape().unmerged;
         let member = Arc::new(PrivateLeaf { client, key, carried: 0 });
-        self.tree.edit(leaf, &mut |_| Some(member.clone()), &mut |_, value| {
+        self.tree.edit(room.leaf, &mut |_| Some(member.clone()), &mut |_, value| {
             if !unmerged {
                 edited(value, |parent| parent.key = None);
             }
@@ -194,55 +200,59 @@ impl PrivateTree {
         Ok(keys)
     }
 
-    /// The key pairs of a public subtree's resolution, in its order and without the new leaves
-    /// of the commit at hand. Those are not here yet: this tree is the one before it.
-    pub(super) fn resolution_without(
+    /// The key pairs that the path of a commit is encrypted to: for each node of the filtered direct
+    /// path, those of its copath's resolutions in their order, without the new leaves. `public` and
+    /// this tree are those before the path.
+    pub(super) fn recipients(
         &self,
-        public: Subtree<'_, RatchetData>,
+        public: &RatchetTree,
+        committer: LeafIndex,
         added: &[LeafIndex],
-    ) -> Result<Vec<&HpkeKeyPair>, ProtocolError> {
-        let mut keys = Vec::with_capacity(public.aggregates().resolution as usize);
-        self.collect(public, added, &mut keys)?;
-        Ok(keys)
+    ) -> Result<Vec<Vec<&HpkeKeyPair>>, ProtocolError> {
+        let private = self.tree.direct_path(committer)?;
+        let path = public.direct_path(committer)?;
+        let steps = path.iter().zip(&private).filter(|(step, _)| !step.is_filtered_out());
+        let keys = steps.map(|(public, private)| {
+            let mut keys = vec![];
+            for (public, private) in public.copath.iter().zip(&private.copath) {
+                self.collect(*public, *private, added, &mut keys)?;
+            }
+            Ok(keys)
+        });
+        keys.collect()
     }
 
     fn collect<'p>(
         &'p self,
         public: Subtree<'_, RatchetData>,
+        private: Subtree<'p, PrivateData>,
         added: &[LeafIndex],
         keys: &mut Vec<&'p HpkeKeyPair>,
     ) -> Result<(), ProtocolError> {
         let leaf_key = |leaf| self.member(leaf).map(|m| &m.key).ok_or_else(|| lost(leaf));
         let is_new = |leaf| added.binary_search(leaf).is_ok();
-        let first = public.first_leaf();
         match public.place() {
             Place::Blank => {}
-            Place::Leaf(_) if is_new(&first) => {}
-            Place::Leaf(_) => keys.push(leaf_key(first)?),
+            Place::Leaf(_) => {
+                let leaf = public.first_leaf();
+                if !is_new(&leaf) {
+                    keys.push(leaf_key(leaf)?);
+                }
+            }
             Place::Parent(Some(parent)) => {
-                keys.push(self.parent_key(first, public.aggregates().width)?);
+                let key = private.parent().and_then(|parent| parent.key.as_ref());
+                keys.push(key.ok_or_else(|| lost(public.first_leaf()))?);
                 for leaf in parent.unmerged_leaves.iter().filter(|leaf| !is_new(leaf)) {
                     keys.push(leaf_key(*leaf)?);
                 }
             }
             Place::Parent(None) => {
-                for child in public.children() {
-                    self.collect(child, added, keys)?;
+                for (public, private) in public.children().zip(private.children()) {
+                    self.collect(public, private, added, keys)?;
                 }
             }
         }
         Ok(())
-    }
-
-    /// The key of the parent over `width` leaves from `first`.
-    fn parent_key(&self, first: LeafIndex, width: u32) -> Result<&HpkeKeyPair, ProtocolError> {
-        let mut at = self.tree.root();
-        while at.aggregates().width > width {
-            let below = at.children().find(|child| child.contains(first));
-            at = below.ok_or_else(|| lost(first))?;
-        }
-        let key = at.parent().and_then(|parent| parent.key.as_ref());
-        key.ok_or_else(|| lost(first))
     }
 
     /// Whether every keyed node of the public tree has the private half of its key here; O(n).

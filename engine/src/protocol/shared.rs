@@ -31,13 +31,14 @@ use crate::group::{
     ApplyError, CommitRequest, Followed, Holdings, Member, PendingCommit, Protection, PublicGroup,
     Transition,
 };
-use crate::strategy::Strategy;
-use crate::tree::{Aggregates, LeafIndex, Traversed, Tree};
+use crate::strategy::{Room, Strategy};
+use crate::tree::{Aggregates, Attach, LeafIndex, Traversed, Tree};
 use crate::treekem::{EpochSecrets, PathSecret, expected_ciphertexts};
 use crate::treesync::{
     KeyPackage, KeyPackageSecrets, Proposal, Roster, RosterChange, encoded_tree_length, tree_hash,
 };
 
+use path::next_private;
 pub(super) use welcome::single_welcome_length;
 use welcome::validation_ledger;
 
@@ -327,7 +328,8 @@ impl<S: Seeds> Protocol for SharedTreeKem<S> {
         let member = Member::create_with(&crypto, signer, package, secrets, founding, &mut rng)?;
         self.roster = Roster::of(&member.public.tree).map_err(ApplyError::from)?;
         let mut private = PrivateTree::new(self.clients.strategy());
-        private.add(member.leaf, creator, secrets.encryption.clone())?;
+        let room = Room { leaf: member.leaf, at: Attach::new() };
+        private.add(&room, creator, secrets.encryption.clone())?;
         let (number, totals) = (0, Totals::default());
         let Member { public, leaf, secrets, .. } = member;
         let epoch = Arc::new(Epoch { number, public, private, secrets, totals });
@@ -428,7 +430,9 @@ impl<S: Seeds> Protocol for SharedTreeKem<S> {
         received.check_membership(&crypto, &before.secrets)?;
         let for_removed = crypto.ledger();
         let unpaid = Crypto::new(provider);
-        let private = self.updated_private(&transition, &proposals)?;
+        let path = pending.path.as_ref();
+        let joins = enters.then_some(draft.order.by);
+        let private = self.proposed_private(&transition, path, &proposals, &invitations, joins)?;
         let (commit_secret, opened) = match (&transition.path, &pending.path) {
             (Some(path), Some(sent)) => {
                 self.open_path(&unpaid, &private, &transition, path, sent)?
@@ -449,9 +453,7 @@ impl<S: Seeds> Protocol for SharedTreeKem<S> {
         let audits = self.audit(audited, &pending.message, &proposals, authenticator)?;
         // Nothing has changed so far; from here on the new epoch stands.
         let by = draft.order.by;
-        let path = pending.path.as_ref();
-        let private =
-            self.next_private(private, &transition, path, &invitations, enters.then_some(by))?;
+        let private = next_private(private, &transition, path)?;
         self.waiting = Proposals::default();
         self.roster.advance(&transition.roster_changes);
         let removed = self.check_removed(&before, &transition.applied.removed)?;

@@ -8,20 +8,25 @@ use super::{Compaction, Layout, Placement, Removal, Strategy};
 use crate::codec::{CodecError, decode, encode};
 use crate::treesync::{Extension, ExtensionType};
 
-/// Letters of the encoding: placement, removal, layout and its degree, compaction, two switches.
-const LENGTH: usize = 7;
+/// Letters of the encoding: placement, removal, layout and its two numbers, compaction, two switches.
+const LENGTH: usize = 8;
 
 fn letters(strategy: &Strategy) -> [u8; LENGTH] {
-    let (layout, degree) = match strategy.layout {
-        Layout::Perfect => (0, 2),
-        Layout::LeftBalanced => (1, 2),
-        Layout::Ary(degree) => (2, degree),
+    let (layout, first, second) = match strategy.layout {
+        Layout::Perfect => (0, 0, 0),
+        Layout::LeftBalanced => (1, 0, 0),
+        Layout::Ary(degree) => (2, degree, 0),
+        Layout::BTree { least, most } => (3, least, most),
+        Layout::LeftLeaning => (4, 0, 0),
+        Layout::WeightBalanced(percent) => (5, percent, 0),
+        Layout::Scapegoat(percent) => (6, percent, 0),
     };
     [
         strategy.placement as u8,
         strategy.removal as u8,
         layout,
-        degree,
+        first,
+        second,
         strategy.compaction as u8,
         strategy.unmerged.into(),
         strategy.filtered.into(),
@@ -29,7 +34,7 @@ fn letters(strategy: &Strategy) -> [u8; LENGTH] {
 }
 
 fn read(letters: [u8; LENGTH]) -> Option<Strategy> {
-    let [placement, removal, layout, degree, compaction, unmerged, filtered] = letters;
+    let [placement, removal, layout, first, second, compaction, unmerged, filtered] = letters;
     let pick = |value: u8| match value {
         0 => Some(false),
         1 => Some(true),
@@ -42,16 +47,23 @@ fn read(letters: [u8; LENGTH]) -> Option<Strategy> {
         Placement::Nearest,
         Placement::Cheapest,
     ];
+    let removals = [Removal::Blank, Removal::FasterRemove, Removal::Splice];
+    let compactions =
+        [Compaction::None, Compaction::Truncate, Compaction::SmallestTree, Compaction::Pop];
     let strategy = Strategy {
         placement: *placements.get(usize::from(placement))?,
-        removal: *[Removal::Blank, Removal::FasterRemove].get(usize::from(removal))?,
-        layout: match (layout, degree) {
-            (0, 2) => Layout::Perfect,
-            (1, 2) => Layout::LeftBalanced,
-            (2, degree) => Layout::Ary(degree),
+        removal: *removals.get(usize::from(removal))?,
+        layout: match (layout, first, second) {
+            (0, 0, 0) => Layout::Perfect,
+            (1, 0, 0) => Layout::LeftBalanced,
+            (2, degree, 0) => Layout::Ary(degree),
+            (3, least, most) => Layout::BTree { least, most },
+            (4, 0, 0) => Layout::LeftLeaning,
+            (5, percent, 0) => Layout::WeightBalanced(percent),
+            (6, percent, 0) => Layout::Scapegoat(percent),
             _ => return None,
         },
-        compaction: *[Compaction::None, Compaction::Truncate].get(usize::from(compaction))?,
+        compaction: *compactions.get(usize::from(compaction))?,
         unmerged: pick(unmerged)?,
         filtered: pick(filtered)?,
     };
@@ -107,13 +119,19 @@ mod tests {
     #[test]
     fn every_sound_strategy_survives_its_encoding() {
         let mut seen = 0;
-        for number in 0..3_u32.pow(7) {
-            let mut letters = [0; LENGTH];
-            let mut rest = number;
-            for letter in &mut letters {
-                *letter = (rest % 3) as u8;
-                rest /= 3;
-            }
+        // Numbers of layouts that have any: a degree, children, a percentage.
+        let numbers = [0, 2, 3, 70];
+        for number in 0..4_u32.pow(9) {
+            let mut digits = number;
+            let mut digit = || {
+                let digit = digits % 4;
+                digits /= 4;
+                digit as u8
+            };
+            let (placement, removal) = (digit(), digit());
+            let (layout, first) = (digit() + 4 * (digit() % 2), numbers[usize::from(digit())]);
+            let second = numbers[usize::from(digit())];
+            let letters = [placement, removal, layout, first, second, digit(), digit(), digit()];
             if let Some(strategy) = read(letters) {
                 assert_eq!(super::letters(&strategy), letters);
                 assert_eq!(decode::<Strategy>("", &encode(&strategy).unwrap()), Ok(strategy));

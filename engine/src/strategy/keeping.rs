@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::{Newcomer, Strategy};
-use crate::tree::{LeafIndex, OutsideTree, Tree, TreeData};
+use crate::tree::{Attach, LeafIndex, OutsideTree, Shape, Tree, TreeData};
 
 /// A keyed parent that lists the leaves below which do not hold its private key
 /// (RFC 9420 §7.1).
@@ -15,6 +15,15 @@ pub trait Unmerged: Sized {
 
     /// The same parent without an unmerged leaf; none if it is merged.
     fn without_unmerged(&self, leaf: LeafIndex) -> Option<Self>;
+}
+
+/// Room that was made for a newcomer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Room {
+    /// The blank leaf.
+    pub leaf: LeafIndex,
+    /// Beside which node of a free tree it was made.
+    pub at: Attach,
 }
 
 /// Puts a leaf into an ascending list of unmerged ones.
@@ -30,15 +39,44 @@ pub(crate) fn unlist(leaves: &mut Vec<LeafIndex>, leaf: LeafIndex) -> bool {
     at.map(|at| leaves.remove(at)).is_ok()
 }
 
+impl<D: TreeData> Tree<D, Strategy> {
+    /// Makes the room that another tree of the same layout has made.
+    pub fn follow_room(&mut self, room: &Room) {
+        if self.shape().form().is_some() {
+            self.attach(&room.at, &mut |_| {});
+        }
+        while room.leaf.0 >= self.bound() {
+            self.extend();
+        }
+    }
+
+    /// Cuts off or takes out what is blank, as the shape has it. Keys of parents of a free tree that
+    /// are no more go to `dropped`.
+    pub fn compact(&mut self, dropped: &mut dyn FnMut(&D::Parent)) {
+        if self.shape().form().is_some() {
+            self.prune(dropped);
+        } else {
+            self.truncate();
+        }
+    }
+}
+
 impl<D: TreeData<Parent: Unmerged>> Tree<D, Strategy> {
-    /// The blank leaf for a newcomer; the tree grows where it has none.
-    pub fn make_room(&mut self, newcomer: Newcomer) -> LeafIndex {
+    /// The blank leaf for a newcomer; the tree grows where it has none, and free trees always. Keys of
+    /// parents that are no more go to `dropped`.
+    pub fn make_room(&mut self, newcomer: Newcomer, dropped: &mut dyn FnMut(&D::Parent)) -> Room {
         let placement = self.shape().placement;
-        placement.choose(self, newcomer).unwrap_or_else(|| {
+        if self.shape().form().is_some() {
+            let at = self.attach_point(placement.beside(newcomer));
+            let leaf = self.attach(&at, dropped);
+            return Room { leaf, at };
+        }
+        let leaf = placement.choose(self, newcomer).unwrap_or_else(|| {
             let index = LeafIndex(self.width());
             self.extend();
             index
-        })
+        });
+        Room { leaf, at: Attach::new() }
     }
 
     /// Sets a blank leaf: above it, keyed parents list it as unmerged or are blanked.

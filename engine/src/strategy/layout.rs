@@ -3,10 +3,20 @@
 //! `perfect` is RFC 9420. `left-balanced` is the protocol's own history: parent hashes say nothing of
 //! the copath there, since the tree changes below keyed parents. `m-ary` is research: nodes are
 //! sent and hashed with all their children in order.
+//!
+//! The search trees are free trees (`tree/form`), and research too: a leaf keeps its number wherever it
+//! stands, nothing stays blank at the leaves, and the depth is bounded whatever the churn. Nothing is sent
+//! for it: every member does alike as part of following an Add or a Remove. What it costs: each split,
+//! join or rotation blanks parents, which cost those below them ciphertexts until somebody keys
+//! them. What it trades: parents have no parent hashes, so that a joiner has the signed tree hash alone
+//! to go by; and who stands beside whom depends on who came and went. Nobody learns a key that RFC
+//! 9420 would not have told: whole subtrees move with their keys, and a parent whose members have changed
+//! is blank.
 
 use std::sync::Arc;
 
-use crate::tree::{Ary, LeftBalanced, Node, Perfect, Shape, TreeData, Widths};
+use super::StrategyError;
+use crate::tree::{Ary, LeftBalanced, Node, PERCENTAGES, Perfect, Shape, TreeData, Widths};
 
 /// The most children of a parent: beyond, a node's children outnumber the levels of any tree.
 pub const MAX_DEGREE: u8 = 16;
@@ -21,23 +31,67 @@ pub enum Layout {
     LeftBalanced,
     /// [`Ary`], of this degree.
     Ary(u8),
+    /// [`Form::BTree`](crate::tree::Form).
+    BTree {
+        /// The fewest children of a parent, the root apart.
+        least: u8,
+        /// The most.
+        most: u8,
+    },
+    /// [`Form::LeftLeaning`](crate::tree::Form).
+    LeftLeaning,
+    /// [`Form::WeightBalanced`](crate::tree::Form), by this percentage.
+    WeightBalanced(u8),
+    /// [`Form::Scapegoat`](crate::tree::Form), by this percentage.
+    Scapegoat(u8),
 }
 
 impl Layout {
     /// The children of a parent.
     pub fn degree(self) -> usize {
         match self {
-            Self::Perfect | Self::LeftBalanced => 2,
             Self::Ary(degree) => degree.into(),
+            Self::BTree { most, .. } => most.into(),
+            _ => 2,
+        }
+    }
+
+    /// Whether it is a search tree.
+    pub(super) fn is_search_tree(self) -> bool {
+        !matches!(self, Self::Perfect | Self::LeftBalanced | Self::Ary(_))
+    }
+
+    /// Refuses numbers that no tree has.
+    pub(super) fn check(self) -> Result<(), StrategyError> {
+        match self {
+            Self::Ary(degree) if !(2..=MAX_DEGREE).contains(&degree) => {
+                Err(StrategyError::Degree(degree))
+            }
+            Self::BTree { least, most }
+                if least < 2 || most > MAX_DEGREE || most < 2 * least - 1 =>
+            {
+                Err(StrategyError::Children(least, most))
+            }
+            Self::WeightBalanced(percent) if !PERCENTAGES.contains(&percent) => {
+                Err(StrategyError::Percentage("shape=weight-balanced", percent))
+            }
+            Self::Scapegoat(percent) if !PERCENTAGES.contains(&percent) => {
+                Err(StrategyError::Percentage("shape=scapegoat", percent))
+            }
+            _ => Ok(()),
         }
     }
 }
 
-/// Does the same on whichever shape it is.
+/// Does the same on whichever shape it is. Of search trees a shape says only what a single leaf is.
 macro_rules! on {
     ($layout:expr, $shape:ident => $work:expr) => {
         match $layout {
-            Layout::Perfect => {
+            Layout::Perfect
+            | Layout::BTree { .. }
+            | Layout::LeftLeaning
+            | Layout::WeightBalanced(_)
+            | Layout::Scapegoat(_) => {
                 let $shape = Perfect;
                 $work
             }

@@ -25,10 +25,11 @@ mod text;
 
 use std::sync::Arc;
 
-use crate::tree::{Node, Shape, TreeData, Widths};
+use crate::tree::{Form, Node, Shape, TreeData, Widths};
 
+use crate::tree::PERCENTAGES;
 pub use compaction::Compaction;
-pub use keeping::Unmerged;
+pub use keeping::{Room, Unmerged};
 pub(crate) use keeping::{list, unlist};
 pub use layout::{Layout, MAX_DEGREE};
 pub use placement::{Newcomer, Placement};
@@ -73,6 +74,41 @@ pub enum StrategyError {
     /// No such degree.
     #[error("shape=m-ary takes a degree from 2 to {MAX_DEGREE}, not {0}")]
     Degree(u8),
+    /// No B-tree has so many children.
+    #[error(
+        "shape=b-tree takes at least 2 children and from twice as many less one up to {MAX_DEGREE}, \
+         as in `b-tree:2-3`, not {0}-{1}: what splits must leave two of its kind"
+    )]
+    Children(u8, u8),
+    /// No such percentage.
+    #[error(
+        "{0} takes a percentage from {first} to {last}, not {1}: below, a rotation cannot restore \
+         the balance; above, the tree may get too deep",
+        first = PERCENTAGES.start(), last = PERCENTAGES.end()
+    )]
+    Percentage(&'static str, u8),
+    /// `pop` where the last leaf is not the one to move.
+    #[error("compaction=pop needs shape=left-balanced, where the last leaf may take any place")]
+    PopElsewhere,
+    /// `smallest-tree` on a tree that is no RFC 9420 tree to begin with.
+    #[error("compaction=smallest-tree needs shape=perfect, whose blank nodes it takes out")]
+    SmallestElsewhere,
+    /// `splice` on a tree that balances itself.
+    #[error(
+        "removal=splice needs shape=perfect or m-ary, and compaction=truncate: the others have rules \
+         of their own for what is left of a parent"
+    )]
+    SpliceElsewhere,
+    /// A tree without blanks that keeps its blanks.
+    #[error("compaction=none keeps blank leaves, and trees of this shape never have any")]
+    NeverBlank,
+    /// A newcomer where the form does not want it.
+    #[error(
+        "trees of this shape have no blank leaves to choose from: placement is leftmost-blank (where \
+         the shape puts newcomers), nearest for b-tree, llrb, weight-balanced and scapegoat, or \
+         cheapest for splice and smallest-tree"
+    )]
+    PlacedByForm,
 }
 
 impl Strategy {
@@ -94,11 +130,36 @@ impl Strategy {
         if self.removal == Removal::FasterRemove && !self.unmerged {
             return Err(StrategyError::NothingToSpare);
         }
-        match self.layout {
-            Layout::Ary(degree) if !(2..=MAX_DEGREE).contains(&degree) => {
-                Err(StrategyError::Degree(degree))
-            }
-            _ => Ok(()),
+        self.layout.check()?;
+        self.check_form()
+    }
+
+    /// What free trees refuse.
+    fn check_form(&self) -> Result<(), StrategyError> {
+        let balances = self.layout.is_search_tree();
+        if self.compaction == Compaction::Pop && self.layout != Layout::LeftBalanced {
+            return Err(StrategyError::PopElsewhere);
+        }
+        if self.compaction == Compaction::SmallestTree && self.layout != Layout::Perfect {
+            return Err(StrategyError::SmallestElsewhere);
+        }
+        let spliced = matches!(self.layout, Layout::Perfect | Layout::Ary(_));
+        let compacts = matches!(self.compaction, Compaction::Pop | Compaction::SmallestTree);
+        if self.removal == Removal::Splice && (!spliced || compacts) {
+            return Err(StrategyError::SpliceElsewhere);
+        }
+        if self.form().is_none() {
+            return Ok(());
+        }
+        if self.compaction == Compaction::None {
+            return Err(StrategyError::NeverBlank);
+        }
+        let grafts = matches!(self.form(), Some(Form::Splice(_) | Form::Smallest));
+        match self.placement {
+            Placement::LeftmostBlank => Ok(()),
+            Placement::Nearest if balances => Ok(()),
+            Placement::Cheapest if grafts => Ok(()),
+            _ => Err(StrategyError::PlacedByForm),
         }
     }
 
@@ -108,13 +169,19 @@ impl Strategy {
     pub(crate) fn trims_trees(&self) -> bool {
         let last_member_tells =
             self.layout == Layout::Perfect && self.compaction == Compaction::Truncate;
-        last_member_tells && self.filtered
+        last_member_tells && self.filtered && self.form().is_none()
     }
 
     /// Whether a parent hash covers what is below the copath (RFC 9420 §7.9). Where trees grow
     /// and are cut below keyed parents, as in the drafts of 2018 to 2021, it cannot.
     pub(crate) fn binds_copath(&self) -> bool {
         self.layout != Layout::LeftBalanced
+    }
+
+    /// Whether parents have parent hashes at all (RFC 9420 §7.9). In a free tree the parents between a
+    /// key and the leaf that vouches for it come and go.
+    pub(crate) fn has_parent_hashes(&self) -> bool {
+        self.form().is_none()
     }
 }
 
@@ -142,11 +209,24 @@ impl Shape for Strategy {
     fn truncate<D: TreeData>(&self, root: Arc<Node<D>>) -> Arc<Node<D>> {
         match self.compaction {
             Compaction::None => root,
-            Compaction::Truncate => self.layout.truncate(root),
+            _ => self.layout.truncate(root),
         }
     }
 
     fn filters_paths(&self) -> bool {
         self.filtered
+    }
+
+    fn form(&self) -> Option<Form> {
+        Some(match (self.layout, self.removal, self.compaction) {
+            (Layout::BTree { least, most }, ..) => Form::BTree { least, most },
+            (Layout::LeftLeaning, ..) => Form::LeftLeaning,
+            (Layout::WeightBalanced(percent), ..) => Form::WeightBalanced(percent),
+            (Layout::Scapegoat(percent), ..) => Form::Scapegoat(percent),
+            (Layout::LeftBalanced, _, Compaction::Pop) => Form::Pop,
+            (Layout::Perfect, _, Compaction::SmallestTree) => Form::Smallest,
+            (layout, Removal::Splice, _) => Form::Splice(layout.degree() as u8),
+            _ => return None,
+        })
     }
 }

@@ -12,7 +12,7 @@
 //! nobody anything: its number is a hash of public data, and whoever can choose an identity can
 //! choose among places.
 
-use crate::tree::{LeafIndex, Shape, Subtree, Tree, TreeData};
+use crate::tree::{Beside, LeafIndex, Shape, Subtree, Tree, TreeData};
 
 /// Where an added leaf goes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -53,6 +53,15 @@ impl Newcomer {
 }
 
 impl Placement {
+    /// Beside what a newcomer is put in a free tree, which has no blank leaves.
+    pub(super) fn beside(self, newcomer: Newcomer) -> Beside {
+        match (self, newcomer.committer) {
+            (Self::Nearest, Some(committer)) => Beside::Leaf(committer),
+            (Self::Cheapest, _) => Beside::Cheapest,
+            _ => Beside::Rule,
+        }
+    }
+
     /// The blank leaf to use; none if the tree must grow first.
     pub fn choose<D: TreeData, S: Shape>(
         self,

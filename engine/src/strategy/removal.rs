@@ -7,6 +7,13 @@
 //! unmerged it never held it, so the key stays and the leaf is struck from the list (mls-protocol
 //! 834, 838; came too late for the RFC and needs an extension). Nothing is sent. What the
 //! removed member still knows: nothing of the new tree, by the rule that says who is unmerged.
+//!
+//! `splice`: as `blank`, and then the sibling subtree takes the place of the removed leaf's parent, so that no
+//! leaf stays blank and nobody's path leads through a parent that nobody needs. Nothing is sent. A
+//! newcomer goes beside the leaf nearest to the root, or with `cheapest` beside the node where the
+//! expected update cost rises least. What the removed member still knows: nothing, its whole path is
+//! blank. Parents have no parent hashes (`layout`), which is what it trades. It needs an
+//! extension.
 
 use super::Unmerged;
 use crate::tree::LeafIndex;
@@ -19,13 +26,15 @@ pub enum Removal {
     Blank,
     /// What the removed member knows.
     FasterRemove,
+    /// The whole path, and the leaf and its parent are taken out.
+    Splice,
 }
 
 impl Removal {
     /// What stays of a parent above a removed leaf.
     pub fn keep<P: Unmerged>(self, parent: &P, removed: LeafIndex) -> Option<P> {
         match self {
-            Self::Blank => None,
+            Self::Blank | Self::Splice => None,
             Self::FasterRemove => parent.without_unmerged(removed),
         }
     }

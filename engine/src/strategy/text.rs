@@ -46,6 +46,25 @@ pub const PRESETS: &[Preset] = &[
         strategy: Strategy { layout: Layout::LeftBalanced, filtered: false, ..Strategy::RFC9420 },
     },
     Preset {
+        name: "smallest-tree",
+        title: "RFC 9420 without blank leaves: the smallest tree that has the keyed nodes",
+        strategy: Strategy { compaction: Compaction::SmallestTree, ..Strategy::RFC9420 },
+    },
+    Preset {
+        name: "multicast-2022",
+        title: "2-3 tree, kept by commits (by a manager in experiments); or +shape=llrb",
+        strategy: Strategy { layout: Layout::BTree { least: 2, most: 3 }, ..Strategy::RFC9420 },
+    },
+    Preset {
+        name: "bonsai-2024",
+        title: "newcomers beside the node where expected cost rises least, siblings splice (ours)",
+        strategy: Strategy {
+            placement: Placement::Cheapest,
+            removal: Removal::Splice,
+            ..Strategy::RFC9420
+        },
+    },
+    Preset {
         name: "2022",
         title: "the tree of RFC 9420, as mls-protocol 587 and 694 made it",
         strategy: Strategy::RFC9420,
@@ -55,9 +74,22 @@ pub const PRESETS: &[Preset] = &[
 /// The choices and their values.
 pub const CHOICES: &[(&str, &[&str])] = &[
     ("placement", &["leftmost-blank", "append", "random-blank", "nearest", "cheapest"]),
-    ("removal", &["blank", "faster-remove"]),
-    ("shape", &["perfect", "left-balanced", "m-ary:D"]),
-    ("compaction", &["none", "truncate"]),
+    ("removal", &["blank", "faster-remove", "splice"]),
+    (
+        "shape",
+        &[
+            "perfect",
+            "left-balanced",
+            "m-ary:D",
+            "b-tree:MIN-MAX",
+            "2-3",
+            "2-3-4",
+            "llrb",
+            "weight-balanced:P",
+            "scapegoat:P",
+        ],
+    ),
+    ("compaction", &["none", "truncate", "smallest-tree", "pop"]),
     ("unmerged", &["on", "off"]),
     ("filtered", &["on", "off"]),
 ];
@@ -115,6 +147,7 @@ impl Strategy {
                 self.removal = match value {
                     "blank" => Removal::Blank,
                     "faster-remove" => Removal::FasterRemove,
+                    "splice" => Removal::Splice,
                     _ => return Err(unknown()),
                 }
             }
@@ -123,6 +156,8 @@ impl Strategy {
                 self.compaction = match value {
                     "none" => Compaction::None,
                     "truncate" => Compaction::Truncate,
+                    "smallest-tree" => Compaction::SmallestTree,
+                    "pop" => Compaction::Pop,
                     _ => return Err(unknown()),
                 }
             }
@@ -147,9 +182,21 @@ fn placement(value: &str) -> Option<Placement> {
 fn layout(value: &str) -> Option<Layout> {
     match value.split_once(':') {
         Some(("m-ary", degree)) => degree.parse().ok().map(Layout::Ary),
-        None if value == "perfect" => Some(Layout::Perfect),
-        None if value == "left-balanced" => Some(Layout::LeftBalanced),
-        _ => None,
+        Some(("b-tree", children)) => {
+            let (least, most) = children.split_once('-')?;
+            Some(Layout::BTree { least: least.parse().ok()?, most: most.parse().ok()? })
+        }
+        Some(("weight-balanced", percent)) => percent.parse().ok().map(Layout::WeightBalanced),
+        Some(("scapegoat", percent)) => percent.parse().ok().map(Layout::Scapegoat),
+        Some(_) => None,
+        None => match value {
+            "perfect" => Some(Layout::Perfect),
+            "left-balanced" => Some(Layout::LeftBalanced),
+            "llrb" => Some(Layout::LeftLeaning),
+            "2-3" => Some(Layout::BTree { least: 2, most: 3 }),
+            "2-3-4" => Some(Layout::BTree { least: 2, most: 4 }),
+            _ => None,
+        },
     }
 }
 
@@ -177,7 +224,12 @@ mod tests {
     fn every_value_of_every_choice_is_read() {
         for (choice, values) in CHOICES {
             for value in *values {
-                let text = format!("rfc9420+{choice}={}", value.replace(":D", ":4"));
+                let numbers = [(":D", ":4"), (":MIN-MAX", ":2-3"), (":P", ":70")];
+                let value = numbers.iter().fold(value.to_string(), |value, (letter, number)| {
+                    value.replace(letter, number)
+                });
+                let base = if value == "pop" { "rfc9420+shape=left-balanced" } else { "rfc9420" };
+                let text = format!("{base}+{choice}={value}");
                 assert!(Strategy::parse(&text).is_ok(), "{text}");
             }
             let wrong = Strategy::parse(&format!("rfc9420+{choice}=sideways"));

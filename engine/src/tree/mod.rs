@@ -6,15 +6,21 @@
 //! long as somebody still holds that epoch. Every operation is one walk along one path; walks
 //! that only read go through [`Subtree`].
 
+mod form;
 mod index;
 mod node;
+mod places;
 mod shape;
 mod subtree;
 mod survey;
 mod traversal;
+mod way;
 
 use std::sync::Arc;
 
+pub use form::{
+    Attach, Beside, Form, MAX_HEIGHT, MAX_LEAVES, NotOfForm, PERCENTAGES, Written, WrittenRef,
+};
 pub use index::{LeafIndex, NodeIndex};
 pub use node::{Aggregates, Node};
 pub use shape::{Ary, LeftBalanced, Perfect, Shape, Widths};
@@ -22,6 +28,8 @@ pub use subtree::{ChildIter, Located, PathStep, Place, Resolved, Subtree};
 pub use traversal::{NodeState, Traversed};
 
 use node::Kind;
+use places::{Places, Spot};
+use way::Way;
 
 /// What a tree holds at its leaves and parents.
 pub trait TreeData: Sized + 'static {
@@ -36,14 +44,23 @@ pub trait TreeData: Sized + 'static {
     /// The unmerged leaves of a keyed parent, ascending.
     fn unmerged(parent: &Self::Parent) -> &[LeafIndex];
 
-    /// A parent is cut off, and the leaf that was its first child takes its place: what that
-    /// becomes, if it is to change.
-    fn lift_leaf(_cut: &Self::Parent, _leaf: &Self::Leaf) -> Option<Self::Leaf> {
+    /// A parent is cut off or taken apart: what becomes of the leaf that was its child at a
+    /// position, if that is to change.
+    fn lift_leaf(_cut: &Self::Parent, _position: usize, _leaf: &Self::Leaf) -> Option<Self::Leaf> {
         None
     }
 
-    /// The same for a parent that was the first child.
-    fn lift_parent(_cut: &Self::Parent, _child: Option<&Self::Parent>) -> Option<Self::Parent> {
+    /// The same for a parent that was its child.
+    fn lift_parent(
+        _cut: &Self::Parent,
+        _position: usize,
+        _child: Option<&Self::Parent>,
+    ) -> Option<Self::Parent> {
+        None
+    }
+
+    /// What stays of a parent whose children carry all that they were to carry of it, if it changes.
+    fn lifted(_parent: &Self::Parent) -> Option<Self::Parent> {
         None
     }
 }
@@ -62,11 +79,14 @@ pub struct OutsideTree {
 pub struct Tree<D: TreeData, S: Shape = Perfect> {
     root: Arc<Node<D>>,
     shape: S,
+    /// Where the leaves of a free tree are.
+    places: Option<Places>,
 }
 
 impl<D: TreeData, S: Shape> Clone for Tree<D, S> {
     fn clone(&self) -> Self {
-        Self { root: self.root.clone(), shape: self.shape.clone() }
+        let (root, shape) = (self.root.clone(), self.shape.clone());
+        Self { root, shape, places: self.places.clone() }
     }
 }
 
@@ -91,7 +111,12 @@ struct PathEdit<'e, D: TreeData> {
 impl<D: TreeData, S: Shape> Tree<D, S> {
     /// A tree of one leaf, blank.
     pub fn new(shape: S) -> Self {
-        Self { root: Arc::new(Node::blank(&shape, 1)), shape }
+        let places = shape.form().map(|_| {
+            let mut places = Places::new();
+            places.put(Spot::Leaf(0), None);
+            places
+        });
+        Self { root: Arc::new(Node::blank(&shape, 1)), shape, places }
     }
 
     /// What the whole tree's aggregates are.
@@ -116,7 +141,12 @@ impl<D: TreeData, S: Shape> Tree<D, S> {
 
     /// The whole tree as a subtree, for reading.
     pub fn root(&self) -> Subtree<'_, D> {
-        Subtree::new(&self.root, 0)
+        Subtree::new(&self.root, 0, self.places.as_ref())
+    }
+
+    /// One more than the greatest leaf index there is.
+    pub fn bound(&self) -> u32 {
+        self.places.as_ref().map_or(self.width(), Places::bound)
     }
 
     /// The leaf at `index`; `None` if it is blank or outside.
@@ -206,8 +236,11 @@ impl<D: TreeData, S: Shape> Tree<D, S> {
     }
 
     fn inside(&self, leaf: LeafIndex) -> Result<(), OutsideTree> {
-        let width = self.width();
-        if leaf.0 < width { Ok(()) } else { Err(OutsideTree { leaf, width }) }
+        let inside = match &self.places {
+            Some(places) => places.has(leaf),
+            None => leaf.0 < self.width(),
+        };
+        if inside { Ok(()) } else { Err(OutsideTree { leaf, width: self.width() }) }
     }
 
     /// The walk under all of these: rewrites a leaf, then the parents above it from the lowest
@@ -219,8 +252,16 @@ impl<D: TreeData, S: Shape> Tree<D, S> {
         parent: &'e mut ParentEdit<'e, D::Parent>,
     ) -> Result<(), OutsideTree> {
         self.inside(index)?;
+        let top = self.root.spot();
+        let mut way = match &self.places {
+            None => Way::Offset(index.0),
+            Some(places) => match places.climb(index, top) {
+                Some(nodes) => Way::Nodes(nodes),
+                None => return Err(OutsideTree { leaf: index, width: self.width() }),
+            },
+        };
         let mut edit = PathEdit { leaf, parent };
-        walk(&mut self.root, &self.shape, index.0, &mut edit);
+        walk(&mut self.root, &self.shape, &mut way, &mut edit);
         Ok(())
     }
 }
@@ -229,7 +270,7 @@ impl<D: TreeData, S: Shape> Tree<D, S> {
 fn walk<D: TreeData, S: Shape>(
     link: &mut Arc<Node<D>>,
     shape: &S,
-    mut offset: u32,
+    way: &mut Way,
     edit: &mut PathEdit<'_, D>,
 ) {
     let node = Arc::make_mut(link);
@@ -238,20 +279,16 @@ fn walk<D: TreeData, S: Shape>(
             Kind::Leaf(leaf) => Some(leaf.clone()),
             _ => None,
         };
-        *node = (edit.leaf)(leaf).map_or_else(|| Node::blank(shape, 1), Node::leaf);
+        let edited = (edit.leaf)(leaf).map_or_else(|| Node::blank(shape, 1), Node::leaf);
+        *node = edited.tagged(node.tag);
         return;
     }
     node.open(shape);
-    if let Kind::Parent { value, children } = &mut node.kind {
-        for (position, child) in children.iter_mut().enumerate() {
-            let width = child.aggregates().width;
-            if offset < width {
-                walk(child, shape, offset, edit);
-                (edit.parent)(position, value);
-                break;
-            }
-            offset -= width;
-        }
+    if let Kind::Parent { value, children } = &mut node.kind
+        && let Some(position) = way.child(children)
+    {
+        walk(&mut children[position], shape, way, edit);
+        (edit.parent)(position, value);
     }
     node.refresh(shape);
 }
@@ -292,7 +329,7 @@ impl<D: TreeData, S: Shape> Tree<D, S> {
         }
         let width = shape.width_of_nodes(nodes.len()).ok_or(NotATree::TooLarge)?;
         let root = build::<D, S>(&shape, nodes, &mut 0, width)?;
-        Ok(Self { root: Arc::new(root), shape })
+        Ok(Self { root: Arc::new(root), shape, places: None })
     }
 }
 

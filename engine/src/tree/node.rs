@@ -28,17 +28,50 @@ pub struct Aggregates {
     pub unmerged: u64,
     /// Levels below this node.
     pub height: u8,
+    /// Levels between this node and the leaf below that is nearest to it.
+    pub shallow: u8,
     /// Σ over the members below of the ciphertexts their path update spends below this node:
     /// `S(v) = Σ S(child) + Σ over ordered pairs of children m(a)·r(b)`.
     pub path_cost: u64,
     /// The least that a leaf put into a blank place below would spend on its path below this
     /// node: the sum of its copath's resolutions. None if there is no room.
     pub cheapest_room: Option<u64>,
+    /// The least that a newcomer beside this node, or one below, would raise the cost of paths below
+    /// this node if all its parents were keyed, and how deep that place is; the least deep of equals.
+    pub graft: Option<(u64, u8)>,
+}
+
+impl Aggregates {
+    /// Those of a member's leaf.
+    const LEAF: Self = Self {
+        width: 1,
+        members: 1,
+        blank_parents: 0,
+        keyed_parents: 0,
+        resolution: 1,
+        unmerged: 0,
+        height: 0,
+        shallow: 0,
+        path_cost: 0,
+        cheapest_room: None,
+        graft: Some((2, 0)),
+    };
+}
+
+/// What tells a node of a free tree from others; in other trees all are alike.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Tag {
+    /// The leaf's number, or the parent's.
+    pub(super) number: u32,
+    /// Whether a parent and its own parent stand for one of three children
+    /// ([`Form::LeftLeaning`](super::Form)).
+    pub(super) inner: bool,
 }
 
 /// A subtree: wholly blank, one member's leaf, or a parent with its children.
 pub struct Node<D: TreeData> {
     aggregates: Aggregates,
+    pub(super) tag: Tag,
     pub(super) cache: D::Cache,
     pub(super) kind: Kind<D>,
 }
@@ -58,6 +91,7 @@ impl<D: TreeData> Clone for Node<D> {
     fn clone(&self) -> Self {
         Self {
             aggregates: self.aggregates,
+            tag: self.tag,
             cache: D::Cache::default(),
             kind: match &self.kind {
                 Kind::Blank => Kind::Blank,
@@ -76,21 +110,28 @@ impl<D: TreeData> Node<D> {
             width,
             blank_parents: shape.parents_in_blank(width),
             height: shape.height_of_blank(width),
+            shallow: shape.height_of_blank(width),
             cheapest_room: Some(0),
             ..Aggregates::default()
         };
-        Self { aggregates, cache: D::Cache::default(), kind: Kind::Blank }
+        Self { aggregates, tag: Tag::default(), cache: D::Cache::default(), kind: Kind::Blank }
     }
 
     pub(super) fn leaf(leaf: Arc<D::Leaf>) -> Self {
-        let aggregates =
-            Aggregates { width: 1, members: 1, resolution: 1, ..Aggregates::default() };
-        Self { aggregates, cache: D::Cache::default(), kind: Kind::Leaf(leaf) }
+        let aggregates = Aggregates::LEAF;
+        let (tag, cache) = (Tag::default(), D::Cache::default());
+        Self { aggregates, tag, cache, kind: Kind::Leaf(leaf) }
     }
 
     pub(super) fn parent(value: Option<Arc<D::Parent>>, children: Children<D>) -> Self {
         let aggregates = combine::<D>(value.as_deref(), &children);
-        Self { aggregates, cache: D::Cache::default(), kind: Kind::Parent { value, children } }
+        let (tag, cache) = (Tag::default(), D::Cache::default());
+        Self { aggregates, tag, cache, kind: Kind::Parent { value, children } }
+    }
+
+    /// The same node under another tag.
+    pub(super) fn tagged(self, tag: Tag) -> Self {
+        Self { tag, ..self }
     }
 
     pub(super) fn aggregates(&self) -> &Aggregates {
@@ -106,16 +147,23 @@ impl<D: TreeData> Node<D> {
 
     /// The first child, taking the place of this node, which is cut off.
     pub(super) fn cut(&self) -> Option<Arc<Self>> {
+        self.lifted(0)
+    }
+
+    /// A child, with what it is to carry of this node, which is taken apart.
+    pub(super) fn lifted(&self, position: usize) -> Option<Arc<Self>> {
         let Kind::Parent { value, children } = &self.kind else { return None };
-        let first = children.first()?;
-        let Some(cut) = value.as_deref() else { return Some(first.clone()) };
-        let lifted = match &first.kind {
+        let child = children.get(position)?;
+        let Some(cut) = value.as_deref() else { return Some(child.clone()) };
+        let lifted = match &child.kind {
             Kind::Blank => None,
-            Kind::Leaf(leaf) => D::lift_leaf(cut, leaf).map(|leaf| Self::leaf(Arc::new(leaf))),
-            Kind::Parent { value, children } => D::lift_parent(cut, value.as_deref())
+            Kind::Leaf(leaf) => {
+                D::lift_leaf(cut, position, leaf).map(|leaf| Self::leaf(Arc::new(leaf)))
+            }
+            Kind::Parent { value, children } => D::lift_parent(cut, position, value.as_deref())
                 .map(|value| Self::parent(Some(Arc::new(value)), children.clone())),
         };
-        Some(lifted.map_or_else(|| first.clone(), Arc::new))
+        Some(lifted.map_or_else(|| child.clone(), |lifted| Arc::new(lifted.tagged(child.tag))))
     }
 
     /// Whether nothing at all is below this node.
@@ -129,7 +177,7 @@ impl<D: TreeData> Node<D> {
         self.cache = D::Cache::default();
         if let Kind::Parent { value, children } = &self.kind {
             self.aggregates = combine::<D>(value.as_deref(), children);
-            if self.is_empty() {
+            if self.is_empty() && shape.form().is_none() {
                 *self = Self::blank(shape, self.aggregates.width);
             }
         }
@@ -139,9 +187,7 @@ impl<D: TreeData> Node<D> {
     pub(super) fn recount(&self) -> bool {
         let counted = match &self.kind {
             Kind::Parent { value, children } => combine::<D>(value.as_deref(), children),
-            Kind::Leaf(_) => {
-                Aggregates { width: 1, members: 1, resolution: 1, ..Aggregates::default() }
-            }
+            Kind::Leaf(_) => Aggregates::LEAF,
             Kind::Blank => return self.is_empty() && self.aggregates.path_cost == 0,
         };
         counted == self.aggregates && self.children().iter().all(|child| child.recount())
@@ -162,7 +208,7 @@ impl<D: TreeData> Node<D> {
 
 fn combine<D: TreeData>(value: Option<&D::Parent>, children: &[Arc<Node<D>>]) -> Aggregates {
     let mut sum = Aggregates::default();
-    let mut height = 0;
+    let (mut height, mut shallow) = (0, u8::MAX);
     for child in children {
         let child = child.aggregates();
         sum.width += child.width;
@@ -173,8 +219,10 @@ fn combine<D: TreeData>(value: Option<&D::Parent>, children: &[Arc<Node<D>>]) ->
         sum.unmerged += child.unmerged;
         sum.path_cost += child.path_cost;
         height = height.max(child.height);
+        shallow = shallow.min(child.shallow);
     }
     sum.height = height + 1;
+    sum.shallow = shallow.saturating_add(1);
     // A member spends one ciphertext on each key that its siblings' subtrees resolve to.
     for child in children {
         let child = child.aggregates();
@@ -182,6 +230,8 @@ fn combine<D: TreeData>(value: Option<&D::Parent>, children: &[Arc<Node<D>>]) ->
         sum.path_cost += u64::from(child.members) * copath;
         let room = child.cheapest_room.map(|room| room + copath);
         sum.cheapest_room = [sum.cheapest_room, room].into_iter().flatten().min();
+        let graft = child.graft.map(|(cost, depth)| (cost + copath, depth.saturating_add(1)));
+        sum.graft = [sum.graft, graft].into_iter().flatten().min();
     }
     match value {
         None => sum.blank_parents += 1,
@@ -192,5 +242,7 @@ fn combine<D: TreeData>(value: Option<&D::Parent>, children: &[Arc<Node<D>>]) ->
             sum.unmerged += u64::from(unmerged);
         }
     }
+    let here = (u64::from(sum.members) + u64::from(sum.resolution), 0);
+    sum.graft = sum.graft.map(|below| below.min(here));
     sum
 }

@@ -11,8 +11,8 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use super::TreeData;
 use super::node::{Children, Node};
+use super::{Form, TreeData};
 
 pub use left_balanced::LeftBalanced;
 pub use m_ary::Ary;
@@ -41,6 +41,12 @@ pub trait Shape: Clone + std::fmt::Debug + Send + Sync {
 
     /// The smallest tree of this shape that loses no member at the right edge.
     fn truncate<D: TreeData>(&self, root: Arc<Node<D>>) -> Arc<Node<D>>;
+
+    /// By which rule subtrees move about, if they do: then leaves have numbers of their own, the tree
+    /// holds no blank ones, and the methods above speak of single leaves only.
+    fn form(&self) -> Option<Form> {
+        None
+    }
 
     /// Whether a path leaves out the nodes with nobody below their copath (RFC 9420 §4.1.2).
     fn filters_paths(&self) -> bool {

@@ -6,12 +6,16 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use super::node::{Aggregates, Kind, Node};
+use super::places::Places;
+use super::way::Way;
 use super::{LeafIndex, TreeData};
 
-/// A node together with the position of its leftmost leaf.
+/// A node together with how many leaves are left of it.
 pub struct Subtree<'t, D: TreeData> {
     node: &'t Node<D>,
     first: u32,
+    /// Where leaves are whose number is not their position.
+    places: Option<&'t Places>,
 }
 
 impl<D: TreeData> Clone for Subtree<'_, D> {
@@ -50,10 +54,8 @@ impl<D: TreeData> Copy for Resolved<'_, D> {}
 
 /// The entry of a resolution whose private key a member holds.
 pub struct Located<'t, D: TreeData> {
-    /// Its position in the resolution.
+    /// Its position in the resolution, the new leaves left out.
     pub position: usize,
-    /// The leftmost leaf below the entry.
-    pub first: LeafIndex,
     /// The entry.
     pub entry: Resolved<'t, D>,
 }
@@ -82,13 +84,14 @@ pub struct ChildIter<'t, D: TreeData> {
     nodes: std::slice::Iter<'t, Arc<Node<D>>>,
     first: u32,
     end: u32,
+    places: Option<&'t Places>,
 }
 
 impl<'t, D: TreeData> Iterator for ChildIter<'t, D> {
     type Item = Subtree<'t, D>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let child = Subtree::new(self.nodes.next()?, self.first);
+        let child = Subtree::new(self.nodes.next()?, self.first, self.places);
         self.first += child.aggregates().width;
         Some(child)
     }
@@ -98,13 +101,13 @@ impl<D: TreeData> DoubleEndedIterator for ChildIter<'_, D> {
     fn next_back(&mut self) -> Option<Self::Item> {
         let node = self.nodes.next_back()?;
         self.end -= node.aggregates().width;
-        Some(Subtree::new(node, self.end))
+        Some(Subtree::new(node, self.end, self.places))
     }
 }
 
 impl<'t, D: TreeData> Subtree<'t, D> {
-    pub(super) fn new(node: &'t Node<D>, first: u32) -> Self {
-        Self { node, first }
+    pub(super) fn new(node: &'t Node<D>, first: u32, places: Option<&'t Places>) -> Self {
+        Self { node, first, places }
     }
 
     /// What is cached about this subtree.
@@ -112,14 +115,57 @@ impl<'t, D: TreeData> Subtree<'t, D> {
         self.node.aggregates()
     }
 
+    pub(super) fn node(&self) -> &'t Node<D> {
+        self.node
+    }
+
+    /// How many leaves of the tree are left of this subtree, blank ones included.
+    pub fn position(&self) -> u32 {
+        self.first
+    }
+
     /// The leftmost leaf below.
     pub fn first_leaf(&self) -> LeafIndex {
-        LeafIndex(self.first)
+        if self.places.is_none() {
+            return LeafIndex(self.first);
+        }
+        let mut node = self.node;
+        while let Some(child) = node.children().first() {
+            node = child;
+        }
+        LeafIndex(node.tag.number)
     }
 
     /// Whether a leaf lies below.
     pub fn contains(&self, leaf: LeafIndex) -> bool {
-        leaf.0.checked_sub(self.first).is_some_and(|at| at < self.aggregates().width)
+        self.way(leaf).is_some()
+    }
+
+    /// How many of these leaves, ascending, lie below.
+    pub fn count_below(&self, leaves: &[LeafIndex]) -> usize {
+        if self.places.is_some() {
+            return leaves.iter().filter(|leaf| self.contains(**leaf)).count();
+        }
+        let end = self.first + self.aggregates().width;
+        let before = |position: u32| leaves.partition_point(|leaf| leaf.0 < position);
+        before(end) - before(self.first)
+    }
+
+    /// The way down to a leaf, if it lies below.
+    fn way(&self, leaf: LeafIndex) -> Option<Way> {
+        match self.places {
+            Some(places) => places.climb(leaf, self.node.spot()).map(Way::Nodes),
+            None => {
+                let offset = leaf.0.checked_sub(self.first)?;
+                (offset < self.aggregates().width).then_some(Way::Offset(offset))
+            }
+        }
+    }
+
+    /// The next node on a way, and which child that is.
+    fn step(&self, way: &mut Way) -> Option<(usize, Self)> {
+        let position = way.child(self.node.children())?;
+        Some((position, self.children().nth(position)?))
     }
 
     /// Whether the cached aggregates, here and below, are what a recount gives; O(n).
@@ -152,30 +198,18 @@ impl<'t, D: TreeData> Subtree<'t, D> {
     /// The children, from the left; none for a leaf or an all-blank subtree.
     pub fn children(&self) -> ChildIter<'t, D> {
         let end = self.first + self.aggregates().width;
-        ChildIter { nodes: self.node.children().iter(), first: self.first, end }
-    }
-
-    /// The child that a leaf lies below.
-    fn child_of(&self, leaf: LeafIndex) -> Option<Self> {
-        let mut first = self.first;
-        for child in self.node.children() {
-            let width = child.aggregates().width;
-            if leaf.0 < first + width {
-                return Some(Self::new(child, first));
-            }
-            first += width;
-        }
-        None
+        let (nodes, places) = (self.node.children().iter(), self.places);
+        ChildIter { nodes, first: self.first, end, places }
     }
 
     /// The leaf at `index`; `None` if it is blank or not below.
     pub fn leaf(&self, index: LeafIndex) -> Option<&'t Arc<D::Leaf>> {
-        let mut at = self.contains(index).then_some(*self)?;
+        let (mut at, mut way) = (*self, self.way(index)?);
         loop {
             match at.place() {
                 Place::Blank => return None,
                 Place::Leaf(leaf) => return Some(leaf),
-                Place::Parent(_) => at = at.child_of(index)?,
+                Place::Parent(_) => at = at.step(&mut way)?.1,
             }
         }
     }
@@ -209,7 +243,7 @@ impl<'t, D: TreeData> Subtree<'t, D> {
         loop {
             let Some(last) = at.children().next_back() else {
                 // A leaf, or a closed subtree of nothing but blank ones.
-                return Some(LeafIndex(at.first + n));
+                return Some(LeafIndex(at.first_leaf().0 + n));
             };
             let mut next = last;
             for child in at.children() {
@@ -234,7 +268,7 @@ impl<'t, D: TreeData> Subtree<'t, D> {
                 Some(child.cheapest_room? + u64::from(total - child.resolution))
             };
             let best = at.children().filter_map(|child| Some((cost(&child)?, child)));
-            match best.min_by_key(|(cost, child)| (*cost, child.first)) {
+            match best.min_by_key(|(cost, child)| (*cost, child.position())) {
                 Some((_, child)) => at = child,
                 None => return Some(at.first_leaf()),
             }
@@ -243,7 +277,7 @@ impl<'t, D: TreeData> Subtree<'t, D> {
 
     /// The blank leaf whose path meets that of `leaf` lowest, the leftmost of equals.
     pub fn nearest_blank(&self, leaf: LeafIndex) -> Option<LeafIndex> {
-        let below = self.child_of(leaf).filter(|_| self.contains(leaf));
+        let below = self.way(leaf).and_then(|mut way| self.step(&mut way)).map(|(_, child)| child);
         below.and_then(|child| child.nearest_blank(leaf)).or_else(|| self.leftmost_blank())
     }
 
@@ -277,14 +311,13 @@ impl<'t, D: TreeData> Subtree<'t, D> {
     /// The ancestors of a leaf inside this subtree, from the lowest upwards.
     pub(super) fn direct_path(&self, leaf: LeafIndex, filters: bool) -> Vec<PathStep<'t, D>> {
         let mut path = Vec::with_capacity(usize::from(self.aggregates().height));
+        let Some(mut way) = self.way(leaf) else { return path };
         let mut at = *self;
-        while at.node.children().len() > 1 {
-            let children: SmallVec<[Self; 2]> = at.children().collect();
-            let Some(child) = children.iter().position(|child| child.contains(leaf)) else { break };
-            let copath =
-                children.iter().enumerate().filter(|(i, _)| *i != child).map(|(_, c)| *c).collect();
+        while let Some((child, next)) = at.step(&mut way) {
+            let others = at.children().enumerate().filter(|(i, _)| *i != child);
+            let copath = others.map(|(_, other)| other).collect();
             path.push(PathStep { node: at, child, copath, filters });
-            at = children[child];
+            at = next;
         }
         path.reverse();
         path
@@ -314,36 +347,41 @@ impl<'t, D: TreeData> Subtree<'t, D> {
         }
     }
 
-    /// Where a member finds itself in the resolution. One walk down, no resolution is built.
-    pub fn locate(&self, member: LeafIndex) -> Option<Located<'t, D>> {
+    /// Where a member finds itself in the resolution without the leaves of `added`, ascending. One
+    /// walk down, no resolution is built.
+    pub fn locate(&self, member: LeafIndex, added: &[LeafIndex]) -> Option<Located<'t, D>> {
+        let (mut at, mut way) = (*self, self.way(member)?);
         let mut before = 0;
-        let mut at = *self;
-        let unmerged = |position, leaf| Located {
-            position,
-            first: member,
-            entry: Resolved::Leaf(member, leaf),
-        };
         loop {
             match at.place() {
                 Place::Blank => return None,
-                Place::Leaf(leaf) => return Some(unmerged(before, leaf)),
+                Place::Leaf(leaf) => {
+                    return Some(Located { position: before, entry: Resolved::Leaf(member, leaf) });
+                }
                 Place::Parent(Some(parent)) => {
-                    let entry = Resolved::Parent(parent);
-                    return match D::unmerged(parent).binary_search(&member) {
-                        Err(_) => Some(Located { position: before, first: at.first_leaf(), entry }),
-                        Ok(i) => Some(unmerged(before + 1 + i, at.leaf(member)?)),
+                    let unmerged = D::unmerged(parent);
+                    let Ok(i) = unmerged.binary_search(&member) else {
+                        let entry = Resolved::Parent(parent);
+                        return Some(Located { position: before, entry });
                     };
+                    let is_new = |leaf: &&LeafIndex| added.binary_search(leaf).is_ok();
+                    let new = unmerged[..i].iter().filter(is_new).count();
+                    let entry = Resolved::Leaf(member, at.leaf(member)?);
+                    return Some(Located { position: before + 1 + i - new, entry });
                 }
                 Place::Parent(None) => {
-                    let next = at.child_of(member)?;
-                    before += at
-                        .children()
-                        .take_while(|child| child.first < next.first)
-                        .map(|child| child.aggregates().resolution as usize)
-                        .sum::<usize>();
+                    let (position, next) = at.step(&mut way)?;
+                    let earlier = at.children().take(position);
+                    before += earlier.map(|child| child.resolution_without(added)).sum::<usize>();
                     at = next;
                 }
             }
         }
+    }
+
+    /// The length of the resolution without the leaves of `added`, ascending: those below stand in it
+    /// by themselves.
+    pub fn resolution_without(&self, added: &[LeafIndex]) -> usize {
+        self.aggregates().resolution as usize - self.count_below(added)
     }
 }

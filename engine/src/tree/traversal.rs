@@ -24,8 +24,10 @@ pub enum NodeState {
 pub struct Traversed {
     /// Edges from the root.
     pub depth: u32,
-    /// The leftmost leaf at or below the node.
-    pub first: LeafIndex,
+    /// Leaves of the tree left of those at or below the node.
+    pub first: u32,
+    /// The node's index, if it is a leaf.
+    pub leaf: Option<LeafIndex>,
     /// Leaves at or below the node, blank ones included.
     pub width: u32,
     /// What stands there.
@@ -52,9 +54,9 @@ struct Traversal<'s, S> {
 
 impl<S: Shape> Traversal<'_, S> {
     fn walk<D: TreeData>(&mut self, at: Subtree<'_, D>, depth: u32, copath: u64) {
-        let (first, width) = (at.first_leaf(), at.aggregates().width);
+        let (first, width) = (at.position(), at.aggregates().width);
         let state = match at.place() {
-            Place::Blank => return self.walk_blank(first, width, depth, copath),
+            Place::Blank => return self.walk_blank(at.first_leaf(), first, width, depth, copath),
             Place::Leaf(_) => NodeState::Member,
             Place::Parent(None) => NodeState::Blank,
             Place::Parent(Some(parent)) if D::unmerged(parent).is_empty() => NodeState::Keyed,
@@ -65,22 +67,25 @@ impl<S: Shape> Traversal<'_, S> {
         let peopled = at.children().filter(|child| resolution(child) > 0).count();
         let needed = if self.shape.filters_paths() { 2 } else { 1 };
         let lacks_key = state == NodeState::Blank && peopled >= needed;
-        (self.visit)(Traversed { depth, first, width, state, copath, lacks_key });
+        let leaf = (state == NodeState::Member).then(|| at.first_leaf());
+        (self.visit)(Traversed { depth, first, leaf, width, state, copath, lacks_key });
         for child in at.children() {
             self.walk(child, depth + 1, below - resolution(&child));
         }
     }
 
     /// The nodes of an all-blank subtree, which the tree keeps as one.
-    fn walk_blank(&mut self, first: LeafIndex, width: u32, depth: u32, copath: u64) {
+    fn walk_blank(&mut self, index: LeafIndex, first: u32, width: u32, depth: u32, copath: u64) {
         let state = if width == 1 { NodeState::BlankLeaf } else { NodeState::Blank };
-        (self.visit)(Traversed { depth, first, width, state, copath, lacks_key: false });
+        let leaf = (width == 1).then_some(index);
+        let lacks_key = false;
+        (self.visit)(Traversed { depth, first, leaf, width, state, copath, lacks_key });
         if width == 1 {
             return;
         }
-        let mut next = first.0;
+        let mut next = 0;
         for child in self.shape.children_of_blank(width) {
-            self.walk_blank(LeafIndex(next), child, depth + 1, 0);
+            self.walk_blank(LeafIndex(index.0 + next), first + next, child, depth + 1, 0);
             next += child;
         }
     }

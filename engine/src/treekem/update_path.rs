@@ -108,24 +108,9 @@ pub fn recipients<'t>(
     entries.filter(|entry| !is_new(entry)).collect()
 }
 
-/// How many ciphertexts a node must carry: O(log n), from the aggregates. A new leaf always
-/// stands in a resolution by itself, so it is enough to subtract those below.
+/// How many ciphertexts a node must carry: O(log n), from the aggregates.
 pub fn expected_ciphertexts(step: &PathStep<'_, RatchetData>, added: &[LeafIndex]) -> usize {
-    let count = |child: &Subtree<'_, RatchetData>| {
-        child.aggregates().resolution as usize - added_before(child, added, None)
-    };
-    step.copath.iter().map(count).sum()
-}
-
-/// The new leaves below a copath child, up to a leaf if one is given.
-fn added_before(
-    child: &Subtree<'_, RatchetData>,
-    added: &[LeafIndex],
-    end: Option<LeafIndex>,
-) -> usize {
-    let first = child.first_leaf();
-    let end = end.unwrap_or(LeafIndex(first.0 + child.aggregates().width));
-    added.partition_point(|leaf| *leaf < end) - added.partition_point(|leaf| *leaf < first)
+    step.copath.iter().map(|child| child.resolution_without(added)).sum()
 }
 
 fn key_of<'t>(entry: &Resolved<'t, RatchetData>) -> &'t HpkePublicKey {
@@ -146,7 +131,7 @@ pub struct MergedPath {
 }
 
 /// Gives the keys of a path their places above `sender`, and computes the parent hashes from
-/// the root down (RFC 9420 §7.5).
+/// the root down (RFC 9420 §7.5); they stay empty where a strategy has none.
 pub fn merge_path(
     crypto: &Crypto<'_>,
     tree: &RatchetTree,
@@ -169,8 +154,10 @@ pub fn merge_path(
                 parent_hash: above,
                 unmerged_leaves: vec![],
             };
-            let copath = copath_hash(crypto, tree.shape(), step.copath.iter().copied(), &[]);
-            above = parent_hash(crypto, key, parent.parent_hash, copath);
+            if tree.shape().has_parent_hashes() {
+                let copath = copath_hash(crypto, tree.shape(), step.copath.iter().copied(), &[]);
+                above = parent_hash(crypto, key, parent.parent_hash, copath);
+            }
             Arc::new(parent)
         }));
     }
@@ -324,13 +311,11 @@ impl UpdatePath {
             before += step
                 .copath
                 .iter()
-                .take_while(|earlier| earlier.first_leaf() < child.first_leaf())
-                .map(|earlier| {
-                    earlier.aggregates().resolution as usize - added_before(earlier, added, None)
-                })
+                .take_while(|earlier| earlier.position() < child.position())
+                .map(|earlier| earlier.resolution_without(added))
                 .sum::<usize>();
-            let found = child.locate(member).ok_or(PathError::NotForMe(member))?;
-            let position = before + found.position - added_before(child, added, Some(found.first));
+            let found = child.locate(member, added).ok_or(PathError::NotForMe(member))?;
+            let position = before + found.position;
             let key = keys.find(key_of(&found.entry)).ok_or(PathError::NotForMe(member))?;
             let secret = self.open(crypto, key, node, position, context)?;
             return self.derive(crypto, node, secret);

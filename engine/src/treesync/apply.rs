@@ -14,8 +14,8 @@ use super::roster::RosterDraft;
 use super::validate::{ExpectedSource, LeafRules, TreeError, check_distinct, check_encryption_key};
 use crate::codec::CodecError;
 use crate::crypto::{Crypto, CryptoError, Labelled};
-use crate::strategy::Newcomer;
-use crate::tree::{LeafIndex, OutsideTree};
+use crate::strategy::{Newcomer, Room};
+use crate::tree::{LeafIndex, OutsideTree, Shape};
 
 /// Why a list of proposals is invalid (RFC 9420 §12.2).
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -104,6 +104,8 @@ impl From<OutsideTree> for ProposalError {
 pub struct AppliedProposals {
     /// The leaves of the added clients, in the order of their Add proposals.
     pub added: Vec<LeafIndex>,
+    /// The room made for each of them, and for who joins by the commit itself.
+    pub rooms: Vec<Room>,
     /// The leaves removed.
     pub removed: Vec<LeafIndex>,
     /// The leaves replaced.
@@ -138,7 +140,7 @@ pub struct ProposalContext<'a> {
 /// Adds a leaf as RFC 9420 §12.1.1 places it, or as the tree's strategy does for a newcomer about
 /// whom nothing is known, and says where that is.
 pub fn apply_add(tree: &mut RatchetTree, leaf: Arc<LeafNode>) -> Result<LeafIndex, OutsideTree> {
-    let index = tree.make_room(Newcomer::default());
+    let index = tree.make_room(Newcomer::default(), &mut |_| {}).leaf;
     tree.put(index, leaf)?;
     Ok(index)
 }
@@ -150,14 +152,14 @@ pub(crate) fn add_leaf(
     leaf: Arc<LeafNode>,
     committer: Option<LeafIndex>,
     epoch: u64,
-) -> Result<LeafIndex, OutsideTree> {
+) -> Result<Room, OutsideTree> {
     let newcomer = Newcomer::new(committer, epoch, leaf.credential.identity());
-    let index = tree.make_room(newcomer);
+    let room = tree.make_room(newcomer, &mut |gone| roster.leave_parent(&gone.encryption_key));
     if !tree.shape().unmerged {
-        leave_path(tree, roster, index)?;
+        leave_path(tree, roster, room.leaf)?;
     }
-    tree.put(index, leaf)?;
-    Ok(index)
+    tree.put(room.leaf, leaf)?;
+    Ok(room)
 }
 
 /// Replaces a leaf and blanks the path above it.
@@ -172,13 +174,17 @@ pub fn apply_update(
 /// Blanks a leaf and what its owner knows above it, and truncates the tree.
 pub fn apply_remove(tree: &mut RatchetTree, removed: LeafIndex) -> Result<(), OutsideTree> {
     tree.take(removed)?;
-    tree.truncate();
+    tree.compact(&mut |_| {});
     Ok(())
 }
 
-/// Truncates the tree. A parent that is cut off may still hold a key, where paths are not filtered:
-/// it stands above the last leaf that stays, and its key leaves the roster.
-fn truncate(tree: &mut RatchetTree, roster: &mut RosterDraft<'_>) -> Result<(), OutsideTree> {
+/// Truncates the tree, or prunes it. A parent that is cut off may still hold a key, where paths are
+/// not filtered: it stands above the last leaf that stays, and its key leaves the roster.
+fn compact(tree: &mut RatchetTree, roster: &mut RosterDraft<'_>) -> Result<(), OutsideTree> {
+    if tree.shape().form().is_some() {
+        tree.prune(&mut |gone| roster.leave_parent(&gone.encryption_key));
+        return Ok(());
+    }
     let before = tree.clone();
     tree.truncate();
     if tree.width() == before.width() {
@@ -223,14 +229,16 @@ pub fn apply_proposals(
     }
     update(crypto, tree, roster, context, &updates)?;
     applied.removed.iter().try_for_each(|removed| tree.take(*removed))?;
-    truncate(tree, roster)?;
+    compact(tree, roster)?;
     check_custom(tree, &applied.custom)?;
     validate_packages(crypto, context.leaf_rules, &packages, context.now)?;
     for package in packages {
         roster.enter_leaf(&package.leaf_node)?;
         let leaf = Arc::new(package.leaf_node.clone());
         let committer = context.list_rules.committer;
-        applied.added.push(add_leaf(tree, roster, leaf, committer, context.epoch)?);
+        let room = add_leaf(tree, roster, leaf, committer, context.epoch)?;
+        applied.added.push(room.leaf);
+        applied.rooms.push(room);
     }
     if applied.new_extensions {
         // Everybody must be able to live with them.

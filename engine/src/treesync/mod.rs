@@ -2,6 +2,7 @@
 //! parent hash, and what makes a tree from outside believable (RFC 9420 §7, §10, §12.1).
 
 mod apply;
+mod free_tree;
 mod key_package;
 mod leaf_node;
 mod negotiate;

@@ -53,7 +53,22 @@ pub fn copath_hash<'t>(
 /// Checks that each keyed parent is vouched for by exactly one chain from a leaf
 /// (RFC 9420 §7.9.2, "top down").
 pub fn verify_parent_hashes(crypto: &Crypto<'_>, tree: &RatchetTree) -> Result<(), TreeError> {
+    if !tree.shape().has_parent_hashes() {
+        return verify_none(tree.root());
+    }
     verify_below(crypto, tree.shape(), tree.root())
+}
+
+/// Where parents have no parent hashes, none may seem to.
+fn verify_none(subtree: Subtree<'_, RatchetData>) -> Result<(), TreeError> {
+    if subtree.aggregates().keyed_parents == 0 {
+        return Ok(());
+    }
+    if subtree.parent().is_some_and(|parent| parent.parent_hash != Digest::EMPTY) {
+        let (first, width) = (subtree.first_leaf(), subtree.aggregates().width);
+        return Err(TreeError::ParentHash { first, width });
+    }
+    subtree.children().try_for_each(verify_none)
 }
 
 fn verify_below(
@@ -129,7 +144,7 @@ pub fn count_parent_hash_checks(tree: &RatchetTree) -> u64 {
 }
 
 fn count_below(strategy: &Strategy, subtree: Subtree<'_, RatchetData>) -> u64 {
-    if subtree.aggregates().keyed_parents == 0 {
+    if subtree.aggregates().keyed_parents == 0 || !strategy.has_parent_hashes() {
         return 0;
     }
     *subtree.cache().checks.get_or_init(|| {

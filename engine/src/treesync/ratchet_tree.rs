@@ -5,11 +5,14 @@ use std::sync::{Arc, OnceLock};
 
 use tls_codec::{DeserializeBytes, Error, Size, TlsDeserializeBytes, TlsSerialize, TlsSize};
 
+use super::free_tree;
 use super::leaf_node::LeafNode;
 use crate::codec::{CodecError, decode, encode};
 use crate::crypto::{Digest, HpkePublicKey};
 use crate::strategy::{Strategy, Unmerged, list, unlist};
-use crate::tree::{LeafIndex, NodeValue, NotATree, Place, Subtree, Tree, TreeData};
+use crate::tree::{
+    LeafIndex, NodeValue, NotATree, NotOfForm, Place, Shape, Subtree, Tree, TreeData,
+};
 
 /// `ParentNode`.
 #[derive(Clone, Debug, PartialEq, Eq, TlsSize, TlsSerialize, TlsDeserializeBytes)]
@@ -119,6 +122,9 @@ pub enum DecodeTreeError {
     /// The nodes do not form a tree.
     #[error(transparent)]
     NotATree(#[from] NotATree),
+    /// The nodes do not form a free tree.
+    #[error(transparent)]
+    NotOfForm(#[from] NotOfForm),
     /// The last node is blank.
     #[error("the last node of a ratchet tree must not be blank (RFC 9420 §12.4.3.3)")]
     TrailingBlank,
@@ -133,8 +139,12 @@ pub fn decode_tree(bytes: &[u8]) -> Result<RatchetTree, DecodeTreeError> {
 }
 
 /// Decodes `optional<Node> ratchet_tree<V>` of a group with this strategy. A parent stands behind
-/// its first child, whatever their number.
+/// its first child, whatever their number; of free trees [`free_tree`](super::free_tree) says how they
+/// are written.
 pub fn decode_tree_of(strategy: Strategy, bytes: &[u8]) -> Result<RatchetTree, DecodeTreeError> {
+    if strategy.form().is_some() {
+        return free_tree::decode_free(strategy, bytes);
+    }
     let wire: Vec<Option<WireNode>> = decode("a ratchet tree", bytes)?;
     if strategy.trims_trees() && matches!(wire.last(), Some(None)) {
         return Err(DecodeTreeError::TrailingBlank);
@@ -148,6 +158,9 @@ pub fn decode_tree_of(strategy: Strategy, bytes: &[u8]) -> Result<RatchetTree, D
 
 /// Encodes `optional<Node> ratchet_tree<V>`.
 pub fn encode_tree(tree: &RatchetTree) -> Result<Vec<u8>, CodecError> {
+    if tree.shape().form().is_some() {
+        return free_tree::encode_free(tree);
+    }
     let mut nodes = Vec::with_capacity(2 * tree.width() as usize);
     in_order(tree.root(), &mut nodes);
     while tree.shape().trims_trees() && matches!(nodes.last(), Some(None)) {
@@ -186,7 +199,11 @@ pub fn encoded_tree_length(tree: &RatchetTree) -> usize {
     } else {
         u64::from(aggregates.width + aggregates.keyed_parents + aggregates.blank_parents)
     };
-    let content = keyed_bytes(tree.root()) + nodes.saturating_sub(keyed);
+    let content = if tree.shape().form().is_some() {
+        keyed_bytes(tree.root()) + free_tree::overhead(aggregates)
+    } else {
+        keyed_bytes(tree.root()) + nodes.saturating_sub(keyed)
+    };
     let header = match content {
         0..0x40 => 1,
         0x40..0x4000 => 2,

@@ -23,6 +23,9 @@ enum TreeHashInput<'t> {
     /// A parent of more than two children, which RFC 9420 does not have.
     #[tls_codec(discriminant = 255)]
     Wide(Option<&'t ParentNode>, Vec<Digest>),
+    /// A parent that stands for one node together with its own parent, which RFC 9420 does not have.
+    #[tls_codec(discriminant = 254)]
+    Inner(Option<&'t ParentNode>, Vec<Digest>),
 }
 
 impl<'t> TreeHashInput<'t> {
@@ -58,7 +61,11 @@ pub fn subtree_hash(
         Place::Parent(parent) => {
             let children: Hashes =
                 subtree.children().map(|child| subtree_hash(crypto, shape, child)).collect();
-            TreeHashInput::parent(parent.map(AsRef::as_ref), &children).hash(crypto)
+            let parent = parent.map(AsRef::as_ref);
+            if subtree.is_inner() {
+                return TreeHashInput::Inner(parent, children.to_vec()).hash(crypto);
+            }
+            TreeHashInput::parent(parent, &children).hash(crypto)
         }
     })
 }

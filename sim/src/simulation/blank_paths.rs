@@ -6,7 +6,7 @@
 //! Paths are looked at in snapshots only: a time ends with the first snapshot that finds the path
 //! whole, so it is too long by less than the time between two of them.
 
-use arboretum_engine::tree::{LeafIndex, Traversed};
+use arboretum_engine::tree::LeafIndex;
 use arboretum_workloads::Millis;
 
 /// Removed members whose paths still lack keys, in the order of their removal.
@@ -41,25 +41,20 @@ impl BlankPaths {
 }
 
 /// The leaves of a tree that have a parent above them which lacks its key.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Lacking(Vec<bool>);
 
 impl Lacking {
-    /// No key is lacking yet in a tree with so many leaves.
-    pub(super) fn new(width: u32) -> Self {
-        Self(vec![false; width as usize])
-    }
-
-    /// Adds the next node of a traversal. What is marked is not marked again further down, so that
-    /// all of them together take O(width).
-    pub(super) fn add(&mut self, node: Traversed) {
-        let first = node.first.0 as usize;
-        if node.lacks_key && !self.0[first] {
-            self.0[first..first + node.width as usize].fill(true);
+    /// Notes of the next leaf whether a parent above it lacks its key.
+    pub(super) fn note(&mut self, leaf: LeafIndex, lacks: bool) {
+        let at = leaf.0 as usize;
+        if self.0.len() <= at {
+            self.0.resize(at + 1, false);
         }
+        self.0[at] = lacks;
     }
 
-    /// Whether a parent above a leaf lacks its key; not where the tree has been cut.
+    /// Whether a parent above a leaf lacks its key; not where the leaf is no more.
     fn is_above(&self, leaf: LeafIndex) -> bool {
         self.0.get(leaf.0 as usize).copied().unwrap_or(false)
     }
@@ -67,15 +62,13 @@ impl Lacking {
 
 #[cfg(test)]
 mod tests {
-    use arboretum_engine::tree::NodeState;
-
     use super::*;
 
     fn lacking(width: u32, spans: &[(u32, u32)]) -> Lacking {
-        let mut lacking = Lacking::new(width);
-        for &(first, width) in spans {
-            let (first, state) = (LeafIndex(first), NodeState::Blank);
-            lacking.add(Traversed { depth: 0, first, width, state, copath: 0, lacks_key: true });
+        let mut lacking = Lacking::default();
+        for leaf in 0..width {
+            let is_below = |(first, width): &(u32, u32)| (*first..first + width).contains(&leaf);
+            lacking.note(LeafIndex(leaf), spans.iter().any(is_below));
         }
         lacking
     }

@@ -79,7 +79,7 @@ impl Portrait {
             self.levels.resize_with(level + 1, Vec::new);
         }
         let (bin, cells) = (self.bin, &mut self.levels[level]);
-        let (first, width) = (u64::from(node.first.0), u64::from(node.width));
+        let (first, width) = (u64::from(node.first), u64::from(node.width));
         let end = first + width;
         if width >= bin {
             let mut cell = Cell { is_wide: true, nodes: 1, ..Cell::new(first) };
@@ -252,7 +252,7 @@ mod tests {
     fn counted(tree: &Plant, level: u32, first: u64, end: u64) -> [u64; 5] {
         let mut columns = [0; 5];
         tree.traverse(&mut |node| {
-            let (from, to) = (node.first.0.into(), u64::from(node.first.0 + node.width));
+            let (from, to) = (node.first.into(), u64::from(node.first + node.width));
             if node.depth == level {
                 columns[place_of(node.state)] += to.min(end).saturating_sub(first.max(from));
             }

@@ -3,6 +3,7 @@
 //! portrait. O(width), and at snapshots only.
 
 use arboretum_engine::protocol::{ClientId, Protocol, ProtocolError};
+use arboretum_engine::tree::Traversed;
 use arboretum_results::Recorder;
 
 use super::blank_paths::Lacking;
@@ -26,17 +27,19 @@ pub(super) struct Found {
 impl<P: Protocol> World<'_, '_, P> {
     /// Looks at every node.
     pub(super) fn survey(&mut self, recorder: &mut dyn Recorder) -> Result<Found, ProtocolError> {
+        let weights = self.weights();
+        let mut lacking = Lacking::default();
         let width = self.protocol.tree().width;
-        let weights = self.weights(width);
-        let below = sums(&weights);
-        let mut lacking = Lacking::new(width);
         let mut portrait = self.portrait_is_due().then(|| Portrait::new(width));
         let (mut nodes, mut active_cost) = (0_u64, 0);
+        let mut above = vec![];
         self.protocol.traverse(&mut |node| {
-            let first = node.first.0 as usize;
-            let weight = below[first + node.width as usize] - below[first];
-            active_cost += weight * node.copath;
-            lacking.add(node);
+            let here = Above::of(&mut above, node);
+            if let Some(leaf) = node.leaf {
+                let weight = weights.get(leaf.0 as usize).copied().unwrap_or(0);
+                active_cost += weight * here.cost;
+                lacking.note(leaf, here.lacks_key);
+            }
             portrait.iter_mut().for_each(|portrait| portrait.add(node));
             nodes += 1;
         });
@@ -67,14 +70,17 @@ impl<P: Protocol> World<'_, '_, P> {
 
     /// The weight of the member at each leaf: its commits so far and one, so that who is silent
     /// weighs something; 0 for a blank leaf.
-    fn weights(&self, width: u32) -> Vec<u64> {
-        let mut weights = vec![0; width as usize];
+    fn weights(&self) -> Vec<u64> {
+        let mut weights = vec![];
         for (number, client) in self.clients.iter().enumerate() {
             if client.standing == Standing::Member
                 && let Some(leaf) = self.protocol.leaf(ClientId(number as u32))
-                && let Some(weight) = weights.get_mut(leaf.0 as usize)
             {
-                *weight = client.tally.commits_sent + 1;
+                let at = leaf.0 as usize;
+                if weights.len() <= at {
+                    weights.resize(at + 1, 0);
+                }
+                weights[at] = client.tally.commits_sent + 1;
             }
         }
         weights
@@ -91,14 +97,23 @@ impl<P: Protocol> World<'_, '_, P> {
     }
 }
 
-/// Sums of the weights before each leaf, and of all at the end.
-fn sums(weights: &[u64]) -> Vec<u64> {
-    let mut sums = Vec::with_capacity(weights.len() + 1);
-    sums.push(0);
-    let mut sum = 0;
-    sums.extend(weights.iter().map(|weight| {
-        sum += weight;
-        sum
-    }));
-    sums
+/// What there is on the way from the root down to a node.
+#[derive(Clone, Copy, Debug, Default)]
+struct Above {
+    /// What a path through the node spends from there on up.
+    cost: u64,
+    /// Whether a parent on it, the node among them, lacks its key.
+    lacks_key: bool,
+}
+
+impl Above {
+    /// Of the next node of a traversal; `above` has the nodes it was reached by.
+    fn of(above: &mut Vec<Self>, node: Traversed) -> Self {
+        above.truncate(node.depth as usize);
+        let last = above.last().copied().unwrap_or_default();
+        let here =
+            Self { cost: last.cost + node.copath, lacks_key: last.lacks_key || node.lacks_key };
+        above.push(here);
+        here
+    }
 }

@@ -410,5 +410,5 @@ impl Session {
 fn take_messages(member: &mut Member) -> SecretTree {
     let secrets = Arc::make_mut(&mut member.secrets);
     let root = std::mem::replace(&mut secrets.encryption_secret, Secret::zero(0));
-    SecretTree::new(root, member.public.tree.width())
+    SecretTree::new(root, member.public.tree.bound())
 }

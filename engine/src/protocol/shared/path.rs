@@ -16,7 +16,7 @@ use crate::treesync::ParentNode;
 
 impl<S: Seeds> SharedTreeKem<S> {
     /// Opens every ciphertext of a path once, as the members below each recipient would, and
-    /// follows the path to the commit secret. `private` has the keys of the proposed Updates.
+    /// follows the path to the commit secret. `private` has the commit's proposals in effect.
     pub(super) fn open_path(
         &self,
         crypto: &Crypto<'_>,
@@ -25,16 +25,11 @@ impl<S: Seeds> SharedTreeKem<S> {
         path: &TransitionPath,
         sent: &NewPath,
     ) -> Result<(Secret, u32), ProtocolError> {
-        let steps = path.tree_before.filtered_direct_path(transition.committer)?;
+        let (committer, added) = (transition.committer, &transition.added);
+        let recipients = private.recipients(&path.tree_before, committer, added)?;
         let mut openings = vec![];
-        for (node, step) in steps.iter().enumerate() {
-            let mut position = 0;
-            for child in &step.copath {
-                for key in private.resolution_without(*child, &transition.added)? {
-                    openings.push((node, position, key));
-                    position += 1;
-                }
-            }
+        for (node, keys) in recipients.into_iter().enumerate() {
+            openings.extend(keys.into_iter().enumerate().map(|(at, key)| (node, at, key)));
         }
         let provider = self.provider;
         let open = |&(node, position, key): &(usize, usize, _)| {
@@ -60,30 +55,22 @@ impl<S: Seeds> SharedTreeKem<S> {
         Ok((derived.commit_secret, openings.len() as u32))
     }
 
-    /// The private tree once the Updates that a commit covers are in effect.
-    pub(super) fn updated_private(
+    /// The private tree once the proposals of a commit are in effect. `enters` is who joins by the
+    /// commit itself.
+    pub(super) fn proposed_private(
         &self,
-        transition: &Transition,
-        proposals: &Proposals,
-    ) -> Result<PrivateTree, ProtocolError> {
-        let mut private = self.newest()?.private.clone();
-        for leaf in &transition.applied.updated {
-            let key = proposals.leaf_key(*leaf).cloned();
-            private.update(*leaf, key.ok_or(FollowError::OwnUpdate)?)?;
-        }
-        Ok(private)
-    }
-
-    /// The private tree of the next epoch, from the one with the Updates.
-    pub(super) fn next_private(
-        &self,
-        mut private: PrivateTree,
         transition: &Transition,
         path: Option<&NewPath>,
+        proposals: &Proposals,
         invitations: &[Invitation],
         enters: Option<ClientId>,
     ) -> Result<PrivateTree, ProtocolError> {
         let before = self.newest()?;
+        let mut private = before.private.clone();
+        for leaf in &transition.applied.updated {
+            let key = proposals.leaf_key(*leaf).cloned();
+            private.update(*leaf, key.ok_or(FollowError::OwnUpdate)?)?;
+        }
         let removal = before.public.tree.shape().removal;
         for leaf in &transition.applied.removed {
             let path = before.public.tree.direct_path(*leaf)?;
@@ -93,18 +80,26 @@ impl<S: Seeds> SharedTreeKem<S> {
             let goes: Vec<bool> = path.iter().map(|step| goes(step.node.parent())).collect();
             private.remove(*leaf, &goes)?;
         }
-        private.truncate();
-        if let Some((client, path)) = enters.zip(path) {
-            private.add(transition.committer, client, path.leaf.clone())?;
-        }
-        for (invitation, leaf) in invitations.iter().zip(&transition.applied.added) {
-            private.add(*leaf, invitation.client, invitation.secrets.encryption.clone())?;
-        }
-        if let (Some(sent), Some(path)) = (&transition.path, path) {
-            let steps = sent.tree_before.direct_path(transition.committer)?;
-            let in_filter: Vec<bool> = steps.iter().map(|step| !step.is_filtered_out()).collect();
-            private.set_path(transition.committer, path, &in_filter)?;
+        private.compact();
+        let keys = invitations.iter().map(|it| (it.client, it.secrets.encryption.clone()));
+        let joins = enters.zip(path).map(|(client, path)| (client, path.leaf.clone()));
+        for (room, (client, key)) in transition.applied.rooms.iter().zip(keys.chain(joins)) {
+            private.add(room, client, key)?;
         }
         Ok(private)
     }
+}
+
+/// The private tree of the next epoch, from the one before the path.
+pub(super) fn next_private(
+    mut private: PrivateTree,
+    transition: &Transition,
+    path: Option<&NewPath>,
+) -> Result<PrivateTree, ProtocolError> {
+    if let (Some(sent), Some(path)) = (&transition.path, path) {
+        let steps = sent.tree_before.direct_path(transition.committer)?;
+        let in_filter: Vec<bool> = steps.iter().map(|step| !step.is_filtered_out()).collect();
+        private.set_path(transition.committer, path, &in_filter)?;
+    }
+    Ok(private)
 }

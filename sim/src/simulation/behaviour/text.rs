@@ -67,6 +67,9 @@ pub enum BehaviourError {
     /// Moving to the left in a tree that is never cut at the right.
     #[error("compaction={0} empties the right edge, and this preset never cuts it off")]
     NeverCut(&'static str),
+    /// Moving to a blank leaf in a tree that has none.
+    #[error("compaction={0} moves members to blank leaves, and trees of this shape have none")]
+    NoBlanks(&'static str),
     /// Moving, but not to the left.
     #[error("compaction={0} needs placement=leftmost-blank: elsewhere nobody moves to the left")]
     NotToTheLeft(&'static str),

@@ -11,6 +11,7 @@ mod resync;
 mod swap;
 
 use arboretum_engine::strategy::{Compaction, Placement, Strategy};
+use arboretum_engine::tree::Shape;
 
 use super::text::{BehaviourError, count};
 
@@ -47,6 +48,9 @@ impl Moving {
             Self::Resync => "resync",
             Self::Swap(_) => "swap",
         };
+        if tree.form().is_some() {
+            return Err(BehaviourError::NoBlanks(name));
+        }
         if tree.compaction == Compaction::None {
             return Err(BehaviourError::NeverCut(name));
         }
