@@ -23,7 +23,7 @@ use crate::group::{
 use crate::strategy::Strategy;
 use crate::tree::{Aggregates, LeafIndex, Traversed};
 use crate::treedem::MlsMessage;
-use crate::treesync::{Proposal, Roster, decode_tree_of, encode_tree, tree_hash};
+use crate::treesync::{Move, Proposal, Roster, decode_tree_of, encode_tree, tree_hash};
 
 /// What the Delivery Service has of an epoch.
 struct Logged {
@@ -212,6 +212,11 @@ impl<S: Seeds> Protocol for FullTreeKem<S> {
                 self.moves.note(client, epoch, *removed);
             }
         }
+        if let Some(Move { from, to }) = transition.applied.moved {
+            self.by_leaf.remove(&from);
+            self.by_leaf.insert(to, by);
+            self.moves.note(by, epoch, from);
+        }
         for (&(client, number), &leaf) in packages.iter().zip(&transition.applied.added) {
             let state =
                 FullClient { invited: Some((epoch, number)), member: None, leaf: Some(leaf) };
@@ -232,6 +237,7 @@ impl<S: Seeds> Protocol for FullTreeKem<S> {
         } else if let Some(state) = self.states.get_mut(&by)
             && let Some((member, roster)) = &mut state.member
         {
+            state.leaf = Some(transition.committer);
             roster.advance(&pending.roster_changes);
             *member = pending.after;
         }

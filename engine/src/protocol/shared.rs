@@ -35,7 +35,8 @@ use crate::strategy::Strategy;
 use crate::tree::{Aggregates, LeafIndex, Traversed, Tree};
 use crate::treekem::{EpochSecrets, PathSecret, expected_ciphertexts};
 use crate::treesync::{
-    KeyPackage, KeyPackageSecrets, Proposal, Roster, RosterChange, encoded_tree_length, tree_hash,
+    AppliedProposals, KeyPackage, KeyPackageSecrets, Proposal, Roster, RosterChange,
+    encoded_tree_length, tree_hash,
 };
 
 pub(super) use welcome::single_welcome_length;
@@ -280,17 +281,20 @@ impl<S: Seeds> SharedTreeKem<S> {
         Ok(done?.into_iter().sum())
     }
 
-    /// No key of a removed member may be left anywhere in the new tree.
-    fn check_removed(&self, before: &Epoch, removed: &[LeafIndex]) -> Result<u32, ProtocolError> {
-        for leaf in removed {
+    /// No key of a member that has gone from its leaf, removed or moved, may be left anywhere in the
+    /// new tree.
+    fn check_gone(&self, before: &Epoch, applied: &AppliedProposals) -> Result<u32, ProtocolError> {
+        let moved = applied.moved.map(|moved| moved.from);
+        let gone = applied.removed.iter().chain(&moved);
+        for leaf in gone.clone() {
             let keys = before.private.keys_of(&before.public.tree, *leaf)?;
             let mut held = std::iter::once(keys.leaf()).chain(keys.parents());
             if held.any(|key| self.roster.has_encryption_key(&key.public)) {
-                let message = format!("the member removed at {leaf} holds a key of the new tree");
+                let message = format!("who has gone from {leaf} holds a key of the new tree");
                 return Err(ProtocolError::Check(message));
             }
         }
-        Ok(removed.len() as u32)
+        Ok(gone.count() as u32)
     }
 }
 
@@ -454,7 +458,7 @@ impl<S: Seeds> Protocol for SharedTreeKem<S> {
             self.next_private(private, &transition, path, &invitations, enters.then_some(by))?;
         self.waiting = Proposals::default();
         self.roster.advance(&transition.roster_changes);
-        let removed = self.check_removed(&before, &transition.applied.removed)?;
+        let gone = self.check_gone(&before, &transition.applied)?;
         let bytes = pending.message.len() as u64 + proposals.bytes();
         let totals =
             Totals { bytes: before.totals.bytes + bytes, ledger: before.totals.ledger + ledger };
@@ -467,7 +471,7 @@ impl<S: Seeds> Protocol for SharedTreeKem<S> {
         self.depart(&transition.applied.removed, departure, order, enters);
         let tree_bytes = encoded_tree_length(&epoch.public.tree) as u64;
         let joined = self.welcome(&pending, &invitations, tree_bytes)?;
-        let checks = 3 + opened + removed + joined.len() as u32;
+        let checks = 3 + opened + gone + joined.len() as u32;
         self.arrive(&invitations, &transition.applied.added, &joined, &epoch);
         self.go_on(by, transition.committer, &epoch, enters);
         self.publisher = Some(by);

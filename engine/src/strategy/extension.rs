@@ -51,7 +51,8 @@ fn read(letters: [u8; LENGTH]) -> Option<Strategy> {
             (2, degree) => Layout::Ary(degree),
             _ => return None,
         },
-        compaction: *[Compaction::None, Compaction::Truncate].get(usize::from(compaction))?,
+        compaction: *[Compaction::None, Compaction::Truncate, Compaction::ScootOver]
+            .get(usize::from(compaction))?,
         unmerged: pick(unmerged)?,
         filtered: pick(filtered)?,
     };
@@ -123,6 +124,10 @@ mod tests {
         assert!(seen > 100, "{seen}");
         assert!(decode::<Strategy>("", &[0; LENGTH - 1]).is_err());
         assert!(decode::<Strategy>("", &[9; LENGTH]).is_err());
+        // Whoever moves to the left goes where newcomers go.
+        let [append, scoot_over] = [Placement::Append as u8, Compaction::ScootOver as u8];
+        assert!(decode::<Strategy>("", &[0, 0, 0, 2, scoot_over, 1, 1]).is_ok());
+        assert!(decode::<Strategy>("", &[append, 0, 0, 2, scoot_over, 1, 1]).is_err());
     }
 
     #[test]

@@ -10,7 +10,7 @@
 //! | [`placement`](Placement) | which blank leaf an added member gets |
 //! | [`removal`](Removal) | which keys above a removed member go |
 //! | [`layout`](Layout) | the tree's shape |
-//! | [`compaction`](Compaction) | when the tree shrinks |
+//! | [`compaction`](Compaction) | when the tree shrinks, and who moves so that it can |
 //! | `keeping` | a strategy at work on a tree |
 //! | `extension` | a strategy in the group context |
 //! | `text` | a strategy in words, and the presets |
@@ -73,6 +73,11 @@ pub enum StrategyError {
     /// No such degree.
     #[error("shape=m-ary takes a degree from 2 to {MAX_DEGREE}, not {0}")]
     Degree(u8),
+    /// Members move to where newcomers do not go.
+    #[error(
+        "compaction=scoot-over needs placement=leftmost-blank: newcomers placed elsewhere undo what moving to the left has done"
+    )]
+    ScootsElsewhere,
 }
 
 impl Strategy {
@@ -94,6 +99,10 @@ impl Strategy {
         if self.removal == Removal::FasterRemove && !self.unmerged {
             return Err(StrategyError::NothingToSpare);
         }
+        let to_the_left = self.placement == Placement::LeftmostBlank;
+        if self.compaction == Compaction::ScootOver && !to_the_left {
+            return Err(StrategyError::ScootsElsewhere);
+        }
         match self.layout {
             Layout::Ary(degree) if !(2..=MAX_DEGREE).contains(&degree) => {
                 Err(StrategyError::Degree(degree))
@@ -106,8 +115,7 @@ impl Strategy {
     /// (RFC 9420 §12.4.3.3). It goes where the last member says the width and nothing is keyed
     /// right of it; elsewhere the number of nodes says it.
     pub(crate) fn trims_trees(&self) -> bool {
-        let last_member_tells =
-            self.layout == Layout::Perfect && self.compaction == Compaction::Truncate;
+        let last_member_tells = self.layout == Layout::Perfect && self.compaction.truncates();
         last_member_tells && self.filtered
     }
 
@@ -140,10 +148,7 @@ impl Shape for Strategy {
     }
 
     fn truncate<D: TreeData>(&self, root: Arc<Node<D>>) -> Arc<Node<D>> {
-        match self.compaction {
-            Compaction::None => root,
-            Compaction::Truncate => self.layout.truncate(root),
-        }
+        if self.compaction.truncates() { self.layout.truncate(root) } else { root }
     }
 
     fn filters_paths(&self) -> bool {

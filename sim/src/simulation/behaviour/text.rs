@@ -67,6 +67,9 @@ pub enum BehaviourError {
     /// Moving to the left in a tree that is never cut at the right.
     #[error("compaction={0} empties the right edge, and this preset never cuts it off")]
     NeverCut(&'static str),
+    /// Moving in two ways.
+    #[error("compaction={0} moves members, and this preset's compaction=scoot-over does already")]
+    MovesAlready(&'static str),
     /// Moving, but not to the left.
     #[error("compaction={0} needs placement=leftmost-blank: elsewhere nobody moves to the left")]
     NotToTheLeft(&'static str),
@@ -198,7 +201,7 @@ mod tests {
                 assert!(told.contains(&format!("{value} takes from 1 to 1000 members")), "{told}");
             }
         }
-        for value in ["swap", "resync:3", "rebuild:2", "scoot-over", "smallest-tree", "pop"] {
+        for value in ["swap", "resync:3", "rebuild:2", "scoot-over:2", "smallest-tree", "pop"] {
             let told = refused(&format!("rfc9420+compaction={value}"));
             assert_eq!(told, format!("no compaction `{value}` is built"));
         }

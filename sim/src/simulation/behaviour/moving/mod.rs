@@ -47,8 +47,10 @@ impl Moving {
             Self::Resync => "resync",
             Self::Swap(_) => "swap",
         };
-        if tree.compaction == Compaction::None {
-            return Err(BehaviourError::NeverCut(name));
+        match tree.compaction {
+            Compaction::None => return Err(BehaviourError::NeverCut(name)),
+            Compaction::ScootOver => return Err(BehaviourError::MovesAlready(name)),
+            Compaction::Truncate => {}
         }
         if tree.placement != Placement::LeftmostBlank {
             return Err(BehaviourError::NotToTheLeft(name));
