@@ -10,6 +10,7 @@
 mod path;
 mod rejoin;
 mod turnover;
+mod watch;
 mod welcome;
 
 use std::collections::VecDeque;
@@ -23,6 +24,7 @@ use super::clients::Clients;
 use super::moves::Moves;
 use super::private_tree::PrivateTree;
 use super::proposals::Proposals;
+use super::witness::Witness;
 use super::{
     Accepted, CaughtUp, ClientId, Draft, Joined, Order, Protocol, ProtocolError, Rejoining, Seeds,
 };
@@ -116,6 +118,7 @@ pub struct SharedTreeKem<S> {
     log: Option<Vec<(Vec<u8>, Proposals)>>,
     /// What deriving one node of a path takes.
     per_node: Ledger,
+    witness: Witness,
 }
 
 impl<S: Seeds> SharedTreeKem<S> {
@@ -142,6 +145,7 @@ impl<S: Seeds> SharedTreeKem<S> {
             publisher: None,
             log: None,
             per_node,
+            witness: Witness::of_sample(),
         })
     }
 
@@ -337,6 +341,9 @@ impl<S: Seeds> Protocol for SharedTreeKem<S> {
         let epoch = Arc::new(Epoch { number, public, private, secrets, totals });
         self.epochs.push(Arc::downgrade(&epoch));
         self.recent.push_back((epoch.clone(), vec![]));
+        self.witness.enter(creator, self.clients.seeds());
+        let keys = epoch.private.keys_of(&epoch.public.tree, leaf)?;
+        self.witness.note(creator, &keys, &self.roster)?;
         self.set_membership(creator, Membership { leaf, epoch, invited: None, departure: None });
         self.publisher = Some(creator);
         Ok(())
@@ -471,9 +478,10 @@ impl<S: Seeds> Protocol for SharedTreeKem<S> {
         self.depart(&transition.applied.removed, departure, order, enters);
         let tree_bytes = encoded_tree_length(&epoch.public.tree) as u64;
         let joined = self.welcome(&pending, &invitations, tree_bytes)?;
-        let checks = 3 + opened + gone + joined.len() as u32;
         self.arrive(&invitations, &transition.applied.added, &joined, &epoch);
         self.go_on(by, transition.committer, &epoch, enters);
+        let watched = self.bear_witness(&before, &epoch, &transition, &draft.order, enters)?;
+        let checks = 3 + opened + gone + joined.len() as u32 + watched;
         self.publisher = Some(by);
         if let Some(log) = &mut self.log {
             log.push((pending.message, proposals));

@@ -128,7 +128,8 @@ fn added_before(
     added.partition_point(|leaf| *leaf < end) - added.partition_point(|leaf| *leaf < first)
 }
 
-fn key_of<'t>(entry: &Resolved<'t, RatchetData>) -> &'t HpkePublicKey {
+/// The key of a resolution's entry.
+pub(crate) fn key_of<'t>(entry: &Resolved<'t, RatchetData>) -> &'t HpkePublicKey {
     match entry {
         Resolved::Parent(parent) => &parent.encryption_key,
         Resolved::Leaf(_, leaf) => &leaf.encryption_key,
