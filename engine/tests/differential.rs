@@ -167,9 +167,11 @@ impl Trio {
         let by = self.members[below(&mut self.rng, self.members.len())];
         let epoch = self.full.epoch();
         self.advance(by, epoch);
-        let mut moved = self.full.stragglers(most, 0).unwrap();
-        assert_eq!(moved, self.shared.stragglers(most, 0).unwrap());
-        assert_eq!(moved, self.counted.stragglers(most, 0).unwrap());
+        // A committer that moves takes the first blank leaf.
+        let others = u32::from(self.strategy.compaction == Compaction::ScootOver);
+        let mut moved = self.full.stragglers(most, others).unwrap();
+        assert_eq!(moved, self.shared.stragglers(most, others).unwrap());
+        assert_eq!(moved, self.counted.stragglers(most, others).unwrap());
         moved.retain(|client| *client != by);
         let stood: Vec<_> = moved.iter().map(|client| self.full.leaf(*client)).collect();
         self.commit_order(Order { by, adds: moved.clone(), removes: moved.clone(), now: 1 });
@@ -212,6 +214,8 @@ impl Trio {
         assert_eq!(self.full.tree(), self.counted.tree());
         assert_eq!(self.full.tree(), *self.counts.tree());
         assert_eq!(self.full.tree_hash(), self.shared.tree_hash());
+        assert_eq!(self.full.leaf(by), self.shared.leaf(by));
+        assert_eq!(self.full.leaf(by), self.counted.leaf(by));
     }
 
     /// The same commit in counts: ciphertexts, public keys, and bytes of both.
@@ -228,6 +232,9 @@ impl Trio {
         }
         for client in &order.removes {
             self.counts.remove(member(client)).unwrap();
+        }
+        if !enters {
+            self.counts.move_over(member(&order.by)).unwrap();
         }
         for client in &order.adds {
             self.counts.add(member(&order.by), member(client)).unwrap();
@@ -421,6 +428,60 @@ fn a_late_committer_removes_a_member_where_it_stood() {
     assert_eq!(full.epoch, epoch);
 }
 
+/// All ways to move at once, each commit moving its sender if it can.
+#[test]
+fn members_that_scoot_over() {
+    let scoot_over = Strategy { compaction: Compaction::ScootOver, ..Strategy::default() };
+    for seed in 0..SEEDS / 10 {
+        let mut trio = Trio::with(10_000_000 + seed, scoot_over);
+        trio.commit(3 + seed as usize % 11, 0);
+        trio.propose_and_commit(14, 4 + seed as usize % 17);
+    }
+}
+
+/// A committer takes the leftmost blank leaf, before those it adds and in the place of one that it
+/// removes; it is found where it stood by whoever lags, and where it stands by all others.
+#[test]
+fn a_committer_scoots_over() {
+    let scoot_over = Strategy { compaction: Compaction::ScootOver, ..Strategy::default() };
+    let mut trio = Trio::with(9_000_000, scoot_over);
+    trio.commit(6, 0);
+    let order = |by, adds: &[u32], removes: &[u32]| {
+        let of = |clients: &[u32]| clients.iter().copied().map(ClientId).collect();
+        Order { by: ClientId(by), adds: of(adds), removes: of(removes), now: 1 }
+    };
+    let leaf = |trio: &Trio, client| trio.full.leaf(ClientId(client)).map(|leaf| leaf.0);
+    trio.members = [0, 1, 3, 4, 5, 6].map(ClientId).to_vec();
+    trio.commit_order(order(0, &[], &[2]));
+    assert_eq!(leaf(&trio, 0), Some(0), "nothing is left of it");
+    let epoch = trio.full.epoch();
+    trio.advance(ClientId(1), epoch);
+    trio.advance(ClientId(6), epoch);
+    trio.commit_order(order(6, &[], &[]));
+    assert_eq!((leaf(&trio, 6), trio.full.tree().width), (Some(2), 8));
+    // Whoever is still in the epoch before removes it from where it stood then.
+    let late = order(1, &[], &[6]);
+    let (full, shared) = (trio.full.commit(late.clone()), trio.shared.commit(late));
+    let (full, shared) = (full.unwrap(), shared.unwrap());
+    assert_eq!((full.epoch, full.cost), (epoch, shared.cost));
+    // The mover takes the leaf of one it removes; the newcomer gets the next blank one.
+    trio.register(ClientId(7));
+    trio.advance(ClientId(5), epoch + 1);
+    trio.members = [0, 3, 4, 5, 6].map(ClientId).to_vec();
+    trio.commit_order(order(5, &[7], &[1]));
+    assert_eq!([5, 7, 6].map(|client| leaf(&trio, client)), [Some(1), Some(5), Some(2)]);
+    // When the rightmost have moved, the tree halves.
+    trio.members = [0, 5, 6, 7].map(ClientId).to_vec();
+    trio.advance(ClientId(6), epoch + 2);
+    trio.commit_order(order(6, &[], &[3, 4]));
+    assert_eq!(trio.full.tree().width, 8);
+    trio.advance(ClientId(7), epoch + 3);
+    trio.commit_order(order(7, &[], &[]));
+    assert_eq!((leaf(&trio, 7), trio.full.tree().width), (Some(3), 4));
+    assert_eq!(trio.full.tree().path_cost, 4 * 2, "every parent is keyed");
+    trio.end();
+}
+
 /// Every strategy that makes sense: all values of all choices together.
 fn strategies() -> Vec<Strategy> {
     let placements = [
@@ -442,8 +503,13 @@ fn strategies() -> Vec<Strategy> {
         Layout::Scapegoat(70),
     ];
     let removals = [Removal::Blank, Removal::FasterRemove, Removal::Splice];
-    let compactions =
-        [Compaction::None, Compaction::Truncate, Compaction::SmallestTree, Compaction::Pop];
+    let compactions = [
+        Compaction::None,
+        Compaction::Truncate,
+        Compaction::ScootOver,
+        Compaction::SmallestTree,
+        Compaction::Pop,
+    ];
     let mut all = vec![];
     for placement in placements {
         for layout in layouts {
@@ -472,8 +538,9 @@ fn strategies() -> Vec<Strategy> {
 #[test]
 fn small_groups_under_every_strategy() {
     let strategies = strategies();
-    // Unmerged leaves: two removals, filtered or not. None: one removal, and no `cheapest`.
-    let indexed = 4 * 2 * (5 * 2 * 2 + 4 * 2);
+    // Unmerged leaves: two removals, filtered or not. None: one removal, and no `cheapest`. Moving
+    // goes with one placement.
+    let indexed = 4 * 2 * (5 * 2 * 2 + 4 * 2) + 4 * (2 * 2 + 2);
     // Search trees have two placements, splices and the smallest tree two, or one without unmerged.
     let (search, splice, smallest, pop) = (5 * 2 * (4 + 2), 3 * (4 + 2), 8 + 2, 4 + 2);
     assert_eq!(strategies.len(), indexed + search + splice + smallest + pop);

@@ -20,6 +20,8 @@ mod messages;
 mod misplaced;
 #[path = "sessions/outside.rs"]
 mod outside;
+#[path = "sessions/scoot_over.rs"]
+mod scoot_over;
 #[path = "sessions/ties.rs"]
 mod ties;
 #[path = "sessions/world.rs"]

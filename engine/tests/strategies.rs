@@ -213,7 +213,11 @@ proptest! {
             apply(&mut tree, change, 100 * (number as u32 + 1));
             prop_assert!(tree.root().recount());
             check_shape(strategy, tree.root());
+            let first = blanks(&tree).first().copied();
             for leaf in members(&tree) {
+                let destination = Compaction::ScootOver.destination(&tree, leaf);
+                prop_assert_eq!(destination, first.filter(|first| *first < leaf));
+                prop_assert_eq!(Compaction::Truncate.destination(&tree, leaf), None);
                 prop_assert_eq!(tree.blanks_above(leaf), Ok(blanks_above(&tree, leaf)));
             }
             for (most, others) in [(0, 0), (2, 0), (5, 1), (100, 0)] {

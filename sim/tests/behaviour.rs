@@ -269,8 +269,26 @@ fn resync_and_swap_let_the_tree_be_cut() {
 }
 
 #[test]
+fn scoot_over_lets_the_tree_be_cut_and_sends_nothing_more() {
+    let plain = play(SHRUNK, "rfc9420", &[]);
+    let moving = play(SHRUNK, "scoot-over", &[]);
+    let ((members, width), (same, before)) = (last(&moving), last(&plain));
+    assert_eq!(members, same, "the same people");
+    assert!(width < before, "{width} and {before}");
+    assert!(width < 2 * members.next_power_of_two(), "{width} for {members}");
+    assert_eq!(events(&moving, "added").count(), 0);
+    // A move is a commit like any other, in number and in what is proposed.
+    assert_eq!(moving.commits.len(), plain.commits.len());
+    let proposals = |played: &Recorded| {
+        updates(played).iter().map(|row| row.bytes_proposals).collect::<Vec<_>>()
+    };
+    assert_eq!(proposals(&moving), proposals(&plain));
+}
+
+#[test]
 fn moving_goes_on_under_churn() {
     for strategy in [
+        "scoot-over+warming=on-return+inactive=evict:6h+batching=propose-commit:2",
         "rfc9420+compaction=resync+warming=on-return+inactive=evict:6h",
         "rfc9420+compaction=swap:3+warming=on-join+batching=every:10min",
     ] {
@@ -321,6 +339,8 @@ fn what_makes_no_sense_together_is_refused_with_the_reason() {
         assert!(told.contains("this preset never cuts it off"), "{told}");
         let told = refused(&format!("rfc9420+placement=nearest+compaction={value}"), &[]);
         assert!(told.contains("needs placement=leftmost-blank"), "{told}");
+        let told = refused(&format!("scoot-over+compaction={value}"), &[]);
+        assert!(told.contains("compaction=scoot-over does already"), "{told}");
     }
     for value in ["warming=round-robin:1ms", "warming=most-blanks:1ms", "batching=every:1ms"] {
         let told = refused(&format!("rfc9420+{value}"), &["duration=1d"]);

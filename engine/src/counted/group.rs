@@ -132,6 +132,19 @@ impl CountedGroup {
         Ok(self.tree.replace(leaf, Arc::new(member))?)
     }
 
+    /// The member that will commit next, with a path, moves where the strategy has it move: after the
+    /// removals of its commit and before the adds. A commit that adds nobody sees to it by itself.
+    pub fn move_over(&mut self, committer: Member) -> Result<(), CountedError> {
+        let leaf = self.leaves.of(committer)?;
+        if let Some(to) = self.tree.shape().compaction.destination(&self.tree, leaf) {
+            self.tree.take(leaf)?;
+            self.tree.put(to, Arc::new(committer))?;
+            self.tree.truncate();
+            self.leaves.enter(committer, to);
+        }
+        Ok(())
+    }
+
     /// The epoch ends without a path: who was added is a member like others from now on.
     pub fn settle(&mut self) {
         self.added.clear();
@@ -140,6 +153,9 @@ impl CountedGroup {
 
     /// A member commits with a path. Leaves added since the last commit get its secret by Welcome.
     pub fn commit(&mut self, committer: Member) -> Result<Cost, CountedError> {
+        if self.added.is_empty() {
+            self.move_over(committer)?;
+        }
         let leaf = self.leaves.of(committer)?;
         let path = path_cost(&self.tree, leaf, &self.added, &self.sizes);
         self.key(leaf, path.keyed)?;

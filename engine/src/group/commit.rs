@@ -255,12 +255,16 @@ impl Author<'_> {
         let list = self.list(&request, holdings)?;
         let path =
             request.path || list.is_empty() || list.iter().any(|l| l.proposal.requires_path());
-        let view =
-            Viewpoint { committer: self.member, purpose: request.purpose, now: Some(request.now) };
+        let view = Viewpoint {
+            committer: self.member,
+            purpose: request.purpose,
+            path,
+            now: Some(request.now),
+        };
         let mut proposed = self.public.propose(crypto, roster, &list, view)?;
         let packages = new_members(crypto, &list)?;
         let leaf = match self.member {
-            Some(member) => member,
+            Some(member) => proposed.leaf_of(member),
             None => proposed.place_joiner(&self.leaf_node)?,
         };
         let psk_secret = holdings.psks.psk_secret(crypto, &proposed.applied.psks)?;

@@ -132,7 +132,7 @@ pub struct TransitionPath {
 pub struct Transition {
     /// The public state of the new epoch.
     pub after: PublicGroup,
-    /// Who committed.
+    /// Who committed: its leaf in the new epoch, from which its path leads up.
     pub committer: LeafIndex,
     /// What its proposals did.
     pub applied: AppliedProposals,
@@ -189,8 +189,8 @@ pub(super) struct Proposed<'r> {
     pub(super) added: Vec<LeafIndex>,
     /// The rules for leaves in the new epoch.
     pub(super) rules: LeafRules,
-    /// Whether the committer was not in the tree before.
-    joins: bool,
+    /// Whether the committer's leaf is new where it stands, and in no roster yet.
+    arrives: bool,
 }
 
 /// How a list of proposals is looked at: by whom, for what, and when.
@@ -200,6 +200,8 @@ pub(super) struct Viewpoint {
     pub(super) committer: Option<LeafIndex>,
     /// What the commit is part of.
     pub(super) purpose: Purpose,
+    /// Whether it has a path.
+    pub(super) path: bool,
     /// The second in which a sender checks lifetimes; receivers give none.
     pub(super) now: Option<u64>,
 }
@@ -391,11 +393,12 @@ impl PublicGroup {
         if must && commit.path.is_none() {
             return Err(ApplyError::PathRequired);
         }
-        let view = Viewpoint { committer: member, ..Viewpoint::default() };
+        let path = commit.path.is_some();
+        let view = Viewpoint { committer: member, path, ..Viewpoint::default() };
         let mut proposed = self.propose(crypto, roster, &listed, view)?;
         drop(listed);
         let committer = match (member, &commit.path) {
-            (Some(member), _) => member,
+            (Some(member), _) => proposed.leaf_of(member),
             (None, Some(path)) => proposed.place_joiner(&path.leaf_node)?,
             (None, None) => return Err(ApplyError::PathRequired),
         };
@@ -460,12 +463,14 @@ impl PublicGroup {
                 nonce_length: crypto.provider().digest_length(),
                 version: self.context.version,
             },
+            path: view.path,
             now: view.now,
         };
         let applied = apply_proposals(crypto, &mut tree, &mut roster, &context, list)?;
         let mut added = applied.added.clone();
         added.sort_unstable();
-        Ok(Proposed { group, tree, roster, applied, added, rules, joins: false })
+        let arrives = applied.moved.is_some();
+        Ok(Proposed { group, tree, roster, applied, added, rules, arrives })
     }
 
     /// Checks the leaf of a path. `member` is where the committer was before, if it was.
@@ -514,10 +519,15 @@ impl PublicGroup {
 }
 
 impl Proposed<'_> {
+    /// Where a member stands who makes this commit, once its proposals are applied.
+    pub(super) fn leaf_of(&self, committer: LeafIndex) -> LeafIndex {
+        self.applied.moved.map_or(committer, |moved| moved.to)
+    }
+
     /// Places somebody who joins by this commit, once its proposals are applied: as if it were
     /// added (RFC 9420 §12.4.3.2). What is put there gives way to the leaf of the path.
     pub(super) fn place_joiner(&mut self, leaf: &LeafNode) -> Result<LeafIndex, OutsideTree> {
-        self.joins = true;
+        self.arrives = true;
         let epoch = self.group.epoch();
         let leaf = Arc::new(leaf.clone());
         let room = add_leaf(&mut self.tree, &mut self.roster, leaf, None, epoch)?;
@@ -534,8 +544,8 @@ impl Proposed<'_> {
         keys: &[HpkePublicKey],
         leaf: impl FnOnce(Digest) -> Result<LeafNode, E>,
     ) -> Result<(), E> {
-        let Self { tree, roster, joins, .. } = self;
-        let old = tree.leaf(committer).filter(|_| !*joins).cloned();
+        let Self { tree, roster, arrives, .. } = self;
+        let old = tree.leaf(committer).filter(|_| !*arrives).cloned();
         let merged = merge_path(crypto, tree, committer, keys)?;
         let leaf = leaf(merged.leaf_parent_hash)?;
         // None of the new keys may be in the tree yet, the replaced ones included.

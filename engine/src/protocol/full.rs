@@ -12,6 +12,7 @@ use super::clients::Clients;
 use super::moves::Moves;
 use super::proposals::Proposals;
 use super::shared::single_welcome_length;
+use super::witness::Witness;
 use super::{
     Accepted, CaughtUp, ClientId, Draft, Joined, Order, Protocol, ProtocolError, Rejoining, Seeds,
 };
@@ -23,7 +24,8 @@ use crate::group::{
 use crate::strategy::Strategy;
 use crate::tree::{Aggregates, LeafIndex, Traversed};
 use crate::treedem::MlsMessage;
-use crate::treesync::{Proposal, Roster, decode_tree_of, encode_tree, tree_hash};
+use crate::treekem::PrivateKeys;
+use crate::treesync::{Move, Proposal, Roster, decode_tree_of, encode_tree, tree_hash};
 
 /// What the Delivery Service has of an epoch.
 struct Logged {
@@ -65,6 +67,7 @@ pub struct FullTreeKem<S> {
     waiting: Proposals,
     /// Who committed last, and has published the newest GroupInfo.
     publisher: Option<ClientId>,
+    witness: Witness,
 }
 
 impl<S: Seeds> FullTreeKem<S> {
@@ -80,6 +83,7 @@ impl<S: Seeds> FullTreeKem<S> {
             moves: Moves::default(),
             waiting: Proposals::default(),
             publisher: None,
+            witness: Witness::of_all(),
         }
     }
 
@@ -91,6 +95,12 @@ impl<S: Seeds> FullTreeKem<S> {
     /// The commit that led to `epoch`, as it was sent.
     pub fn commit_message(&self, epoch: u64) -> Option<&[u8]> {
         Some(&self.log.get(usize::try_from(epoch).ok()?.checked_sub(1)?)?.commit)
+    }
+
+    /// A client holds these keys.
+    fn saw(&mut self, client: ClientId, keys: &PrivateKeys) -> Result<(), ProtocolError> {
+        let (_, newest) = self.observer.as_ref().ok_or(ProtocolError::EpochGone(0))?;
+        self.witness.note(client, keys, newest)
     }
 
     fn observer(&self) -> Option<&PublicGroup> {
@@ -120,6 +130,8 @@ impl<S: Seeds> Protocol for FullTreeKem<S> {
         let founding = self.clients.founding(&mut rng)?;
         let member = Member::create_with(&crypto, signer, &package, &secrets, founding, &mut rng)?;
         let roster = Roster::of(&member.public.tree).map_err(crate::group::ApplyError::from)?;
+        self.witness.enter(creator, self.clients.seeds());
+        self.witness.note(creator, &member.keys, &roster)?;
         self.observer = Some((member.public.clone(), roster.clone()));
         self.by_leaf.insert(member.leaf, creator);
         let leaf = Some(member.leaf);
@@ -205,6 +217,7 @@ impl<S: Seeds> Protocol for FullTreeKem<S> {
         let epoch = public.epoch();
         for removed in &transition.applied.removed {
             let Some(client) = self.by_leaf.remove(removed) else { continue };
+            self.witness.end(client);
             if let Some(state) = self.states.get_mut(&client) {
                 state.leaf = None;
             }
@@ -212,12 +225,24 @@ impl<S: Seeds> Protocol for FullTreeKem<S> {
                 self.moves.note(client, epoch, *removed);
             }
         }
+        if let Some(Move { from, to }) = transition.applied.moved {
+            self.by_leaf.remove(&from);
+            self.by_leaf.insert(to, by);
+            self.moves.note(by, epoch, from);
+            self.witness.moves(by);
+        }
         for (&(client, number), &leaf) in packages.iter().zip(&transition.applied.added) {
             let state =
                 FullClient { invited: Some((epoch, number)), member: None, leaf: Some(leaf) };
             self.states.insert(client, state);
             self.by_leaf.insert(leaf, client);
+            self.witness.enter(client, self.clients.seeds());
         }
+        if enters.is_some() {
+            self.witness.enter(by, self.clients.seeds());
+        }
+        self.witness.note(by, &pending.after.keys, roster)?;
+        let checks = 1 + self.witness.check(&transition, roster)?;
         let tree = if packages.is_empty() { vec![] } else { encode_tree(&public.tree)? };
         let tree_bytes = crate::treesync::encoded_tree_length(&public.tree) as u64;
         let (commit, welcome) = (pending.message, pending.welcome);
@@ -232,6 +257,7 @@ impl<S: Seeds> Protocol for FullTreeKem<S> {
         } else if let Some(state) = self.states.get_mut(&by)
             && let Some((member, roster)) = &mut state.member
         {
+            state.leaf = Some(transition.committer);
             roster.advance(&pending.roster_changes);
             *member = pending.after;
         }
@@ -239,7 +265,7 @@ impl<S: Seeds> Protocol for FullTreeKem<S> {
             epoch,
             receiver: crypto.ledger(),
             audits: 0,
-            checks: 1,
+            checks,
             predicted_ciphertexts: predicted,
             excluded_ciphertexts: excluded,
             tree_bytes,
@@ -267,6 +293,7 @@ impl<S: Seeds> Protocol for FullTreeKem<S> {
             }
             _ => 0,
         };
+        self.saw(client, &joined.0.keys)?;
         if let Some(state) = self.states.get_mut(&client) {
             state.member = Some(joined);
         }
@@ -282,6 +309,7 @@ impl<S: Seeds> Protocol for FullTreeKem<S> {
         }
         let Some(state) = self.states.get_mut(&client) else { return Ok(caught) };
         let Some((member, roster)) = &mut state.member else { return Ok(caught) };
+        let newest = &self.observer.as_ref().ok_or(ProtocolError::EpochGone(0))?.1;
         let crypto = Crypto::new(self.provider);
         while member.epoch() < to {
             let Logged { commit, proposals, .. } = &self.log[member.epoch() as usize];
@@ -295,6 +323,7 @@ impl<S: Seeds> Protocol for FullTreeKem<S> {
                 break;
             }
             roster.advance(&transition.roster_changes);
+            self.witness.note(client, &member.keys, newest)?;
         }
         if caught.removed {
             state.member = None;

@@ -16,6 +16,7 @@ mod moves;
 mod private_tree;
 mod proposals;
 mod shared;
+mod witness;
 
 use crate::codec::CodecError;
 use crate::crypto::{CryptoError, Digest, Ledger, Secret, Seed};

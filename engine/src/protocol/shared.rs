@@ -10,6 +10,7 @@
 mod path;
 mod rejoin;
 mod turnover;
+mod watch;
 mod welcome;
 
 use std::collections::VecDeque;
@@ -23,6 +24,7 @@ use super::clients::Clients;
 use super::moves::Moves;
 use super::private_tree::PrivateTree;
 use super::proposals::Proposals;
+use super::witness::Witness;
 use super::{
     Accepted, CaughtUp, ClientId, Draft, Joined, Order, Protocol, ProtocolError, Rejoining, Seeds,
 };
@@ -32,10 +34,11 @@ use crate::group::{
     Transition,
 };
 use crate::strategy::{Room, Strategy};
-use crate::tree::{Aggregates, Attach, LeafIndex, Traversed, Tree};
+use crate::tree::{Aggregates, LeafIndex, Traversed, Tree};
 use crate::treekem::{EpochSecrets, PathSecret, expected_ciphertexts};
 use crate::treesync::{
-    KeyPackage, KeyPackageSecrets, Proposal, Roster, RosterChange, encoded_tree_length, tree_hash,
+    AppliedProposals, KeyPackage, KeyPackageSecrets, Proposal, Roster, RosterChange,
+    encoded_tree_length, tree_hash,
 };
 
 use path::next_private;
@@ -116,6 +119,7 @@ pub struct SharedTreeKem<S> {
     log: Option<Vec<(Vec<u8>, Proposals)>>,
     /// What deriving one node of a path takes.
     per_node: Ledger,
+    witness: Witness,
 }
 
 impl<S: Seeds> SharedTreeKem<S> {
@@ -142,6 +146,7 @@ impl<S: Seeds> SharedTreeKem<S> {
             publisher: None,
             log: None,
             per_node,
+            witness: Witness::of_sample(),
         })
     }
 
@@ -281,17 +286,20 @@ impl<S: Seeds> SharedTreeKem<S> {
         Ok(done?.into_iter().sum())
     }
 
-    /// No key of a removed member may be left anywhere in the new tree.
-    fn check_removed(&self, before: &Epoch, removed: &[LeafIndex]) -> Result<u32, ProtocolError> {
-        for leaf in removed {
+    /// No key of a member that has gone from its leaf, removed or moved, may be left anywhere in the
+    /// new tree.
+    fn check_gone(&self, before: &Epoch, applied: &AppliedProposals) -> Result<u32, ProtocolError> {
+        let moved = applied.moved.map(|moved| moved.from);
+        let gone = applied.removed.iter().chain(&moved);
+        for leaf in gone.clone() {
             let keys = before.private.keys_of(&before.public.tree, *leaf)?;
             let mut held = std::iter::once(keys.leaf()).chain(keys.parents());
             if held.any(|key| self.roster.has_encryption_key(&key.public)) {
-                let message = format!("the member removed at {leaf} holds a key of the new tree");
+                let message = format!("who has gone from {leaf} holds a key of the new tree");
                 return Err(ProtocolError::Check(message));
             }
         }
-        Ok(removed.len() as u32)
+        Ok(gone.count() as u32)
     }
 }
 
@@ -328,13 +336,15 @@ impl<S: Seeds> Protocol for SharedTreeKem<S> {
         let member = Member::create_with(&crypto, signer, package, secrets, founding, &mut rng)?;
         self.roster = Roster::of(&member.public.tree).map_err(ApplyError::from)?;
         let mut private = PrivateTree::new(self.clients.strategy());
-        let room = Room { leaf: member.leaf, at: Attach::new() };
-        private.add(&room, creator, secrets.encryption.clone())?;
+        private.add(&Room::indexed(member.leaf), creator, secrets.encryption.clone())?;
         let (number, totals) = (0, Totals::default());
         let Member { public, leaf, secrets, .. } = member;
         let epoch = Arc::new(Epoch { number, public, private, secrets, totals });
         self.epochs.push(Arc::downgrade(&epoch));
         self.recent.push_back((epoch.clone(), vec![]));
+        self.witness.enter(creator, self.clients.seeds());
+        let keys = epoch.private.keys_of(&epoch.public.tree, leaf)?;
+        self.witness.note(creator, &keys, &self.roster)?;
         self.set_membership(creator, Membership { leaf, epoch, invited: None, departure: None });
         self.publisher = Some(creator);
         Ok(())
@@ -456,7 +466,7 @@ impl<S: Seeds> Protocol for SharedTreeKem<S> {
         let private = next_private(private, &transition, path)?;
         self.waiting = Proposals::default();
         self.roster.advance(&transition.roster_changes);
-        let removed = self.check_removed(&before, &transition.applied.removed)?;
+        let gone = self.check_gone(&before, &transition.applied)?;
         let bytes = pending.message.len() as u64 + proposals.bytes();
         let totals =
             Totals { bytes: before.totals.bytes + bytes, ledger: before.totals.ledger + ledger };
@@ -469,9 +479,10 @@ impl<S: Seeds> Protocol for SharedTreeKem<S> {
         self.depart(&transition.applied.removed, departure, order, enters);
         let tree_bytes = encoded_tree_length(&epoch.public.tree) as u64;
         let joined = self.welcome(&pending, &invitations, tree_bytes)?;
-        let checks = 3 + opened + removed + joined.len() as u32;
         self.arrive(&invitations, &transition.applied.added, &joined, &epoch);
         self.go_on(by, transition.committer, &epoch, enters);
+        let watched = self.bear_witness(&before, &epoch, &transition, &draft.order, enters)?;
+        let checks = 3 + opened + gone + joined.len() as u32 + watched;
         self.publisher = Some(by);
         if let Some(log) = &mut self.log {
             log.push((pending.message, proposals));

@@ -48,8 +48,13 @@ fn read(letters: [u8; LENGTH]) -> Option<Strategy> {
         Placement::Cheapest,
     ];
     let removals = [Removal::Blank, Removal::FasterRemove, Removal::Splice];
-    let compactions =
-        [Compaction::None, Compaction::Truncate, Compaction::SmallestTree, Compaction::Pop];
+    let compactions = [
+        Compaction::None,
+        Compaction::Truncate,
+        Compaction::ScootOver,
+        Compaction::SmallestTree,
+        Compaction::Pop,
+    ];
     let strategy = Strategy {
         placement: *placements.get(usize::from(placement))?,
         removal: *removals.get(usize::from(removal))?,
@@ -141,6 +146,10 @@ mod tests {
         assert!(seen > 100, "{seen}");
         assert!(decode::<Strategy>("", &[0; LENGTH - 1]).is_err());
         assert!(decode::<Strategy>("", &[9; LENGTH]).is_err());
+        // Whoever moves to the left goes where newcomers go.
+        let [append, scoot_over] = [Placement::Append as u8, Compaction::ScootOver as u8];
+        assert!(decode::<Strategy>("", &[0, 0, 0, 0, 0, scoot_over, 1, 1]).is_ok());
+        assert!(decode::<Strategy>("", &[append, 0, 0, 0, 0, scoot_over, 1, 1]).is_err());
     }
 
     #[test]

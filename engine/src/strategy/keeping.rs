@@ -26,6 +26,13 @@ pub struct Room {
     pub at: Attach,
 }
 
+impl Room {
+    /// A leaf of a tree that is not free, or the first of any.
+    pub fn indexed(leaf: LeafIndex) -> Self {
+        Self { leaf, at: Attach::new() }
+    }
+}
+
 /// Puts a leaf into an ascending list of unmerged ones.
 pub(crate) fn list(leaves: &mut Vec<LeafIndex>, leaf: LeafIndex) {
     if let Err(at) = leaves.binary_search(&leaf) {

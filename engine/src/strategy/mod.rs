@@ -10,7 +10,7 @@
 //! | [`placement`](Placement) | which blank leaf an added member gets |
 //! | [`removal`](Removal) | which keys above a removed member go |
 //! | [`layout`](Layout) | the tree's shape |
-//! | [`compaction`](Compaction) | when the tree shrinks |
+//! | [`compaction`](Compaction) | when the tree shrinks, and who moves so that it can |
 //! | `keeping` | a strategy at work on a tree |
 //! | `extension` | a strategy in the group context |
 //! | `text` | a strategy in words, and the presets |
@@ -100,8 +100,8 @@ pub enum StrategyError {
     )]
     SpliceElsewhere,
     /// A tree without blanks that keeps its blanks.
-    #[error("compaction=none keeps blank leaves, and trees of this shape never have any")]
-    NeverBlank,
+    #[error("compaction={0} blank leaves, and trees of this shape never have any")]
+    NeverBlank(&'static str),
     /// A newcomer where the form does not want it.
     #[error(
         "trees of this shape have no blank leaves to choose from: placement is leftmost-blank (where \
@@ -109,6 +109,11 @@ pub enum StrategyError {
          cheapest for splice and smallest-tree"
     )]
     PlacedByForm,
+    /// Members move to where newcomers do not go.
+    #[error(
+        "compaction=scoot-over needs placement=leftmost-blank: newcomers placed elsewhere undo what moving to the left has done"
+    )]
+    ScootsElsewhere,
 }
 
 impl Strategy {
@@ -129,6 +134,10 @@ impl Strategy {
         }
         if self.removal == Removal::FasterRemove && !self.unmerged {
             return Err(StrategyError::NothingToSpare);
+        }
+        let to_the_left = self.placement == Placement::LeftmostBlank;
+        if self.compaction == Compaction::ScootOver && !to_the_left {
+            return Err(StrategyError::ScootsElsewhere);
         }
         self.layout.check()?;
         self.check_form()
@@ -151,8 +160,10 @@ impl Strategy {
         if self.form().is_none() {
             return Ok(());
         }
-        if self.compaction == Compaction::None {
-            return Err(StrategyError::NeverBlank);
+        match self.compaction {
+            Compaction::None => return Err(StrategyError::NeverBlank("none keeps")),
+            Compaction::ScootOver => return Err(StrategyError::NeverBlank("scoot-over moves to")),
+            _ => {}
         }
         let grafts = matches!(self.form(), Some(Form::Splice(_) | Form::Smallest));
         match self.placement {
@@ -167,8 +178,7 @@ impl Strategy {
     /// (RFC 9420 §12.4.3.3). It goes where the last member says the width and nothing is keyed
     /// right of it; elsewhere the number of nodes says it.
     pub(crate) fn trims_trees(&self) -> bool {
-        let last_member_tells =
-            self.layout == Layout::Perfect && self.compaction == Compaction::Truncate;
+        let last_member_tells = self.layout == Layout::Perfect && self.compaction.truncates();
         last_member_tells && self.filtered && self.form().is_none()
     }
 
@@ -207,10 +217,7 @@ impl Shape for Strategy {
     }
 
     fn truncate<D: TreeData>(&self, root: Arc<Node<D>>) -> Arc<Node<D>> {
-        match self.compaction {
-            Compaction::None => root,
-            _ => self.layout.truncate(root),
-        }
+        if self.compaction.truncates() { self.layout.truncate(root) } else { root }
     }
 
     fn filters_paths(&self) -> bool {

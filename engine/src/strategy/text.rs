@@ -23,7 +23,7 @@ const DRAFT_02: Strategy = Strategy {
     ..Strategy::RFC9420
 };
 
-/// All presets: the protocol as it is, and as it was.
+/// All presets: the protocol as it is, as it was, and as it was proposed to be.
 pub const PRESETS: &[Preset] = &[
     Preset {
         name: "rfc9420",
@@ -69,6 +69,11 @@ pub const PRESETS: &[Preset] = &[
         title: "the tree of RFC 9420, as mls-protocol 587 and 694 made it",
         strategy: Strategy::RFC9420,
     },
+    Preset {
+        name: "scoot-over",
+        title: "mls-extensions 56: RFC 9420, and committers move to the leftmost blank leaf",
+        strategy: Strategy { compaction: Compaction::ScootOver, ..Strategy::RFC9420 },
+    },
 ];
 
 /// The choices and their values.
@@ -89,7 +94,7 @@ pub const CHOICES: &[(&str, &[&str])] = &[
             "scapegoat:P",
         ],
     ),
-    ("compaction", &["none", "truncate", "smallest-tree", "pop"]),
+    ("compaction", &["none", "truncate", "scoot-over", "smallest-tree", "pop"]),
     ("unmerged", &["on", "off"]),
     ("filtered", &["on", "off"]),
 ];
@@ -158,6 +163,7 @@ impl Strategy {
                     "truncate" => Compaction::Truncate,
                     "smallest-tree" => Compaction::SmallestTree,
                     "pop" => Compaction::Pop,
+                    "scoot-over" => Compaction::ScootOver,
                     _ => return Err(unknown()),
                 }
             }
@@ -250,5 +256,9 @@ mod tests {
         assert!(cheapest.contains("needs unmerged=on"), "{cheapest}");
         let faster = refused("2018-10+removal=faster-remove");
         assert!(faster.contains("needs unmerged=on"), "{faster}");
+        for text in ["scoot-over+placement=nearest", "2018-10+compaction=scoot-over"] {
+            let scoots = refused(text);
+            assert!(scoots.contains("scoot-over needs placement=leftmost-blank"), "{scoots}");
+        }
     }
 }

@@ -14,6 +14,7 @@ pub use group_info::{GroupContext, GroupInfo};
 pub use key_schedule::{EXTERNAL_INIT_LABEL, EpochSecrets, JoinerSecret, WelcomeKey};
 pub use private_keys::PrivateKeys;
 pub use psk::{PskError, PskStore};
+pub(crate) use update_path::key_of;
 pub use update_path::{
     MergedPath, NewPath, OpenedPath, PathError, PathSecret, UpdatePath, UpdatePathNode,
     expected_ciphertexts, merge_path, recipients,

@@ -113,7 +113,8 @@ pub fn expected_ciphertexts(step: &PathStep<'_, RatchetData>, added: &[LeafIndex
     step.copath.iter().map(|child| child.resolution_without(added)).sum()
 }
 
-fn key_of<'t>(entry: &Resolved<'t, RatchetData>) -> &'t HpkePublicKey {
+/// The key of a resolution's entry.
+pub(crate) fn key_of<'t>(entry: &Resolved<'t, RatchetData>) -> &'t HpkePublicKey {
     match entry {
         Resolved::Parent(parent) => &parent.encryption_key,
         Resolved::Leaf(_, leaf) => &leaf.encryption_key,

@@ -99,6 +99,15 @@ impl From<OutsideTree> for ProposalError {
     }
 }
 
+/// A member gives up its leaf for another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Move {
+    /// Where it stood.
+    pub from: LeafIndex,
+    /// Where it stands.
+    pub to: LeafIndex,
+}
+
 /// What a list of proposals did, and what it asks for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AppliedProposals {
@@ -110,6 +119,8 @@ pub struct AppliedProposals {
     pub removed: Vec<LeafIndex>,
     /// The leaves replaced.
     pub updated: Vec<LeafIndex>,
+    /// The committer's move, where the strategy has it move.
+    pub moved: Option<Move>,
     /// The pre-shared keys to inject, in their order.
     pub psks: Vec<PreSharedKeyId>,
     /// The KEM output that the init secret comes from.
@@ -133,6 +144,8 @@ pub struct ProposalContext<'a> {
     pub epoch: u64,
     /// What the list is measured by.
     pub list_rules: ListRules,
+    /// Whether the commit has a path.
+    pub path: bool,
     /// The second in which a sender checks lifetimes; receivers give none.
     pub now: Option<u64>,
 }
@@ -155,11 +168,37 @@ pub(crate) fn add_leaf(
 ) -> Result<Room, OutsideTree> {
     let newcomer = Newcomer::new(committer, epoch, leaf.credential.identity());
     let room = tree.make_room(newcomer, &mut |gone| roster.leave_parent(&gone.encryption_key));
-    if !tree.shape().unmerged {
-        leave_path(tree, roster, room.leaf)?;
-    }
-    tree.put(room.leaf, leaf)?;
+    put_leaf(tree, roster, room.leaf, leaf)?;
     Ok(room)
+}
+
+/// Sets a blank leaf; the keys above it that this blanks leave the roster.
+fn put_leaf(
+    tree: &mut RatchetTree,
+    roster: &mut RosterDraft<'_>,
+    index: LeafIndex,
+    leaf: Arc<LeafNode>,
+) -> Result<(), OutsideTree> {
+    if !tree.shape().unmerged {
+        leave_path(tree, roster, index)?;
+    }
+    tree.put(index, leaf)
+}
+
+/// The committer moves if the strategy has it move: its old leaf goes as if it were removed, and
+/// stands at the new place, entered in no roster, until that of its path does.
+fn move_over(
+    tree: &mut RatchetTree,
+    roster: &mut RosterDraft<'_>,
+    committer: LeafIndex,
+) -> Result<Option<Move>, ProposalError> {
+    let Some(to) = tree.shape().compaction.destination(tree, committer) else { return Ok(None) };
+    let leaf = tree.leaf(committer).ok_or(ProposalError::NoSuchMember(committer))?.clone();
+    let removal = tree.shape().removal;
+    strike(tree, roster, committer, |parent| removal.strikes(parent, committer))?;
+    tree.take(committer)?;
+    put_leaf(tree, roster, to, leaf)?;
+    Ok(Some(Move { from: committer, to }))
 }
 
 /// Replaces a leaf and blanks the path above it.
@@ -229,6 +268,9 @@ pub fn apply_proposals(
     }
     update(crypto, tree, roster, context, &updates)?;
     applied.removed.iter().try_for_each(|removed| tree.take(*removed))?;
+    if let Some(committer) = context.list_rules.committer.filter(|_| context.path) {
+        applied.moved = move_over(tree, roster, committer)?;
+    }
     compact(tree, roster)?;
     check_custom(tree, &applied.custom)?;
     validate_packages(crypto, context.leaf_rules, &packages, context.now)?;

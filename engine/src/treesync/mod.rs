@@ -15,8 +15,8 @@ mod tree_hash;
 mod validate;
 
 pub use apply::{
-    AppliedProposals, ProposalContext, ProposalError, apply_add, apply_proposals, apply_remove,
-    apply_update, check_package,
+    AppliedProposals, Move, ProposalContext, ProposalError, apply_add, apply_proposals,
+    apply_remove, apply_update, check_package,
 };
 pub(crate) use apply::{add_leaf, leave_path};
 pub use key_package::{KeyPackage, KeyPackageSecrets, Profile};

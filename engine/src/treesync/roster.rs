@@ -42,6 +42,15 @@ pub enum RosterChange {
 }
 
 impl RosterChange {
+    /// The encryption key that it brings into the tree.
+    pub(crate) fn entering(&self) -> Option<&HpkePublicKey> {
+        match self {
+            Self::LeafIn(leaf) => Some(&leaf.encryption_key),
+            Self::ParentIn(key) => Some(key),
+            Self::LeafOut(_) | Self::ParentOut(_) => None,
+        }
+    }
+
     /// The changes that lead back, in their order.
     pub fn inverse(changes: &[Self]) -> Vec<Self> {
         let invert = |change: &Self| match change.clone() {
@@ -112,6 +121,11 @@ impl Roster {
     /// Whether an encryption key is in the tree.
     pub fn has_encryption_key(&self, key: &HpkePublicKey) -> bool {
         self.encryption_keys.contains(key)
+    }
+
+    /// Every encryption key of the tree.
+    pub(crate) fn encryption_keys(&self) -> impl Iterator<Item = &HpkePublicKey> {
+        self.encryption_keys.iter()
     }
 
     /// Follows the changes of a commit, which a [`RosterDraft`] has checked.

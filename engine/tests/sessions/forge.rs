@@ -5,6 +5,7 @@ use arboretum_engine::group::{CommitPlan, SessionError};
 use arboretum_engine::treedem::{
     AuthenticatedContent, Commit, Content, MlsMessage, PublicMessage, WireFormat,
 };
+use arboretum_engine::treekem::UpdatePath;
 use arboretum_engine::treesync::{LeafNode, ProposalOrRef};
 
 use crate::world::World;
@@ -19,10 +20,7 @@ pub(crate) fn commit_with(
     let session = world.sessions.get_mut(&from).unwrap();
     let message = session.commit(&crypto, plan, &mut world.rng).unwrap().message;
     session.discard_pending();
-    let MlsMessage::Public(message) = decode("a message", &message).unwrap() else {
-        panic!("it is public")
-    };
-    let (AuthenticatedContent { mut content, confirmation_tag, .. }, _) = message.into_content();
+    let AuthenticatedContent { mut content, confirmation_tag, .. } = content_of(&message);
     let Content::Commit(commit) = &mut content.content else { panic!("it is a commit") };
     change(commit);
     let member = session.member();
@@ -33,6 +31,21 @@ pub(crate) fn commit_with(
     let tag = Some(&member.secrets.membership_key);
     let message = PublicMessage::protect(&crypto, signed, tag, &context).unwrap();
     encode(&MlsMessage::Public(message)).unwrap()
+}
+
+fn content_of(message: &[u8]) -> AuthenticatedContent {
+    match decode("a message", message).unwrap() {
+        MlsMessage::Public(message) => message.into_content().0,
+        _ => panic!("it is public"),
+    }
+}
+
+/// The path of a commit.
+pub(crate) fn path_of(message: &[u8]) -> UpdatePath {
+    match content_of(message).content.content {
+        Content::Commit(commit) => commit.path.unwrap(),
+        _ => panic!("it is a commit"),
+    }
 }
 
 /// A commit of a member with other proposals than it has made.

@@ -136,7 +136,12 @@ impl World {
     /// Creates the group with one member.
     pub(crate) fn found(&mut self) {
         let client = self.client();
-        let founding = Founding { group_id: b"the group".to_vec(), extensions: vec![] };
+        self.found_with(&client, vec![]);
+    }
+
+    /// The same, of this client and with these extensions.
+    pub(crate) fn found_with(&mut self, client: &Client, extensions: Vec<Extension>) {
+        let founding = Founding { group_id: b"the group".to_vec(), extensions };
         let crypto = self.crypto();
         let joining = client.joining(self.settings);
         let session = Session::create(&crypto, joining, founding, &mut self.rng).unwrap();

@@ -93,6 +93,7 @@ impl Absent {
             // The operation's issuer adds it, who may itself have come back just now.
             let there = Some(by).filter(|by| *by != member && !self.removed.contains(by));
             if let Some(adder) = there.or_else(|| self.anybody_active(group)) {
+                group.move_over(Member(adder))?;
                 group.add(Member(adder), Member(member))?;
                 cost += group.commit(Member(adder))?;
             }

@@ -229,12 +229,17 @@ fn treekem(
             group.update(Member(*proposer))?;
         }
     }
+    let committed = commits == Commits::All || operation.kind == OperationKind::Update;
     match operation.kind {
-        OperationKind::Add { member } => group.add(by, Member(member))?,
+        OperationKind::Add { member } => {
+            if committed {
+                group.move_over(by)?;
+            }
+            group.add(by, Member(member))?;
+        }
         OperationKind::Remove { member } => group.remove(Member(member))?,
         OperationKind::Update => {}
     }
-    let committed = commits == Commits::All || operation.kind == OperationKind::Update;
     if committed {
         cost += group.commit(by)?;
     } else {

@@ -37,14 +37,14 @@ pub enum Received {
     },
     /// A commit; the client is in the next epoch.
     Commit {
-        /// Who sent it.
+        /// Who sent it: its leaf from now on.
         committer: LeafIndex,
         /// What it did.
         applied: AppliedProposals,
     },
     /// A commit that removed this client.
     Removed {
-        /// Who sent it.
+        /// Who sent it: its leaf from then on.
         committer: LeafIndex,
     },
 }
@@ -208,10 +208,12 @@ impl Session {
             }
         }
         for leaf in applied.updated.iter().chain(sender) {
+            let moved = applied.moved.filter(|moved| moved.to == *leaf);
+            let stood = moved.map_or(*leaf, |moved| moved.from);
             if let Some(new) = transition.after.tree.leaf(*leaf)
-                && !applied.removed.contains(leaf)
+                && !applied.removed.contains(&stood)
             {
-                self.check_successor(*leaf, new)?;
+                self.check_successor(stood, new)?;
             }
         }
         if applied.new_extensions {

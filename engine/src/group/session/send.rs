@@ -163,7 +163,9 @@ impl Session {
         }
         let own = Some(self.leaf());
         plan.proposals.iter().try_for_each(|proposal| self.check_proposal(proposal, own))?;
-        let view = Viewpoint { committer: Some(self.leaf()), purpose, now: Some(plan.now) };
+        // Chosen as if nobody moved: whoever moves is in no roster while others are added.
+        let (committer, now) = (Some(self.leaf()), Some(plan.now));
+        let view = Viewpoint { committer, purpose, path: false, now };
         let references =
             plan.references.unwrap_or_else(|| self.choose(crypto, &plan.proposals, view));
         let request = CommitRequest {

@@ -7,12 +7,13 @@ use rayon::prelude::*;
 
 use super::{Invitation, PARALLEL_FROM, SharedTreeKem};
 use crate::crypto::{Crypto, CryptoError, Secret};
-use crate::group::{FollowError, Transition, TransitionPath};
+use crate::group::{ApplyError, FollowError, Transition, TransitionPath};
 use crate::protocol::private_tree::PrivateTree;
 use crate::protocol::proposals::Proposals;
 use crate::protocol::{ClientId, ProtocolError, Seeds};
+use crate::strategy::Room;
 use crate::treekem::NewPath;
-use crate::treesync::ParentNode;
+use crate::treesync::{Move, ParentNode};
 
 impl<S: Seeds> SharedTreeKem<S> {
     /// Opens every ciphertext of a path once, as the members below each recipient would, and
@@ -72,13 +73,21 @@ impl<S: Seeds> SharedTreeKem<S> {
             private.update(*leaf, key.ok_or(FollowError::OwnUpdate)?)?;
         }
         let removal = before.public.tree.shape().removal;
-        for leaf in &transition.applied.removed {
-            let path = before.public.tree.direct_path(*leaf)?;
+        let vacate = |private: &mut PrivateTree, leaf| {
+            let path = before.public.tree.direct_path(leaf)?;
             let goes = |parent: Option<&Arc<ParentNode>>| {
-                parent.is_none_or(|parent| removal.strikes(&**parent, *leaf))
+                parent.is_none_or(|parent| removal.strikes(&**parent, leaf))
             };
             let goes: Vec<bool> = path.iter().map(|step| goes(step.node.parent())).collect();
-            private.remove(*leaf, &goes)?;
+            private.remove(leaf, &goes)
+        };
+        for leaf in &transition.applied.removed {
+            vacate(&mut private, *leaf)?;
+        }
+        if let (Some(Move { from, to }), Some(path)) = (transition.applied.moved, path) {
+            let client = private.member(from).ok_or(ApplyError::UnknownSender)?.client;
+            vacate(&mut private, from)?;
+            private.add(&Room::indexed(to), client, path.leaf.clone())?;
         }
         private.compact();
         let keys = invitations.iter().map(|it| (it.client, it.secrets.encryption.clone()));

@@ -43,7 +43,7 @@ impl<S: Seeds> SharedTreeKem<S> {
         }
     }
 
-    /// The commit's sender is in the new epoch, at another leaf if it enters by it.
+    /// The commit's sender is in the new epoch, at another leaf if it enters or moves by it.
     pub(super) fn go_on(
         &mut self,
         by: ClientId,
@@ -55,7 +55,10 @@ impl<S: Seeds> SharedTreeKem<S> {
         if enters {
             self.set_membership(by, Membership { leaf, epoch, invited: None, departure: None });
         } else if let Some(Some(sender)) = self.members.get_mut(by.0 as usize) {
-            sender.epoch = epoch;
+            if sender.leaf != leaf {
+                self.moves.note(by, epoch.number, sender.leaf);
+            }
+            (sender.leaf, sender.epoch) = (leaf, epoch);
         }
     }
 }

@@ -70,6 +70,9 @@ pub enum BehaviourError {
     /// Moving to a blank leaf in a tree that has none.
     #[error("compaction={0} moves members to blank leaves, and trees of this shape have none")]
     NoBlanks(&'static str),
+    /// Moving in two ways.
+    #[error("compaction={0} moves members, and this preset's compaction=scoot-over does already")]
+    MovesAlready(&'static str),
     /// Moving, but not to the left.
     #[error("compaction={0} needs placement=leftmost-blank: elsewhere nobody moves to the left")]
     NotToTheLeft(&'static str),
@@ -201,7 +204,7 @@ mod tests {
                 assert!(told.contains(&format!("{value} takes from 1 to 1000 members")), "{told}");
             }
         }
-        for value in ["swap", "resync:3", "rebuild:2", "scoot-over", "smallest-tree", "pop"] {
+        for value in ["swap", "resync:3", "rebuild:2", "scoot-over:2", "smallest-tree", "pop"] {
             let told = refused(&format!("rfc9420+compaction={value}"));
             assert_eq!(told, format!("no compaction `{value}` is built"));
         }

@@ -51,8 +51,10 @@ impl Moving {
         if tree.form().is_some() {
             return Err(BehaviourError::NoBlanks(name));
         }
-        if tree.compaction == Compaction::None {
-            return Err(BehaviourError::NeverCut(name));
+        match tree.compaction {
+            Compaction::None => return Err(BehaviourError::NeverCut(name)),
+            Compaction::ScootOver => return Err(BehaviourError::MovesAlready(name)),
+            _ => {}
         }
         if tree.placement != Placement::LeftmostBlank {
             return Err(BehaviourError::NotToTheLeft(name));

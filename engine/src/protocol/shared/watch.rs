@@ -1,0 +1,39 @@
+//! What the witness is told of an accepted commit at fidelity `shared`: a watched member holds what the
+//! private tree has for its leaf in the newest epoch, though its view may lag. All that leads there
+//! has been sent, and it may still follow it.
+
+use super::{Epoch, SharedTreeKem};
+use crate::group::Transition;
+use crate::protocol::{Order, ProtocolError, Seeds};
+
+impl<S: Seeds> SharedTreeKem<S> {
+    /// Tells who goes, comes and moves by a commit and what is held after it, and has it checked.
+    pub(super) fn bear_witness(
+        &mut self,
+        before: &Epoch,
+        epoch: &Epoch,
+        transition: &Transition,
+        order: &Order,
+        enters: bool,
+    ) -> Result<u32, ProtocolError> {
+        for leaf in &transition.applied.removed {
+            if let Some(member) = before.private.member(*leaf) {
+                self.witness.end(member.client);
+            }
+        }
+        if transition.applied.moved.is_some() {
+            self.witness.moves(order.by);
+        }
+        let entered = Some(&order.by).filter(|_| enters);
+        for client in order.adds.iter().chain(entered) {
+            self.witness.enter(*client, self.clients.seeds());
+        }
+        let watched: Vec<_> = self.witness.members().collect();
+        for client in watched {
+            let leaf = self.membership(client)?.leaf;
+            let keys = epoch.private.keys_of(&epoch.public.tree, leaf)?;
+            self.witness.note(client, &keys, &self.roster)?;
+        }
+        self.witness.check(transition, &self.roster)
+    }
+}
