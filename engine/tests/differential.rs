@@ -194,7 +194,14 @@ impl Trio {
         assert_eq!((full.cost, full.ledger), (counted.cost, counted.ledger));
         let CommitCost { ciphertexts, public_keys, .. } = full.cost;
         let bytes = full.cost.bytes_path_keys + full.cost.bytes_path_ciphertexts;
-        assert_eq!(self.count(&full.order, enters), (ciphertexts, public_keys, bytes));
+        let counted_cost = self.count(&full.order, enters);
+        assert_eq!(
+            counted_cost,
+            (ciphertexts, public_keys, bytes),
+            "{:?} {:?}",
+            self.strategy,
+            full.order
+        );
         let audited: Vec<_> = self.members.iter().copied().filter(|m| *m != by).take(3).collect();
         let full = self.full.accept(full, &[]).unwrap();
         let shared = self.shared.accept(shared, &audited).unwrap();
@@ -230,9 +237,8 @@ impl Trio {
             self.counts.remove(member(&order.by)).unwrap();
             self.counts.add(member(&order.by), member(&order.by)).unwrap();
         }
-        for client in &order.removes {
-            self.counts.remove(member(client)).unwrap();
-        }
+        let removes: Vec<_> = order.removes.iter().map(member).collect();
+        self.counts.remove_all(&removes).unwrap();
         if !enters {
             self.counts.move_over(member(&order.by)).unwrap();
         }
@@ -490,6 +496,7 @@ fn strategies() -> Vec<Strategy> {
         Placement::RandomBlank,
         Placement::Nearest,
         Placement::Cheapest,
+        Placement::ByActivity,
     ];
     let layouts = [
         Layout::Perfect,
@@ -501,6 +508,7 @@ fn strategies() -> Vec<Strategy> {
         Layout::LeftLeaning,
         Layout::WeightBalanced(70),
         Layout::Scapegoat(70),
+        Layout::Weighted,
     ];
     let removals = [Removal::Blank, Removal::FasterRemove, Removal::Splice];
     let compactions = [
@@ -540,10 +548,12 @@ fn small_groups_under_every_strategy() {
     let strategies = strategies();
     // Unmerged leaves: two removals, filtered or not. None: one removal, and no `cheapest`. Moving
     // goes with one placement.
-    let indexed = 4 * 2 * (5 * 2 * 2 + 4 * 2) + 4 * (2 * 2 + 2);
-    // Search trees have two placements, splices and the smallest tree two, or one without unmerged.
-    let (search, splice, smallest, pop) = (5 * 2 * (4 + 2), 3 * (4 + 2), 8 + 2, 4 + 2);
-    assert_eq!(strategies.len(), indexed + search + splice + smallest + pop);
+    let indexed = 4 * 2 * (6 * 2 * 2 + 5 * 2) + 4 * (2 * 2 + 2);
+    // Search trees have three placements, by activity two, splices and the smallest tree two, or one
+    // without unmerged leaves.
+    let (search, weighted) = (5 * 3 * (4 + 2), 2 * (4 + 2));
+    let (splice, smallest, pop) = (3 * (4 + 2), 8 + 2, 4 + 2);
+    assert_eq!(strategies.len(), indexed + search + weighted + splice + smallest + pop);
     for (number, strategy) in strategies.into_iter().enumerate() {
         for seed in 0..STRATEGY_SEEDS {
             let mut trio = Trio::with(2_000_000 + seed * 1_000 + number as u64, strategy);

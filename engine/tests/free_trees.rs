@@ -70,13 +70,18 @@ fn strategies() -> Vec<Strategy> {
         Layout::WeightBalanced(67),
         Layout::WeightBalanced(75),
         Layout::Scapegoat(70),
+        Layout::Weighted,
     ]
     .into_iter()
     .flat_map(|layout| {
-        let faster = Removal::FasterRemove;
+        let removal = Removal::FasterRemove;
+        let placement = match layout {
+            Layout::Weighted => Placement::ByActivity,
+            _ => Placement::Nearest,
+        };
         [
             Strategy { layout, ..rfc },
-            Strategy { layout, removal: faster, placement: Placement::Nearest, ..rfc },
+            Strategy { layout, removal, placement, ..rfc },
             Strategy { layout, unmerged: false, ..rfc },
         ]
     })
@@ -151,6 +156,15 @@ impl Watched {
 
     fn commit(&mut self, which: u32) {
         let leaf = self.pick(which);
+        if self.tree.shape().layout == Layout::Weighted {
+            // By however many: who counts how much is no concern of the form.
+            let depth = self.tree.direct_path(leaf).unwrap().len().max(1);
+            let levels = (which / 7) as usize % depth;
+            self.tree.climb(leaf, levels as u8, &mut |_| {}).unwrap();
+            self.beside.climb(leaf, levels as u8, &mut |_| {}).unwrap();
+            let path = self.tree.direct_path(leaf).unwrap();
+            assert_eq!(path.len(), (depth - levels).min(self.members.len() - 1));
+        }
         let path = self.tree.direct_path(leaf).unwrap();
         let below: Vec<BTreeSet<u32>> = path.iter().map(|step| members_below(step.node)).collect();
         let keys = below.into_iter().map(|below| {

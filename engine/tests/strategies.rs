@@ -36,6 +36,7 @@ fn change() -> impl proptest::strategy::Strategy<Value = Change> {
         Just(Placement::RandomBlank),
         Just(Placement::Nearest),
         Just(Placement::Cheapest),
+        Just(Placement::ByActivity),
     ];
     prop_oneof![
         4 => placement.prop_map(Change::Add),
@@ -109,6 +110,20 @@ fn expected_place(tree: &Tested, placement: Placement, newcomer: Newcomer) -> Op
             assert_eq!(path_cost(tree, found), least);
             Some(found)
         }
+        Placement::ByActivity => lightest(tree.root(), &blanks),
+    }
+}
+
+/// One blank leaf after another ruled out: at each parent those that are not below the child with room
+/// that has fewest members; all count alike here.
+fn lightest(at: Subtree<'_, Numbered>, blanks: &[LeafIndex]) -> Option<LeafIndex> {
+    let below = |child: &Subtree<'_, Numbered>| -> Vec<LeafIndex> {
+        blanks.iter().copied().filter(|leaf| child.contains(*leaf)).collect()
+    };
+    let children = at.children().filter(|child| !below(child).is_empty());
+    match children.min_by_key(|child| child.leaves().len()) {
+        Some(child) => lightest(child, &below(&child)),
+        None => blanks.first().copied(),
     }
 }
 

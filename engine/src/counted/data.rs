@@ -35,16 +35,35 @@ impl Unmerged for CountedParent {
     }
 }
 
+/// A member's leaf.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Seat {
+    /// Whose it is.
+    pub member: Member,
+    /// How often it has committed, where the strategy asks.
+    pub commits: u32,
+}
+
+impl From<Member> for Seat {
+    fn from(member: Member) -> Self {
+        Self { member, commits: 0 }
+    }
+}
+
 /// The data of a counted tree.
 #[derive(Debug)]
 pub enum CountedData {}
 
 impl TreeData for CountedData {
-    type Leaf = Member;
+    type Leaf = Seat;
     type Parent = CountedParent;
     type Cache = ();
 
     fn unmerged(parent: &CountedParent) -> &[LeafIndex] {
         &parent.unmerged
+    }
+
+    fn weight(seat: &Seat) -> u64 {
+        u64::from(seat.commits) + 1
     }
 }

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::{Cost, CountedData, CountedError, CountedParent, Leaves, Member, PathSizes};
+use super::{Cost, CountedData, CountedError, CountedParent, Leaves, Member, PathSizes, Seat};
 use crate::strategy::{Newcomer, Strategy};
 use crate::tree::{Aggregates, LeafIndex, OutsideTree, Tree};
 
@@ -107,7 +107,7 @@ impl CountedGroup {
         let committer = self.leaves.of(by).ok();
         let number = Newcomer::new(committer, self.commits, &member.0.to_be_bytes());
         let index = self.tree.make_room(number, &mut |_| {}).leaf;
-        self.tree.put(index, Arc::new(member))?;
+        self.tree.put(index, Arc::new(member.into()))?;
         self.leaves.enter(member, index);
         self.added.push(index);
         Ok(())
@@ -115,21 +115,30 @@ impl CountedGroup {
 
     /// Removes a member.
     pub fn remove(&mut self, member: Member) -> Result<(), CountedError> {
-        let leaf = self.leaves.of(member)?;
-        if self.tree.members() == 1 {
-            return Err(CountedError::LastMember(member));
+        self.remove_all(&[member])
+    }
+
+    /// Removes members by one commit: what is left of the tree then depends on all of them in some
+    /// shapes.
+    pub fn remove_all(&mut self, members: &[Member]) -> Result<(), CountedError> {
+        for member in members {
+            let leaf = self.leaves.of(*member)?;
+            if self.tree.members() == 1 {
+                return Err(CountedError::LastMember(*member));
+            }
+            self.tree.take(leaf)?;
+            self.leaves.leave(*member);
+            self.added.retain(|added| *added != leaf);
         }
-        self.tree.take(leaf)?;
         self.tree.compact(&mut |_| {});
-        self.leaves.leave(member);
-        self.added.retain(|added| *added != leaf);
         Ok(())
     }
 
     /// A member's Update proposal takes effect: the path above it is blanked.
     pub fn update(&mut self, member: Member) -> Result<(), CountedError> {
         let leaf = self.leaves.of(member)?;
-        Ok(self.tree.replace(leaf, Arc::new(member))?)
+        let seat = self.tree.leaf(leaf).ok_or(CountedError::NotAMember(member))?.clone();
+        Ok(self.tree.replace(leaf, seat)?)
     }
 
     /// The member that will commit next, with a path, moves where the strategy has it move: after the
@@ -137,8 +146,9 @@ impl CountedGroup {
     pub fn move_over(&mut self, committer: Member) -> Result<(), CountedError> {
         let leaf = self.leaves.of(committer)?;
         if let Some(to) = self.tree.shape().compaction.destination(&self.tree, leaf) {
+            let seat = self.tree.leaf(leaf).ok_or(CountedError::NotAMember(committer))?.clone();
             self.tree.take(leaf)?;
-            self.tree.put(to, Arc::new(committer))?;
+            self.tree.put(to, seat)?;
             self.tree.truncate();
             self.leaves.enter(committer, to);
         }
@@ -157,6 +167,8 @@ impl CountedGroup {
             self.move_over(committer)?;
         }
         let leaf = self.leaves.of(committer)?;
+        let levels = self.tree.climb_of(leaf)?;
+        self.tree.climb(leaf, levels, &mut |_| {})?;
         let path = path_cost(&self.tree, leaf, &self.added, &self.sizes);
         self.key(leaf, path.keyed)?;
         self.settle();
@@ -172,7 +184,13 @@ impl CountedGroup {
 
     fn key(&mut self, leaf: LeafIndex, mut keyed: u64) -> Result<(), OutsideTree> {
         let key = &self.key;
-        self.tree.edit(leaf, &mut |leaf| leaf, &mut |_, parent| {
+        let counts = self.tree.shape().counts_commits();
+        let count = |seat: &Seat| Arc::new(Seat { commits: seat.commits + 1, ..*seat });
+        let mut again = |leaf: Option<Arc<Seat>>| match leaf {
+            Some(seat) if counts => Some(count(&seat)),
+            leaf => leaf,
+        };
+        self.tree.edit(leaf, &mut again, &mut |_, parent| {
             *parent = (keyed & 1 == 1).then(|| key.clone());
             keyed >>= 1;
         })

@@ -21,7 +21,7 @@ mod multicast;
 mod search_tree;
 mod tainted;
 
-pub use data::{CountedData, CountedParent, Member};
+pub use data::{CountedData, CountedParent, Member, Seat};
 pub use group::CountedGroup;
 pub use multicast::{ManagedTree, MulticastGroup};
 pub use search_tree::{Balance, SearchTree};

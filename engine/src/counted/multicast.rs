@@ -103,7 +103,7 @@ impl MulticastGroup {
         match &mut self.inner {
             Inner::LeftBalanced { tree, .. } => {
                 let leaf = tree.make_room(Newcomer::default(), &mut |_| {}).leaf;
-                tree.put(leaf, Arc::new(member))?;
+                tree.put(leaf, Arc::new(member.into()))?;
                 self.leaves.enter(member, leaf);
                 self.rekey(leaf)
             }
@@ -141,7 +141,7 @@ impl MulticastGroup {
         let leaf = self.leaves.of(member)?;
         match &mut self.inner {
             Inner::LeftBalanced { tree, .. } => {
-                tree.replace(leaf, Arc::new(member))?;
+                tree.replace(leaf, Arc::new(member.into()))?;
                 self.rekey(leaf)
             }
             Inner::Search(tree) => {

@@ -132,7 +132,7 @@ impl TaintedGroup {
 
     fn enter(&mut self, member: Member) -> Result<LeafIndex, CountedError> {
         let leaf = self.tree.make_room(Newcomer::default(), &mut |_| {}).leaf;
-        self.tree.edit(leaf, &mut |_| Some(Arc::new(member)), &mut |_, _| {})?;
+        self.tree.edit(leaf, &mut |_| Some(Arc::new(member.into())), &mut |_, _| {})?;
         self.leaves.enter(member, leaf);
         Ok(leaf)
     }

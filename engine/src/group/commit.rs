@@ -268,6 +268,9 @@ impl Author<'_> {
             None => proposed.place_joiner(&self.leaf_node)?,
         };
         let psk_secret = holdings.psks.psk_secret(crypto, &proposed.applied.psks)?;
+        if path {
+            proposed.climb(leaf)?;
+        }
         let before = proposed.tree.clone();
         let drawn = path.then(|| self.draw_path(crypto, &mut proposed, leaf, rng)).transpose()?;
         let mut public = proposed.next(crypto)?;
@@ -332,6 +335,10 @@ impl Author<'_> {
         let group_id = self.public.context.group_id.as_slice();
         let mut leaf_node = self.leaf_node.clone();
         leaf_node.encryption_key = path.leaf.public.clone();
+        if self.public.tree.shape().counts_commits() {
+            let before = if self.member.is_some() { leaf_node.commits() } else { 0 };
+            leaf_node.set_commits(before.saturating_add(1));
+        }
         if self.member.is_none() {
             let (key, credential) = (&leaf_node.encryption_key, &leaf_node.credential);
             self.public.check_rejoin(&proposed.applied, key, credential)?;

@@ -17,7 +17,7 @@ use crate::treesync::{
     AppliedProposals, Credential, ExpectedSource, ExtensionType, ExternalSender, LeafNode,
     LeafRules, ListRules, Listed, Proposal, ProposalContext, ProposalError, ProposalOrRef, Purpose,
     RatchetTree, Roster, RosterChange, RosterDraft, TreeError, add_leaf, apply_proposals,
-    check_distinct, check_encryption_key, leave_path, tree_hash,
+    check_commits, check_distinct, check_encryption_key, leave_path, tree_hash,
 };
 
 /// What anybody can know of a group who has its tree and has seen its commits. Cloning it
@@ -402,6 +402,9 @@ impl PublicGroup {
             (None, Some(path)) => proposed.place_joiner(&path.leaf_node)?,
             (None, None) => return Err(ApplyError::PathRequired),
         };
+        if commit.path.is_some() {
+            proposed.climb(committer)?;
+        }
         let tree_before = proposed.tree.clone();
         if let Some(path) = &commit.path {
             let leaf = &path.leaf_node;
@@ -484,6 +487,10 @@ impl PublicGroup {
     ) -> Result<(), ApplyError> {
         proposed.rules.check(leaf, ExpectedSource::Commit)?;
         check_encryption_key(crypto, &leaf.encryption_key)?;
+        if self.tree.shape().counts_commits() {
+            let before = member.and_then(|member| self.tree.leaf(member));
+            check_commits(leaf, before.map_or(0, |before| before.commits()).saturating_add(1))?;
+        }
         match member {
             Some(member) => {
                 let old = self.tree.leaf(member).ok_or(ApplyError::UnknownSender)?;
@@ -529,11 +536,25 @@ impl Proposed<'_> {
     pub(super) fn place_joiner(&mut self, leaf: &LeafNode) -> Result<LeafIndex, OutsideTree> {
         self.arrives = true;
         let epoch = self.group.epoch();
-        let leaf = Arc::new(leaf.clone());
+        let mut leaf = leaf.clone();
+        if self.tree.shape().counts_commits() {
+            // Until its commit is in effect.
+            leaf.set_commits(0);
+        }
+        let leaf = Arc::new(leaf);
         let room = add_leaf(&mut self.tree, &mut self.roster, leaf, None, epoch)?;
         let index = room.leaf;
         self.applied.rooms.push(room);
         Ok(index)
+    }
+
+    /// The committer climbs, where the strategy has it climb, before its path is keyed.
+    pub(super) fn climb(&mut self, committer: LeafIndex) -> Result<(), OutsideTree> {
+        let Self { tree, roster, applied, .. } = self;
+        applied.climbed = tree.climb_of(committer)?;
+        tree.climb(committer, applied.climbed, &mut |gone| {
+            roster.leave_parent(&gone.encryption_key);
+        })
     }
 
     /// Merges the keys of a path; `leaf` makes the new leaf from its parent hash.

@@ -113,6 +113,9 @@ impl<S: Seeds> Clients<S> {
         if self.strategy != Strategy::default() {
             capabilities.extensions.push(ExtensionType::STRATEGY);
         }
+        if self.strategy.counts_commits() {
+            capabilities.extensions.push(ExtensionType::COMMITS);
+        }
         let profile = Profile {
             credential,
             capabilities,

@@ -129,6 +129,11 @@ impl PrivateTree {
         })
     }
 
+    /// A member climbs as in the public tree.
+    pub(super) fn climb(&mut self, leaf: LeafIndex, levels: u8) -> Result<(), OutsideTree> {
+        self.tree.climb(leaf, levels, &mut |_| {})
+    }
+
     /// A member's leaf gets another key, and those above it go.
     pub(super) fn update(
         &mut self,

@@ -20,6 +20,7 @@ fn letters(strategy: &Strategy) -> [u8; LENGTH] {
         Layout::LeftLeaning => (4, 0, 0),
         Layout::WeightBalanced(percent) => (5, percent, 0),
         Layout::Scapegoat(percent) => (6, percent, 0),
+        Layout::Weighted => (7, 0, 0),
     };
     [
         strategy.placement as u8,
@@ -46,6 +47,7 @@ fn read(letters: [u8; LENGTH]) -> Option<Strategy> {
         Placement::RandomBlank,
         Placement::Nearest,
         Placement::Cheapest,
+        Placement::ByActivity,
     ];
     let removals = [Removal::Blank, Removal::FasterRemove, Removal::Splice];
     let compactions = [
@@ -66,6 +68,7 @@ fn read(letters: [u8; LENGTH]) -> Option<Strategy> {
             (4, 0, 0) => Layout::LeftLeaning,
             (5, percent, 0) => Layout::WeightBalanced(percent),
             (6, percent, 0) => Layout::Scapegoat(percent),
+            (7, 0, 0) => Layout::Weighted,
             _ => return None,
         },
         compaction: *compactions.get(usize::from(compaction))?,
@@ -126,14 +129,14 @@ mod tests {
         let mut seen = 0;
         // Numbers of layouts that have any: a degree, children, a percentage.
         let numbers = [0, 2, 3, 70];
-        for number in 0..4_u32.pow(9) {
+        for number in 0..4_u32.pow(10) {
             let mut digits = number;
             let mut digit = || {
                 let digit = digits % 4;
                 digits /= 4;
                 digit as u8
             };
-            let (placement, removal) = (digit(), digit());
+            let (placement, removal) = (digit() + 4 * (digit() % 2), digit());
             let (layout, first) = (digit() + 4 * (digit() % 2), numbers[usize::from(digit())]);
             let second = numbers[usize::from(digit())];
             let letters = [placement, removal, layout, first, second, digit(), digit(), digit()];

@@ -12,6 +12,12 @@
 //! to go by; and who stands beside whom depends on who came and went. Nobody learns a key that RFC
 //! 9420 would not have told: whole subtrees move with their keys, and a parent whose members have changed
 //! is blank.
+//!
+//! `weighted` is the free tree by activity: whoever commits climbs, before its path is keyed, past subtrees that
+//! count less than it alone; a member counts its commits and one. Each leaf node says how many those are, in an
+//! extension of a private-use type, one more in each commit, which all receivers check. The mean cost tends
+//! to the entropy of who commits, not to log₂ n; each step of a climb costs one blank parent. What it
+//! trades beside the above: whoever sees the tree learns who is active.
 
 use std::sync::Arc;
 
@@ -44,6 +50,8 @@ pub enum Layout {
     WeightBalanced(u8),
     /// [`Form::Scapegoat`](crate::tree::Form), by this percentage.
     Scapegoat(u8),
+    /// [`Form::Weighted`](crate::tree::Form).
+    Weighted,
 }
 
 impl Layout {
@@ -91,7 +99,8 @@ macro_rules! on {
             | Layout::BTree { .. }
             | Layout::LeftLeaning
             | Layout::WeightBalanced(_)
-            | Layout::Scapegoat(_) => {
+            | Layout::Scapegoat(_)
+            | Layout::Weighted => {
                 let $shape = Perfect;
                 $work
             }

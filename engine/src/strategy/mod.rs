@@ -105,8 +105,8 @@ pub enum StrategyError {
     /// A newcomer where the form does not want it.
     #[error(
         "trees of this shape have no blank leaves to choose from: placement is leftmost-blank (where \
-         the shape puts newcomers), nearest for b-tree, llrb, weight-balanced and scapegoat, or \
-         cheapest for splice and smallest-tree"
+         the shape puts newcomers), nearest for b-tree, llrb, weight-balanced and scapegoat, \
+         by-activity for those and weighted, or cheapest for splice and smallest-tree"
     )]
     PlacedByForm,
     /// Members move to where newcomers do not go.
@@ -168,7 +168,8 @@ impl Strategy {
         let grafts = matches!(self.form(), Some(Form::Splice(_) | Form::Smallest));
         match self.placement {
             Placement::LeftmostBlank => Ok(()),
-            Placement::Nearest if balances => Ok(()),
+            Placement::Nearest if balances && self.layout != Layout::Weighted => Ok(()),
+            Placement::ByActivity if balances => Ok(()),
             Placement::Cheapest if grafts => Ok(()),
             _ => Err(StrategyError::PlacedByForm),
         }
@@ -186,6 +187,11 @@ impl Strategy {
     /// and are cut below keyed parents, as in the drafts of 2018 to 2021, it cannot.
     pub(crate) fn binds_copath(&self) -> bool {
         self.layout != Layout::LeftBalanced
+    }
+
+    /// Whether leaf nodes say how often their members have committed.
+    pub(crate) fn counts_commits(&self) -> bool {
+        self.layout == Layout::Weighted || self.placement == Placement::ByActivity
     }
 
     /// Whether parents have parent hashes at all (RFC 9420 §7.9). In a free tree the parents between a
@@ -230,6 +236,7 @@ impl Shape for Strategy {
             (Layout::LeftLeaning, ..) => Form::LeftLeaning,
             (Layout::WeightBalanced(percent), ..) => Form::WeightBalanced(percent),
             (Layout::Scapegoat(percent), ..) => Form::Scapegoat(percent),
+            (Layout::Weighted, ..) => Form::Weighted,
             (Layout::LeftBalanced, _, Compaction::Pop) => Form::Pop,
             (Layout::Perfect, _, Compaction::SmallestTree) => Form::Smallest,
             (layout, Removal::Splice, _) => Form::Splice(layout.degree() as u8),

@@ -7,6 +7,7 @@
 //! | `random-blank` | any blank leaf alike, by a public number | spreads churn over more paths |
 //! | `nearest` | the blank leaf whose path meets the committer's lowest | the committer's next path covers what it has just disturbed |
 //! | `cheapest` | the blank leaf that raises the expected update cost least | O(log n): each node caches its best place |
+//! | `by-activity` | the blank leaf that one comes to by always taking the child with room whose members have committed least | actives stay together, and newcomers, who have not committed, disturb the others' paths; each leaf says how often its member has committed (`layout`, `weighted`), and the place leaks it |
 //!
 //! All but the first need an extension. None changes who knows which key. `random-blank` tells
 //! nobody anything: its number is a hash of public data, and whoever can choose an identity can
@@ -28,6 +29,8 @@ pub enum Placement {
     Nearest,
     /// Where the expected update cost rises least.
     Cheapest,
+    /// Among those who are not active.
+    ByActivity,
 }
 
 /// What a placement may go by beside the tree.
@@ -58,6 +61,7 @@ impl Placement {
         match (self, newcomer.committer) {
             (Self::Nearest, Some(committer)) => Beside::Leaf(committer),
             (Self::Cheapest, _) => Beside::Cheapest,
+            (Self::ByActivity, _) => Beside::Lightest,
             _ => Beside::Rule,
         }
     }
@@ -81,6 +85,7 @@ impl Placement {
                 None => root.leftmost_blank(),
             },
             Self::Cheapest => root.cheapest_blank(),
+            Self::ByActivity => root.lightest_blank(),
         }
     }
 }

@@ -78,7 +78,10 @@ pub const PRESETS: &[Preset] = &[
 
 /// The choices and their values.
 pub const CHOICES: &[(&str, &[&str])] = &[
-    ("placement", &["leftmost-blank", "append", "random-blank", "nearest", "cheapest"]),
+    (
+        "placement",
+        &["leftmost-blank", "append", "random-blank", "nearest", "cheapest", "by-activity"],
+    ),
     ("removal", &["blank", "faster-remove", "splice"]),
     (
         "shape",
@@ -92,6 +95,7 @@ pub const CHOICES: &[(&str, &[&str])] = &[
             "llrb",
             "weight-balanced:P",
             "scapegoat:P",
+            "weighted",
         ],
     ),
     ("compaction", &["none", "truncate", "scoot-over", "smallest-tree", "pop"]),
@@ -181,6 +185,7 @@ fn placement(value: &str) -> Option<Placement> {
         "random-blank" => Placement::RandomBlank,
         "nearest" => Placement::Nearest,
         "cheapest" => Placement::Cheapest,
+        "by-activity" => Placement::ByActivity,
         _ => return None,
     })
 }
@@ -199,6 +204,7 @@ fn layout(value: &str) -> Option<Layout> {
             "perfect" => Some(Layout::Perfect),
             "left-balanced" => Some(Layout::LeftBalanced),
             "llrb" => Some(Layout::LeftLeaning),
+            "weighted" => Some(Layout::Weighted),
             "2-3" => Some(Layout::BTree { least: 2, most: 3 }),
             "2-3-4" => Some(Layout::BTree { least: 2, most: 4 }),
             _ => None,

@@ -44,6 +44,11 @@ pub trait TreeData: Sized + 'static {
     /// The unmerged leaves of a keyed parent, ascending.
     fn unmerged(parent: &Self::Parent) -> &[LeafIndex];
 
+    /// How much a member counts where a tree is laid out by activity.
+    fn weight(_leaf: &Self::Leaf) -> u64 {
+        1
+    }
+
     /// A parent is cut off or taken apart: what becomes of the leaf that was its child at a
     /// position, if that is to change.
     fn lift_leaf(_cut: &Self::Parent, _position: usize, _leaf: &Self::Leaf) -> Option<Self::Leaf> {

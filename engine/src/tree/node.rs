@@ -18,6 +18,8 @@ pub struct Aggregates {
     pub width: u32,
     /// Leaves that are not blank.
     pub members: u32,
+    /// What all of those count ([`TreeData::weight`]).
+    pub weight: u64,
     /// Parents that are blank.
     pub blank_parents: u32,
     /// Parents that hold a key.
@@ -43,19 +45,22 @@ pub struct Aggregates {
 
 impl Aggregates {
     /// Those of a member's leaf.
-    const LEAF: Self = Self {
-        width: 1,
-        members: 1,
-        blank_parents: 0,
-        keyed_parents: 0,
-        resolution: 1,
-        unmerged: 0,
-        height: 0,
-        shallow: 0,
-        path_cost: 0,
-        cheapest_room: None,
-        graft: Some((2, 0)),
-    };
+    const fn leaf(weight: u64) -> Self {
+        Self {
+            width: 1,
+            members: 1,
+            weight,
+            blank_parents: 0,
+            keyed_parents: 0,
+            resolution: 1,
+            unmerged: 0,
+            height: 0,
+            shallow: 0,
+            path_cost: 0,
+            cheapest_room: None,
+            graft: Some((2, 0)),
+        }
+    }
 }
 
 /// What tells a node of a free tree from others; in other trees all are alike.
@@ -118,7 +123,7 @@ impl<D: TreeData> Node<D> {
     }
 
     pub(super) fn leaf(leaf: Arc<D::Leaf>) -> Self {
-        let aggregates = Aggregates::LEAF;
+        let aggregates = Aggregates::leaf(D::weight(&leaf));
         let (tag, cache) = (Tag::default(), D::Cache::default());
         Self { aggregates, tag, cache, kind: Kind::Leaf(leaf) }
     }
@@ -187,7 +192,7 @@ impl<D: TreeData> Node<D> {
     pub(super) fn recount(&self) -> bool {
         let counted = match &self.kind {
             Kind::Parent { value, children } => combine::<D>(value.as_deref(), children),
-            Kind::Leaf(_) => Aggregates::LEAF,
+            Kind::Leaf(leaf) => Aggregates::leaf(D::weight(leaf)),
             Kind::Blank => return self.is_empty() && self.aggregates.path_cost == 0,
         };
         counted == self.aggregates && self.children().iter().all(|child| child.recount())
@@ -213,6 +218,7 @@ fn combine<D: TreeData>(value: Option<&D::Parent>, children: &[Arc<Node<D>>]) ->
         let child = child.aggregates();
         sum.width += child.width;
         sum.members += child.members;
+        sum.weight += child.weight;
         sum.blank_parents += child.blank_parents;
         sum.keyed_parents += child.keyed_parents;
         sum.resolution += child.resolution;

@@ -275,6 +275,20 @@ impl<'t, D: TreeData> Subtree<'t, D> {
         }
     }
 
+    /// The blank leaf that one comes to by always taking the child with room that counts least, the
+    /// leftmost of equals.
+    pub fn lightest_blank(&self) -> Option<LeafIndex> {
+        let mut at = (self.room() > 0).then_some(*self)?;
+        while let Some(lightest) = at
+            .children()
+            .filter(|child| child.room() > 0)
+            .min_by_key(|child| (child.aggregates().weight, child.position()))
+        {
+            at = lightest;
+        }
+        Some(at.first_leaf())
+    }
+
     /// The blank leaf whose path meets that of `leaf` lowest, the leftmost of equals.
     pub fn nearest_blank(&self, leaf: LeafIndex) -> Option<LeafIndex> {
         let below = self.way(leaf).and_then(|mut way| self.step(&mut way)).map(|(_, child)| child);

@@ -11,7 +11,9 @@ use super::proposal::{PreSharedKeyId, Proposal, ReInit};
 use super::proposal_list::{ListRules, Listed, check_list};
 use super::ratchet_tree::{ParentNode, RatchetTree};
 use super::roster::RosterDraft;
-use super::validate::{ExpectedSource, LeafRules, TreeError, check_distinct, check_encryption_key};
+use super::validate::{
+    ExpectedSource, LeafRules, TreeError, check_commits, check_distinct, check_encryption_key,
+};
 use crate::codec::CodecError;
 use crate::crypto::{Crypto, CryptoError, Labelled};
 use crate::strategy::{Newcomer, Room};
@@ -121,6 +123,8 @@ pub struct AppliedProposals {
     pub updated: Vec<LeafIndex>,
     /// The committer's move, where the strategy has it move.
     pub moved: Option<Move>,
+    /// How many parents the committer climbs past, where the strategy has it climb.
+    pub climbed: u8,
     /// The pre-shared keys to inject, in their order.
     pub psks: Vec<PreSharedKeyId>,
     /// The KEM output that the init secret comes from.
@@ -275,6 +279,9 @@ pub fn apply_proposals(
     check_custom(tree, &applied.custom)?;
     validate_packages(crypto, context.leaf_rules, &packages, context.now)?;
     for package in packages {
+        if tree.shape().counts_commits() {
+            check_commits(&package.leaf_node, 0)?;
+        }
         roster.enter_leaf(&package.leaf_node)?;
         let leaf = Arc::new(package.leaf_node.clone());
         let committer = context.list_rules.committer;
@@ -333,6 +340,9 @@ fn update(
         let old = tree.leaf(*sender).ok_or(ProposalError::NoSuchMember(*sender))?;
         if old.encryption_key == leaf.encryption_key {
             return Err(ProposalError::SameLeafKey(*sender));
+        }
+        if tree.shape().counts_commits() {
+            check_commits(leaf, old.commits())?;
         }
         check_encryption_key(crypto, &leaf.encryption_key)?;
         signatures.push(leaf.signed(context.group_id, *sender)?);

@@ -51,6 +51,8 @@ code_point! {
         EXTERNAL_SENDERS = 5,
         /// How the group keeps its tree: of a private-use type, ours ([`crate::strategy`]).
         STRATEGY = 0xf7e3,
+        /// How often a member has committed: of a private-use type, ours (`strategy/layout`).
+        COMMITS = 0xf7e4,
     }
 }
 code_point! {
@@ -367,6 +369,25 @@ impl LeafNode {
             content: self.tbs(LeafPosition { group_id, leaf_index })?,
             signature: &self.signature,
         })
+    }
+
+    /// How often its member has committed, as it says itself; what is no number counts as 0, and so
+    /// does saying nothing.
+    pub fn commits(&self) -> u32 {
+        let mut own = self.extensions.iter();
+        let own = own.find(|extension| extension.extension_type == ExtensionType::COMMITS);
+        let data = own.and_then(|own| own.extension_data.as_slice().try_into().ok());
+        data.map_or(0, u32::from_be_bytes)
+    }
+
+    /// Says how often its member has committed.
+    pub fn set_commits(&mut self, commits: u32) {
+        let extension_type = ExtensionType::COMMITS;
+        self.extensions.retain(|extension| extension.extension_type != extension_type);
+        if commits > 0 {
+            let extension_data = commits.to_be_bytes().to_vec().into();
+            self.extensions.push(Extension { extension_type, extension_data });
+        }
     }
 
     /// The parent hash it carries, if a commit set it.

@@ -35,6 +35,6 @@ pub use ratchet_tree::{
 pub use roster::{LeafKeys, Roster, RosterChange, RosterDraft};
 pub use tree_hash::{blank_subtree_hash, subtree_hash, tree_hash};
 pub use validate::{
-    ExpectedSource, LeafRules, TreeError, check_distinct, check_encryption_key, check_source,
-    validate_tree,
+    ExpectedSource, LeafRules, TreeError, check_commits, check_distinct, check_encryption_key,
+    check_source, validate_tree,
 };

@@ -50,6 +50,10 @@ impl TreeData for RatchetData {
     fn unmerged(parent: &ParentNode) -> &[LeafIndex] {
         &parent.unmerged_leaves
     }
+
+    fn weight(leaf: &LeafNode) -> u64 {
+        u64::from(leaf.commits()) + 1
+    }
 }
 
 /// What is cached at each node of a ratchet tree.

@@ -68,6 +68,14 @@ pub enum TreeError {
         /// The leaves below it.
         width: u32,
     },
+    /// A leaf miscounts its member's commits.
+    #[error("a leaf says that its member has committed {found} times, not {expected}")]
+    Commits {
+        /// What it should say.
+        expected: u32,
+        /// What it says.
+        found: u32,
+    },
     /// An unmerged list breaks a rule.
     #[error("the unmerged leaves of a parent: {0} (RFC 9420 §12.4.3.1)")]
     Unmerged(&'static str),
@@ -77,6 +85,12 @@ pub enum TreeError {
     /// Something has no encoding.
     #[error(transparent)]
     Codec(#[from] CodecError),
+}
+
+/// What a leaf says of its member's commits, where a strategy has it say so.
+pub fn check_commits(leaf: &LeafNode, expected: u32) -> Result<(), TreeError> {
+    let found = leaf.commits();
+    if found == expected { Ok(()) } else { Err(TreeError::Commits { expected, found }) }
 }
 
 /// The source that a leaf node must have where it appears.

@@ -95,6 +95,7 @@ impl<S: Seeds> SharedTreeKem<S> {
         for (room, (client, key)) in transition.applied.rooms.iter().zip(keys.chain(joins)) {
             private.add(room, client, key)?;
         }
+        private.climb(transition.committer, transition.applied.climbed)?;
         Ok(private)
     }
 }

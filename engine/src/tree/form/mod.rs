@@ -16,6 +16,7 @@ mod left_leaning;
 mod pop;
 mod splice;
 mod weight;
+mod weighted;
 
 use std::sync::Arc;
 
@@ -23,7 +24,7 @@ use smallvec::SmallVec;
 
 use super::node::{Kind, Node, Tag};
 use super::places::{Places, Spot};
-use super::{Aggregates, LeafIndex, Place, Shape, Subtree, Tree, TreeData};
+use super::{Aggregates, LeafIndex, OutsideTree, PathStep, Place, Shape, Subtree, Tree, TreeData};
 use builder::Builder;
 
 pub use weight::PERCENTAGES;
@@ -52,6 +53,8 @@ pub enum Form {
     Splice(u8),
     /// As `Splice(2)`, but a tree whose leaves are all at one depth grows at the root.
     Smallest,
+    /// As `Splice(2)`, and who commits climbs past subtrees that count less.
+    Weighted,
     /// The left-balanced tree; the last leaf takes the place of one that goes.
     Pop,
 }
@@ -65,6 +68,8 @@ pub enum Beside {
     Leaf(LeafIndex),
     /// Where the expected update cost rises least once all parents are keyed.
     Cheapest,
+    /// Where members count least.
+    Lightest,
 }
 
 /// A node beside which a newcomer is put: which child to take at each node from the root down.
@@ -80,6 +85,7 @@ impl<D: TreeData, S: Shape> Tree<D, S> {
         match beside {
             Beside::Cheapest => cheapest(self.root()).unwrap_or_else(|| form.point(self.root())),
             Beside::Leaf(leaf) => self.route(leaf).unwrap_or_else(|| form.point(self.root())),
+            Beside::Lightest => lightest(self.root()),
             Beside::Rule => form.point(self.root()),
         }
     }
@@ -113,7 +119,7 @@ impl<D: TreeData, S: Shape> Tree<D, S> {
                 weight::attach(&mut builder, form, &root, at, leaf)
             }
             Form::Splice(degree) => splice::attach(&mut builder, degree, &root, at, leaf),
-            Form::Smallest => splice::attach(&mut builder, 2, &root, at, leaf),
+            Form::Smallest | Form::Weighted => splice::attach(&mut builder, 2, &root, at, leaf),
             Form::Pop => pop::append(&mut builder, &root, leaf),
         };
         builder.finish(&self.root);
@@ -136,13 +142,56 @@ impl<D: TreeData, S: Shape> Tree<D, S> {
             Form::WeightBalanced(_) | Form::Scapegoat(_) => {
                 weight::prune(&mut builder, form, &root)
             }
-            Form::Splice(_) | Form::Smallest => splice::prune(&mut builder, &root),
+            Form::Splice(_) | Form::Smallest | Form::Weighted => splice::prune(&mut builder, &root),
             Form::Pop => pop::prune(&mut builder, &root),
         };
         if let Some(pruned) = pruned {
             self.root = pruned;
         }
         builder.finish(&self.root);
+    }
+}
+
+impl<D: TreeData, S: Shape> Tree<D, S> {
+    /// How many parents a member of a weighted tree may climb past: those whose other child counts less
+    /// than the member alone.
+    pub fn climb_of(&self, leaf: LeafIndex) -> Result<u8, OutsideTree> {
+        if self.shape().form() != Some(Form::Weighted) {
+            return Ok(0);
+        }
+        let path = self.direct_path(leaf)?;
+        let Some(lowest) = path.first() else { return Ok(0) };
+        let copath: u64 = lowest.copath.iter().map(|other| other.aggregates().weight).sum();
+        let own = lowest.node.aggregates().weight - copath;
+        let is_lighter = |step: &&PathStep<'_, D>| {
+            step.copath.iter().all(|other| other.aggregates().weight < own)
+        };
+        let levels = path[1..].iter().take_while(is_lighter).count();
+        // Those it climbs past go down one level.
+        let has_room = self.aggregates().height < MAX_HEIGHT;
+        Ok(if has_room { levels as u8 } else { 0 })
+    }
+
+    /// A member climbs past so many parents of a free tree.
+    pub fn climb(
+        &mut self,
+        leaf: LeafIndex,
+        levels: u8,
+        dropped: &mut Dropped<'_, D::Parent>,
+    ) -> Result<(), OutsideTree> {
+        if levels == 0 {
+            return Ok(());
+        }
+        let path = self.direct_path(leaf)?;
+        let route: Attach = path.iter().rev().map(|step| step.child as u8).collect();
+        drop(path);
+        let Some(places) = &mut self.places else { return Ok(()) };
+        let stop = route.len().saturating_sub(1 + usize::from(levels));
+        let mut builder = Builder::new(places, dropped);
+        let root = self.root.clone();
+        self.root = weighted::climb(&mut builder, &root, &route, stop);
+        builder.finish(&self.root);
+        Ok(())
     }
 }
 
@@ -161,6 +210,7 @@ impl Form {
             Self::Splice(_) | Self::Smallest => {
                 descend(root, |child| u64::from(child.aggregates().shallow))
             }
+            Self::Weighted => lightest(root),
             Self::Pop => Attach::new(),
         }
     }
@@ -189,7 +239,7 @@ impl Form {
                     weight::is_sound(percent, root.node())
                 }
                 Self::Splice(degree) => splice::is_sound(degree, root.node()),
-                Self::Smallest => splice::is_sound(2, root.node()),
+                Self::Smallest | Self::Weighted => splice::is_sound(2, root.node()),
                 Self::Pop => pop::is_sound(root.node()),
             }
     }
@@ -198,6 +248,11 @@ impl Form {
 /// Whether no parent stands for one node together with another.
 fn is_plain<D: TreeData>(node: &Node<D>) -> bool {
     !node.tag.inner && node.children().iter().all(|child| is_plain(child))
+}
+
+/// The leaf that one comes to by always taking the child that counts least.
+fn lightest<D: TreeData>(root: Subtree<'_, D>) -> Attach {
+    descend(root, |child| child.aggregates().weight)
 }
 
 /// Goes down to a leaf, always to the child of the least weight, the leftmost of equals.
