@@ -50,6 +50,18 @@ fn a_tree_made_by_one_adder_is_dear_at_first_and_warms_up() {
     assert!((10.0..11.0).contains(&expected), "{expected}");
 }
 
+/// One path is keyed, and whoever commits after that reaches everybody else one by one, but for those
+/// below the path: Σ_k 2^-k (1 − 2^-k) n = 2n/3.
+#[test]
+fn a_tree_with_one_path_costs_two_thirds_of_n() {
+    let members = 1 << 10;
+    let mut group = CountedGroup::new(Strategy::RFC9420, SIZES, members, false).unwrap();
+    group.commit(Member(0)).unwrap();
+    let expected = group.tree().path_cost as f64 / f64::from(members);
+    let share = expected / f64::from(members);
+    assert!((share - 2.0 / 3.0).abs() < 0.001, "{share}");
+}
+
 /// The number of ways to choose `r` of `n`, as a logarithm.
 fn ln_choose(n: u32, r: u32) -> f64 {
     (0..r).map(|i| (f64::from(n - i) / f64::from(i + 1)).ln()).sum()

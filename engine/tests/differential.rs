@@ -189,19 +189,23 @@ impl Trio {
         counted: Draft<Inner<SharedTreeKem<TestSeeds>>>,
         enters: bool,
     ) {
-        let by = full.order.by;
         assert_eq!((full.cost, full.ledger, full.leaf), (shared.cost, shared.ledger, shared.leaf));
         assert_eq!((full.cost, full.ledger), (counted.cost, counted.ledger));
         let CommitCost { ciphertexts, public_keys, .. } = full.cost;
         let bytes = full.cost.bytes_path_keys + full.cost.bytes_path_ciphertexts;
-        let counted_cost = self.count(&full.order, enters);
-        assert_eq!(
-            counted_cost,
-            (ciphertexts, public_keys, bytes),
-            "{:?} {:?}",
-            self.strategy,
-            full.order
-        );
+        let counts = self.count(&full.order, enters);
+        let strategy = self.strategy;
+        assert_eq!(counts, (ciphertexts, public_keys, bytes), "{strategy:?} {:?}", full.order);
+        self.put_into_effect(full, shared, counted);
+    }
+
+    fn put_into_effect(
+        &mut self,
+        full: Draft<Inner<FullTreeKem<TestSeeds>>>,
+        shared: Draft<Inner<SharedTreeKem<TestSeeds>>>,
+        counted: Draft<Inner<SharedTreeKem<TestSeeds>>>,
+    ) {
+        let by = full.order.by;
         let audited: Vec<_> = self.members.iter().copied().filter(|m| *m != by).take(3).collect();
         let full = self.full.accept(full, &[]).unwrap();
         let shared = self.shared.accept(shared, &audited).unwrap();
@@ -223,6 +227,33 @@ impl Trio {
         assert_eq!(self.full.tree_hash(), self.shared.tree_hash());
         assert_eq!(self.full.leaf(by), self.shared.leaf(by));
         assert_eq!(self.full.leaf(by), self.counted.leaf(by));
+    }
+
+    /// A random member ends the group and makes another of all who are in it.
+    fn rebuild(&mut self) {
+        let by = self.members[below(&mut self.rng, self.members.len())];
+        let epoch = self.full.epoch();
+        self.advance(by, epoch);
+        let full = self.full.rebuild(by, 1).unwrap();
+        let shared = self.shared.rebuild(by, 1).unwrap();
+        let counted = self.counted.rebuild(by, 1).unwrap();
+        assert_eq!((full.fetched, &full.draft.order), (shared.fetched, &shared.draft.order));
+        assert_eq!((full.fetched, &full.draft.order), (counted.fetched, &counted.draft.order));
+        assert_eq!(full.draft.order.adds.len() + 1, self.members.len());
+        let (cost, ledger) = (full.draft.cost, full.draft.ledger);
+        assert_eq!((cost, ledger), (shared.draft.cost, shared.draft.ledger));
+        assert_eq!((cost, ledger), (counted.draft.cost, counted.draft.ledger));
+        assert_eq!((cost.ciphertexts, cost.public_keys), (0, 0), "nobody receives the new path");
+        let member = Member(by.0);
+        self.counts = CountedGroup::new(self.strategy, sizes(), 0, false).unwrap();
+        self.counts.add(member, member).unwrap();
+        for client in &full.draft.order.adds {
+            self.counts.add(member, Member(client.0)).unwrap();
+        }
+        assert_eq!(self.counts.commit(member).unwrap().ciphertexts, 0);
+        self.proposed.clear();
+        self.put_into_effect(full.draft, shared.draft, counted.draft);
+        assert_eq!(self.full.epoch(), epoch + 1);
     }
 
     /// The same commit in counts: ciphertexts, public keys, and bytes of both.
@@ -257,7 +288,8 @@ impl Trio {
         }
         let crypto = Crypto::new(&RealProvider);
         let (mut member, mut roster) = self.shared.materialise(client).unwrap();
-        for epoch in member.epoch() + 1..=self.shared.epoch() {
+        let view = self.shared.view(client).unwrap();
+        for epoch in view + 1..=self.shared.epoch() {
             let message = self.shared.commit_message(epoch).unwrap();
             let holdings = self.shared.holdings(&crypto, client, &member).unwrap();
             let received = &holdings.proposals;
@@ -267,7 +299,8 @@ impl Trio {
             roster.advance(&transition.roster_changes);
             assert_eq!(Roster::of(&member.public.tree).unwrap(), roster, "epoch {epoch}");
         }
-        let newest = self.members.iter().find(|m| self.shared.view(**m) == Some(member.epoch()));
+        let newest = Some(self.shared.epoch());
+        let newest = self.members.iter().find(|m| self.shared.view(**m) == newest);
         if let Some(newest) = newest {
             let authenticator = self.shared.epoch_authenticator(*newest);
             assert_eq!(Some(member.secrets.epoch_authenticator.clone()), authenticator);
@@ -305,6 +338,23 @@ impl Trio {
             match below(&mut self.rng, 6) {
                 0 => self.rejoin(),
                 1 => self.swap(2),
+                _ => self.commit_something(largest),
+            }
+            self.come_forward();
+        }
+        self.end();
+    }
+
+    /// The same, in a group that is made anew now and then, whoever is there to see it.
+    fn begin_anew(&mut self, commits: usize, largest: usize) {
+        for _ in 0..commits {
+            for _ in 0..below(&mut self.rng, 3) {
+                self.propose();
+            }
+            match below(&mut self.rng, 7) {
+                0 => self.rejoin(),
+                1 => self.swap(2),
+                2 | 3 => self.rebuild(),
                 _ => self.commit_something(largest),
             }
             self.come_forward();
@@ -432,6 +482,20 @@ fn a_late_committer_removes_a_member_where_it_stood() {
     let (full, shared) = (full.unwrap(), shared.unwrap());
     assert_eq!((full.epoch, full.cost), (shared.epoch, shared.cost));
     assert_eq!(full.epoch, epoch);
+}
+
+#[test]
+fn groups_that_are_made_anew() {
+    for seed in 0..SEEDS / 20 {
+        let mut trio = Trio::new(11_000_000 + seed);
+        trio.commit(3 + seed as usize % 11, 0);
+        trio.begin_anew(14, 4 + seed as usize % 17);
+    }
+    for (number, strategy) in strategies().into_iter().enumerate().step_by(LARGER_STEP) {
+        let mut trio = Trio::with(12_000_000 + number as u64, strategy);
+        trio.commit(20, 0);
+        trio.begin_anew(14, 40);
+    }
 }
 
 /// All ways to move at once, each commit moving its sender if it can.

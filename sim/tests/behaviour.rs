@@ -285,9 +285,50 @@ fn scoot_over_lets_the_tree_be_cut_and_sends_nothing_more() {
     assert_eq!(proposals(&moving), proposals(&plain));
 }
 
+/// Rows of commits that make the group anew.
+fn rebuilt(played: &Recorded) -> Vec<&CommitRow> {
+    let anew = |row: &&CommitRow| {
+        !row.creation && row.adds == row.removes && u64::from(row.adds) + 1 == row.members
+    };
+    played.commits.iter().filter(anew).collect()
+}
+
+#[test]
+fn a_group_is_made_anew_each_time_that_it_becomes_dear() {
+    let plain = play(SHRUNK, "rfc9420", &[]);
+    assert!(rebuilt(&plain).is_empty());
+    let anew = play(SHRUNK, "rfc9420+compaction=rebuild:2", &[]);
+    let rows = rebuilt(&anew);
+    assert!(!rows.is_empty());
+    for row in &rows {
+        assert_eq!(row.width, row.members.next_power_of_two());
+        assert_eq!((row.unmerged, row.ciphertexts), (0, 0));
+        let others = u64::from(row.adds);
+        assert!(row.welcome_bytes > others * 100, "an entry for each: {}", row.welcome_bytes);
+    }
+    // Dear again only after it has been cheap.
+    let dear = |row: &CommitRow| {
+        let depth = u64::from(row.members.next_power_of_two().trailing_zeros());
+        row.expected_cost_sum > 2 * row.members * depth
+    };
+    let steps = anew.commits.iter().filter(|row| !row.creation);
+    let mut was_cheap = false;
+    for row in steps {
+        let is_rebuilt = rows.iter().any(|rebuilt| rebuilt.epoch == row.epoch);
+        assert!(was_cheap || !is_rebuilt, "epoch {}", row.epoch);
+        was_cheap = !dear(row) || was_cheap && !is_rebuilt;
+    }
+    let ((members, width), (same, before)) = (last(&anew), last(&plain));
+    assert_eq!(members, same, "the same people");
+    assert!(width <= before, "{width} and {before}");
+    // A cold group is never made anew.
+    assert!(rebuilt(&play(STILL, "rebuild", &[])).is_empty());
+}
+
 #[test]
 fn moving_goes_on_under_churn() {
     for strategy in [
+        "rebuild+compaction=rebuild:2+warming=on-return+inactive=evict:6h+batching=propose-commit:2",
         "scoot-over+warming=on-return+inactive=evict:6h+batching=propose-commit:2",
         "rfc9420+compaction=resync+warming=on-return+inactive=evict:6h",
         "rfc9420+compaction=swap:3+warming=on-join+batching=every:10min",

@@ -78,7 +78,7 @@ fn strategies_that_are_none() {
         ("rfc9420+batching=concurrent", &["no batching `concurrent` is built"]),
         ("rfc9420+batching=propose-commit:0", &["propose-commit takes from 1 to 1000 members"]),
         ("rfc9420+batching=every:5parsecs", &["batching=every takes", "`5parsecs` is none"]),
-        ("rfc9420+compaction=rebuild:2", &["no compaction `rebuild:2` is built", "swap:K"]),
+        ("rfc9420+compaction=rebuilt:2", &["no compaction `rebuilt:2` is built", "rebuild:T"]),
         ("rfc9420+compaction=swap:0", &["compaction=swap takes from 1 to 1000 members", "not `0`"]),
         ("2018-10+compaction=resync", &["empties the right edge", "docs/strategies.md"]),
         ("rfc9420+compaction=truncate+compaction=resync", &["`compaction` is chosen twice"]),

@@ -13,6 +13,7 @@ mod outside;
 mod proposing;
 mod public_group;
 mod session;
+mod successor;
 mod transcript;
 
 pub use authentication::{
@@ -34,4 +35,5 @@ pub use public_group::{
 pub use session::{
     CommitPlan, Committed, Ended, Joining, Received, Session, SessionError, Settings,
 };
+pub use successor::SuccessorError;
 pub use transcript::{confirmed_transcript_hash, interim_transcript_hash};

@@ -1,9 +1,11 @@
 //! TreeKEM at fidelity `full`: every client holds its own state and does all its own work from
 //! the wire bytes. The oracle for `shared`, and for small groups.
 
+mod follow;
+mod rebuild;
 mod rejoin;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
@@ -11,21 +13,17 @@ use rand_core::SeedableRng;
 use super::clients::Clients;
 use super::moves::Moves;
 use super::proposals::Proposals;
-use super::shared::single_welcome_length;
+use super::rebuild::Successor;
 use super::witness::Witness;
 use super::{
-    Accepted, CaughtUp, ClientId, Draft, Joined, Order, Protocol, ProtocolError, Rejoining, Seeds,
+    Accepted, CaughtUp, ClientId, Draft, Joined, Order, Protocol, ProtocolError, Rebuilding,
+    Rejoining, Seeds,
 };
-use crate::codec::decode;
 use crate::crypto::{Crypto, Digest, Provider, Secret};
-use crate::group::{
-    CommitRequest, Followed, Holdings, Member, PendingCommit, Protection, PublicGroup,
-};
+use crate::group::{CommitRequest, Holdings, Member, PendingCommit, Protection, PublicGroup};
 use crate::strategy::Strategy;
 use crate::tree::{Aggregates, LeafIndex, Traversed};
-use crate::treedem::MlsMessage;
-use crate::treekem::PrivateKeys;
-use crate::treesync::{Move, Proposal, Roster, decode_tree_of, encode_tree, tree_hash};
+use crate::treesync::{Move, Proposal, ReInit, Roster, encode_tree, tree_hash};
 
 /// What the Delivery Service has of an epoch.
 struct Logged {
@@ -35,13 +33,41 @@ struct Logged {
     welcome: Option<Vec<u8>>,
     /// The encoded ratchet tree after the commit, where it adds somebody.
     tree: Vec<u8>,
+    /// What the group is replaced by, if the commit ends it: Welcome and tree are the new group's.
+    reinit: Option<ReInit>,
+}
+
+/// What a client has been invited by, and not yet followed.
+struct Invited {
+    /// The epoch that it will be in.
+    epoch: u64,
+    /// The number of the package that was used.
+    number: u32,
+    /// The first epoch of its group.
+    base: u64,
 }
 
 /// A client: not yet joined, or a member with what it keeps.
+#[derive(Default)]
 struct FullClient {
-    invited: Option<(u64, u32)>,
+    /// In the order in which they must be followed: each after the first into a group that replaces
+    /// the one before.
+    invitations: VecDeque<Invited>,
     member: Option<(Member, Roster)>,
     leaf: Option<LeafIndex>,
+    /// The first epoch of its group.
+    base: u64,
+}
+
+impl FullClient {
+    fn member(leaf: LeafIndex, member: (Member, Roster), base: u64) -> Self {
+        Self { invitations: VecDeque::new(), member: Some(member), leaf: Some(leaf), base }
+    }
+
+    fn invited(leaf: LeafIndex, invited: Invited) -> Self {
+        let invitations = VecDeque::from([invited]);
+        Self { invitations, leaf: Some(leaf), ..Self::default() }
+    }
 }
 
 /// A commit between making and acceptance.
@@ -51,6 +77,8 @@ pub struct FullDraft {
     packages: Vec<(ClientId, u32)>,
     /// The roster of somebody who enters anew by it.
     enters: Option<Roster>,
+    /// The group that replaces the one which it ends.
+    successor: Option<Successor>,
 }
 
 /// All clients of one group, each on its own.
@@ -68,6 +96,8 @@ pub struct FullTreeKem<S> {
     /// Who committed last, and has published the newest GroupInfo.
     publisher: Option<ClientId>,
     witness: Witness,
+    /// The first epoch of the group: not 0, if it has replaced another.
+    base: u64,
 }
 
 impl<S: Seeds> FullTreeKem<S> {
@@ -84,23 +114,19 @@ impl<S: Seeds> FullTreeKem<S> {
             waiting: Proposals::default(),
             publisher: None,
             witness: Witness::of_all(),
+            base: 0,
         }
     }
 
     /// A client's membership, if it has joined and does not know itself removed.
     pub fn member(&self, client: ClientId) -> Option<&Member> {
-        Some(&self.states.get(&client)?.member.as_ref()?.0)
+        let state = self.states.get(&client).filter(|state| state.invitations.is_empty());
+        Some(&state?.member.as_ref()?.0)
     }
 
     /// The commit that led to `epoch`, as it was sent.
     pub fn commit_message(&self, epoch: u64) -> Option<&[u8]> {
         Some(&self.log.get(usize::try_from(epoch).ok()?.checked_sub(1)?)?.commit)
-    }
-
-    /// A client holds these keys.
-    fn saw(&mut self, client: ClientId, keys: &PrivateKeys) -> Result<(), ProtocolError> {
-        let (_, newest) = self.observer.as_ref().ok_or(ProtocolError::EpochGone(0))?;
-        self.witness.note(client, keys, newest)
     }
 
     fn observer(&self) -> Option<&PublicGroup> {
@@ -116,7 +142,7 @@ impl<S: Seeds> Protocol for FullTreeKem<S> {
     }
 
     fn register(&mut self, client: ClientId, packages: u32) -> Result<Joined, ProtocolError> {
-        self.states.insert(client, FullClient { invited: None, member: None, leaf: None });
+        self.states.insert(client, FullClient::default());
         self.clients.register(self.provider, client, packages)
     }
 
@@ -134,8 +160,7 @@ impl<S: Seeds> Protocol for FullTreeKem<S> {
         self.witness.note(creator, &member.keys, &roster)?;
         self.observer = Some((member.public.clone(), roster.clone()));
         self.by_leaf.insert(member.leaf, creator);
-        let leaf = Some(member.leaf);
-        let state = FullClient { invited: None, member: Some((member, roster)), leaf };
+        let state = FullClient::member(member.leaf, (member, roster), 0);
         self.states.insert(creator, state);
         self.publisher = Some(creator);
         Ok(())
@@ -175,20 +200,21 @@ impl<S: Seeds> Protocol for FullTreeKem<S> {
         let plain = Protection::Public;
         let pending = member.commit_with(&crypto, roster, request, &holdings, plain, &mut rng)?;
         Ok(Draft {
-            epoch: member.epoch(),
+            epoch: view,
             leaf: member.leaf,
             cost: pending.cost,
             ledger: crypto.ledger(),
             order,
-            inner: FullDraft { pending, packages, enters: None },
+            inner: FullDraft { pending, packages, enters: None, successor: None },
         })
     }
 
     fn propose_update(&mut self, client: ClientId) -> Result<Joined, ProtocolError> {
         let member = self.member(client).ok_or(ProtocolError::NotAMember(client))?;
+        let view = self.view(client).ok_or(ProtocolError::NotAMember(client))?;
         let (seeds, epoch) = (self.clients.seeds(), self.epoch());
         let (update, joined) =
-            self.waiting.propose(self.provider, seeds, (client, member), epoch)?;
+            self.waiting.propose(self.provider, seeds, (client, member, view), epoch)?;
         self.waiting.push(client, update);
         Ok(joined)
     }
@@ -198,11 +224,12 @@ impl<S: Seeds> Protocol for FullTreeKem<S> {
         draft: Draft<FullDraft>,
         _audited: &[ClientId],
     ) -> Result<Accepted, ProtocolError> {
+        let at = self.epoch();
         let (public, roster) = self.observer.as_mut().ok_or(ProtocolError::EpochGone(0))?;
-        if draft.epoch != public.epoch() {
-            return Err(ProtocolError::Stale { made: draft.epoch, at: public.epoch() });
+        if draft.epoch != at {
+            return Err(ProtocolError::Stale { made: draft.epoch, at });
         }
-        let FullDraft { pending, packages, enters } = draft.inner;
+        let FullDraft { pending, packages, enters, successor } = draft.inner;
         let by = draft.order.by;
         let crypto = Crypto::new(self.provider);
         let proposals = std::mem::take(&mut self.waiting);
@@ -214,7 +241,22 @@ impl<S: Seeds> Protocol for FullTreeKem<S> {
         }
         roster.advance(&transition.roster_changes);
         *public = transition.after.clone();
-        let epoch = public.epoch();
+        let epoch = at + 1;
+        if let Some(successor) = successor {
+            self.publisher = Some(by);
+            let checks = 1 + self.witness.check(&transition, roster)?;
+            let tree_bytes =
+                self.succeed(successor, &draft.order, &packages, pending, proposals)?;
+            return Ok(Accepted {
+                epoch,
+                receiver: crypto.ledger(),
+                audits: 0,
+                checks,
+                predicted_ciphertexts: 0,
+                excluded_ciphertexts: 0,
+                tree_bytes,
+            });
+        }
         for removed in &transition.applied.removed {
             let Some(client) = self.by_leaf.remove(removed) else { continue };
             self.witness.end(client);
@@ -232,9 +274,8 @@ impl<S: Seeds> Protocol for FullTreeKem<S> {
             self.witness.moves(by);
         }
         for (&(client, number), &leaf) in packages.iter().zip(&transition.applied.added) {
-            let state =
-                FullClient { invited: Some((epoch, number)), member: None, leaf: Some(leaf) };
-            self.states.insert(client, state);
+            let invited = Invited { epoch, number, base: self.base };
+            self.states.insert(client, FullClient::invited(leaf, invited));
             self.by_leaf.insert(leaf, client);
             self.witness.enter(client, self.clients.seeds());
         }
@@ -246,14 +287,14 @@ impl<S: Seeds> Protocol for FullTreeKem<S> {
         let tree = if packages.is_empty() { vec![] } else { encode_tree(&public.tree)? };
         let tree_bytes = crate::treesync::encoded_tree_length(&public.tree) as u64;
         let (commit, welcome) = (pending.message, pending.welcome);
-        self.log.push(Logged { commit, proposals, welcome, tree });
+        self.log.push(Logged { commit, proposals, welcome, tree, reinit: None });
         self.publisher = Some(by);
         if let Some(mut roster) = enters {
             roster.advance(&pending.roster_changes);
-            let leaf = Some(transition.committer);
             self.by_leaf.insert(transition.committer, by);
-            let member = Some((pending.after, roster));
-            self.states.insert(by, FullClient { invited: None, member, leaf });
+            let member = (pending.after, roster);
+            let state = FullClient::member(transition.committer, member, self.base);
+            self.states.insert(by, state);
         } else if let Some(state) = self.states.get_mut(&by)
             && let Some((member, roster)) = &mut state.member
         {
@@ -273,62 +314,16 @@ impl<S: Seeds> Protocol for FullTreeKem<S> {
     }
 
     fn join(&mut self, client: ClientId) -> Result<Joined, ProtocolError> {
-        let state = self.states.get_mut(&client);
-        let invited = state.and_then(|state| state.invited.take());
-        let (epoch, number) = invited.ok_or(ProtocolError::NotAMember(client))?;
-        let logged = &self.log[epoch as usize - 1];
-        let welcome = logged.welcome.as_deref().ok_or(ProtocolError::NotAMember(client))?;
-        let unpaid = Crypto::new(self.provider);
-        let (package, secrets) = self.clients.package(&unpaid, client, number)?;
-        let signer = self.clients.signer(self.provider, client);
-        let crypto = Crypto::new(self.provider);
-        let tree = decode_tree_of(self.clients.strategy(), &logged.tree);
-        let tree = Some(tree.map_err(crate::group::JoinError::from)?);
-        let joined = Member::join(&crypto, welcome, tree, signer, &package, &secrets)?;
-        let bytes = match decode("an MLS message", welcome)? {
-            MlsMessage::Welcome(welcome) => {
-                let reference = package.reference(&unpaid)?;
-                let entry = welcome.entry(&reference).map_err(crate::group::JoinError::from)?;
-                single_welcome_length(&welcome, entry) + logged.tree.len() as u64
-            }
-            _ => 0,
-        };
-        self.saw(client, &joined.0.keys)?;
-        if let Some(state) = self.states.get_mut(&client) {
-            state.member = Some(joined);
-        }
-        Ok(Joined { bytes, ledger: crypto.ledger() })
+        let CaughtUp { bytes, ledger, .. } = self.enter(client)?;
+        Ok(Joined { bytes, ledger })
     }
 
     fn advance(&mut self, client: ClientId, to: u64) -> Result<CaughtUp, ProtocolError> {
         let mut caught = CaughtUp::default();
-        if self.states.get(&client).is_some_and(|state| state.invited.is_some()) {
-            let joined = self.join(client)?;
-            caught.bytes += joined.bytes;
-            caught.ledger += joined.ledger;
+        while self.states.get(&client).is_some_and(|state| !state.invitations.is_empty()) {
+            caught += self.enter(client)?;
         }
-        let Some(state) = self.states.get_mut(&client) else { return Ok(caught) };
-        let Some((member, roster)) = &mut state.member else { return Ok(caught) };
-        let newest = &self.observer.as_ref().ok_or(ProtocolError::EpochGone(0))?.1;
-        let crypto = Crypto::new(self.provider);
-        while member.epoch() < to {
-            let Logged { commit, proposals, .. } = &self.log[member.epoch() as usize];
-            let Member { public, secrets, .. } = &*member;
-            let holdings = proposals.holdings(&crypto, public, secrets, client)?;
-            let transition = public.apply_with(&crypto, roster, &holdings.proposals, commit)?;
-            caught.commits += 1;
-            caught.bytes += commit.len() as u64 + proposals.bytes();
-            if member.follow_with(&crypto, &transition, &holdings)? == Followed::Removed {
-                caught.removed = true;
-                break;
-            }
-            roster.advance(&transition.roster_changes);
-            self.witness.note(client, &member.keys, newest)?;
-        }
-        if caught.removed {
-            state.member = None;
-        }
-        caught.ledger += crypto.ledger();
+        caught += self.follow(client, to)?;
         Ok(caught)
     }
 
@@ -337,11 +332,12 @@ impl<S: Seeds> Protocol for FullTreeKem<S> {
     }
 
     fn epoch(&self) -> u64 {
-        self.observer().map_or(0, PublicGroup::epoch)
+        self.base + self.observer().map_or(0, PublicGroup::epoch)
     }
 
     fn view(&self, client: ClientId) -> Option<u64> {
-        self.member(client).map(Member::epoch)
+        let base = self.states.get(&client)?.base;
+        self.member(client).map(|member| base + member.epoch())
     }
 
     fn leaf(&self, client: ClientId) -> Option<LeafIndex> {
@@ -385,6 +381,14 @@ impl<S: Seeds> Protocol for FullTreeKem<S> {
         now: u64,
     ) -> Result<Rejoining<FullDraft>, ProtocolError> {
         self.enter_anew(client, now)
+    }
+
+    fn rebuild(
+        &mut self,
+        client: ClientId,
+        now: u64,
+    ) -> Result<Rebuilding<FullDraft>, ProtocolError> {
+        self.make_anew(client, now)
     }
 
     fn epoch_authenticator(&self, client: ClientId) -> Option<Secret> {

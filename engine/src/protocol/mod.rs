@@ -15,12 +15,13 @@ mod full;
 mod moves;
 mod private_tree;
 mod proposals;
+mod rebuild;
 mod shared;
 mod witness;
 
 use crate::codec::CodecError;
 use crate::crypto::{CryptoError, Digest, Ledger, Secret, Seed};
-use crate::group::{ApplyError, CommitCost, CommitError, FollowError, JoinError};
+use crate::group::{ApplyError, CommitCost, CommitError, FollowError, JoinError, SuccessorError};
 use crate::tree::{Aggregates, LeafIndex, OutsideTree, Traversed};
 use crate::treesync::LeafNodeError;
 
@@ -86,6 +87,15 @@ pub struct Rejoining<D> {
     pub published: Joined,
 }
 
+/// The commit by which a member ends the group, and makes the one that replaces it.
+#[derive(Debug)]
+pub struct Rebuilding<D> {
+    /// The commit. Its order is one that removes and adds everybody else.
+    pub draft: Draft<D>,
+    /// Bytes fetched: a key package of everybody else.
+    pub fetched: u64,
+}
+
 /// What an accepted commit did.
 #[derive(Clone, Debug)]
 pub struct Accepted {
@@ -116,6 +126,15 @@ pub struct CaughtUp {
     pub ledger: Ledger,
     /// Whether the last of them removed the client.
     pub removed: bool,
+}
+
+impl std::ops::AddAssign for CaughtUp {
+    fn add_assign(&mut self, other: Self) {
+        self.commits += other.commits;
+        self.bytes += other.bytes;
+        self.ledger += other.ledger;
+        self.removed |= other.removed;
+    }
 }
 
 /// What joining came to; or publishing something.
@@ -170,6 +189,9 @@ pub enum ProtocolError {
     /// A Welcome could not be used.
     #[error("joining: {0}")]
     Join(#[from] JoinError),
+    /// A group could not be replaced.
+    #[error("replacing a group: {0}")]
+    Successor(#[from] SuccessorError),
     /// A strategy asks for what this protocol has not got.
     #[error("`{protocol}` cannot {what}")]
     Unsupported {
@@ -285,6 +307,16 @@ pub trait Protocol {
         _now: u64,
     ) -> Result<Rejoining<Self::Inner>, ProtocolError> {
         Err(ProtocolError::Unsupported { protocol: self.name(), what: "commit from outside" })
+    }
+
+    /// Makes the commit by which a member whose view is the newest epoch ends the group, and the group
+    /// that replaces it, with the same members (RFC 9420 §11.2).
+    fn rebuild(
+        &mut self,
+        _client: ClientId,
+        _now: u64,
+    ) -> Result<Rebuilding<Self::Inner>, ProtocolError> {
+        Err(ProtocolError::Unsupported { protocol: self.name(), what: "replace a group" })
     }
 
     /// The epoch authenticator of a client's view.

@@ -47,10 +47,10 @@ impl Proposals {
         &self,
         provider: &dyn Provider,
         seeds: &impl Seeds,
-        (client, member): (ClientId, &Member),
+        (client, member, view): (ClientId, &Member, u64),
         epoch: u64,
     ) -> Result<(ProposedUpdate, Joined), ProtocolError> {
-        if member.epoch() != epoch || self.sent.iter().any(|(sender, _)| *sender == client) {
+        if view != epoch || self.sent.iter().any(|(sender, _)| *sender == client) {
             let problem = format!("{client} has proposed in this epoch, or is not in it");
             return Err(ProtocolError::Check(problem));
         }

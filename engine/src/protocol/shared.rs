@@ -7,7 +7,9 @@
 //! simulate. At any moment a client can be materialised: its keys are read off its path in its
 //! own epoch, and it goes on from the wire as a [`Member`].
 
+mod checking;
 mod path;
+mod rebuild;
 mod rejoin;
 mod turnover;
 mod watch;
@@ -18,30 +20,32 @@ use std::sync::{Arc, Weak};
 
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
-use rayon::prelude::*;
 
 use super::clients::Clients;
 use super::moves::Moves;
 use super::private_tree::PrivateTree;
 use super::proposals::Proposals;
+use super::rebuild::Successor;
 use super::witness::Witness;
 use super::{
-    Accepted, CaughtUp, ClientId, Draft, Joined, Order, Protocol, ProtocolError, Rejoining, Seeds,
+    Accepted, CaughtUp, ClientId, Draft, Joined, Order, Protocol, ProtocolError, Rebuilding,
+    Rejoining, Seeds,
 };
-use crate::crypto::{Crypto, Digest, Ledger, Op, Provider, Secret};
+use crate::crypto::{Crypto, Digest, Ledger, Provider, Secret};
 use crate::group::{
-    ApplyError, CommitRequest, Followed, Holdings, Member, PendingCommit, Protection, PublicGroup,
-    Transition,
+    ApplyError, CommitRequest, Holdings, Member, PendingCommit, Protection, PublicGroup, Transition,
 };
 use crate::strategy::{Room, Strategy};
 use crate::tree::{Aggregates, LeafIndex, Traversed, Tree};
-use crate::treekem::{EpochSecrets, PathSecret, expected_ciphertexts};
+use crate::treekem::{EpochSecrets, PathSecret, PskStore, expected_ciphertexts};
 use crate::treesync::{
     AppliedProposals, KeyPackage, KeyPackageSecrets, Proposal, Roster, RosterChange,
     encoded_tree_length, tree_hash,
 };
 
+use checking::Checked;
 use path::next_private;
+use rebuild::Step;
 pub(super) use welcome::single_welcome_length;
 use welcome::validation_ledger;
 
@@ -70,8 +74,8 @@ struct Membership {
     leaf: LeafIndex,
     /// The epoch of its view; the one it was added in until it has joined.
     epoch: Arc<Epoch>,
-    /// What joining will take, until it has joined.
-    invited: Option<Joined>,
+    /// What joining will take, until it has joined, with what must be followed before.
+    invited: Option<CaughtUp>,
     departure: Option<Departure>,
 }
 
@@ -98,6 +102,8 @@ pub struct SharedDraft {
     invitations: Vec<Invitation>,
     /// Whether its sender enters anew by it.
     enters: bool,
+    /// The group that replaces the one which it ends.
+    successor: Option<Successor>,
 }
 
 /// All clients of one group, their work shared.
@@ -120,6 +126,8 @@ pub struct SharedTreeKem<S> {
     /// What deriving one node of a path takes.
     per_node: Ledger,
     witness: Witness,
+    /// The first epoch of the group: not 0, if it has replaced another.
+    base: u64,
 }
 
 impl<S: Seeds> SharedTreeKem<S> {
@@ -147,6 +155,7 @@ impl<S: Seeds> SharedTreeKem<S> {
             log: None,
             per_node,
             witness: Witness::of_sample(),
+            base: 0,
         })
     }
 
@@ -157,6 +166,12 @@ impl<S: Seeds> SharedTreeKem<S> {
     fn membership(&self, client: ClientId) -> Result<&Membership, ProtocolError> {
         let membership = self.members.get(client.0 as usize).and_then(Option::as_ref);
         membership.ok_or(ProtocolError::NotAMember(client))
+    }
+
+    fn take_invitation(&mut self, client: ClientId) -> Result<CaughtUp, ProtocolError> {
+        let membership = self.members.get_mut(client.0 as usize).and_then(Option::as_mut);
+        let invited = membership.and_then(|membership| membership.invited.take());
+        invited.ok_or(ProtocolError::NotAMember(client))
     }
 
     fn set_membership(&mut self, client: ClientId, membership: Membership) {
@@ -181,8 +196,8 @@ impl<S: Seeds> SharedTreeKem<S> {
         self.log.as_ref()?.get(usize::try_from(epoch).ok()?.checked_sub(1)?)
     }
 
-    /// What a client that was materialised holds in an epoch, for following the commit that ends
-    /// it; from the wire, if the log is kept from the start.
+    /// What a client that was materialised holds in an epoch of the newest group, for following the
+    /// commit that ends it; from the wire, if the log is kept from the start.
     pub fn holdings(
         &self,
         crypto: &Crypto<'_>,
@@ -190,7 +205,7 @@ impl<S: Seeds> SharedTreeKem<S> {
         member: &Member,
     ) -> Result<Holdings, ProtocolError> {
         let Member { public, secrets, .. } = member;
-        match self.logged(member.epoch() + 1) {
+        match self.logged(self.base + member.epoch() + 1) {
             Some((_, proposals)) => proposals.holdings(crypto, public, secrets, client),
             None => self.waiting.holdings(crypto, public, secrets, client),
         }
@@ -256,34 +271,6 @@ impl<S: Seeds> SharedTreeKem<S> {
         let crypto = Crypto::new(self.provider);
         let (package, secrets) = self.clients.package(&crypto, client, number)?;
         Ok(Invitation { client, package, secrets })
-    }
-
-    /// Audited members of the old epoch do everything from the wire.
-    fn audit(
-        &self,
-        audited: &[ClientId],
-        message: &[u8],
-        proposals: &Proposals,
-        authenticator: &Secret,
-    ) -> Result<u32, ProtocolError> {
-        let before = self.newest()?;
-        let audit = |client: &ClientId| {
-            let crypto = Crypto::new(self.provider);
-            let mut member = self.member_at(before, *client, self.membership(*client)?.leaf)?;
-            let Member { public, secrets, .. } = &member;
-            let holdings = proposals.holdings(&crypto, public, secrets, *client)?;
-            let received = &holdings.proposals;
-            let transition = public.apply_with(&crypto, &self.roster, received, message)?;
-            match member.follow_with(&crypto, &transition, &holdings)? {
-                Followed::Removed => Ok(0),
-                Followed::Advanced if member.secrets.epoch_authenticator == *authenticator => Ok(1),
-                Followed::Advanced => {
-                    Err(ProtocolError::Audit { client: *client, epoch: before.number + 1 })
-                }
-            }
-        };
-        let done: Result<Vec<u32>, _> = audited.par_iter().map(audit).collect();
-        Ok(done?.into_iter().sum())
     }
 
     /// No key of a member that has gone from its leaf, removed or moved, may be left anywhere in the
@@ -396,7 +383,7 @@ impl<S: Seeds> Protocol for SharedTreeKem<S> {
             cost: pending.cost,
             ledger: crypto.ledger(),
             order,
-            inner: SharedDraft { pending, invitations, enters: false },
+            inner: SharedDraft { pending, invitations, enters: false, successor: None },
         })
     }
 
@@ -405,10 +392,11 @@ impl<S: Seeds> Protocol for SharedTreeKem<S> {
         if membership.invited.is_some() {
             return Err(ProtocolError::NotAMember(client));
         }
+        let view = membership.epoch.number;
         let member = self.member_at(&membership.epoch, client, membership.leaf)?;
         let (seeds, epoch) = (self.clients.seeds(), self.epoch());
         let (update, joined) =
-            self.waiting.propose(self.provider, seeds, (client, &member), epoch)?;
+            self.waiting.propose(self.provider, seeds, (client, &member, view), epoch)?;
         self.waiting.push(client, update);
         Ok(joined)
     }
@@ -422,48 +410,20 @@ impl<S: Seeds> Protocol for SharedTreeKem<S> {
         if draft.epoch != before.number {
             return Err(ProtocolError::Stale { made: draft.epoch, at: before.number });
         }
-        let SharedDraft { pending, invitations, enters } = draft.inner;
-        // The public half, once for all receivers.
-        let provider = self.provider;
-        let crypto = Crypto::new(provider);
-        let proposals = self.waiting.clone();
-        let received = proposals.receive(&crypto, &before.public)?;
-        let (store, message) = (&received.store, &pending.message);
-        let transition = before.public.apply_with(&crypto, &self.roster, store, message)?;
-        let receiver = crypto.ledger();
-        let (predicted, excluded) = predict(&transition)?;
-        if predicted != draft.cost.ciphertexts {
-            return Err(ProtocolError::Check("ciphertexts are not those predicted".into()));
-        }
-        // The private half: every ciphertext once, then what all members compute alike.
-        transition.verify_membership(&crypto, &before.secrets)?;
-        received.check_membership(&crypto, &before.secrets)?;
-        let for_removed = crypto.ledger();
-        let unpaid = Crypto::new(provider);
-        let path = pending.path.as_ref();
+        let SharedDraft { pending, invitations, enters, successor } = draft.inner;
         let joins = enters.then_some(draft.order.by);
-        let private = self.proposed_private(&transition, path, &proposals, &invitations, joins)?;
-        let (commit_secret, opened) = match (&transition.path, &pending.path) {
-            (Some(path), Some(sent)) => {
-                self.open_path(&unpaid, &private, &transition, path, sent)?
-            }
-            _ => (crypto.zero(), 0),
-        };
-        let secrets =
-            transition.next_secrets(&crypto, &before.secrets, &commit_secret, &crypto.zero())?;
-        let mut ledger = crypto.ledger();
-        if transition.path.is_some() {
-            ledger.charge(Op::KemDecapsulate, 1);
-            ledger.charge(Op::AeadOpen, 1);
-        }
-        let authenticator = &secrets.epoch_authenticator;
-        if *authenticator != pending.after.secrets.epoch_authenticator {
-            return Err(ProtocolError::Check("the sender is in another epoch".into()));
-        }
-        let audits = self.audit(audited, &pending.message, &proposals, authenticator)?;
+        let checked = self.check(&before, &pending, &invitations, joins, audited)?;
         // Nothing has changed so far; from here on the new epoch stands.
+        if let Some(successor) = successor {
+            let message = pending.message;
+            let step = Step { last: checked, message, successor, invitations };
+            return self.succeed(step, &draft.order, audited);
+        }
+        let Checked { transition, proposals, secrets, private, .. } = checked;
+        let Checked { receiver, for_removed, ledger, predicted, excluded, opened, audits, .. } =
+            checked;
         let by = draft.order.by;
-        let private = next_private(private, &transition, path)?;
+        let private = next_private(private, &transition, pending.path.as_ref())?;
         self.waiting = Proposals::default();
         self.roster.advance(&transition.roster_changes);
         let gone = self.check_gone(&before, &transition.applied)?;
@@ -478,7 +438,8 @@ impl<S: Seeds> Protocol for SharedTreeKem<S> {
         let departure = Departure { last: before.clone(), bytes, ledger: for_removed };
         self.depart(&transition.applied.removed, departure, order, enters);
         let tree_bytes = encoded_tree_length(&epoch.public.tree) as u64;
-        let joined = self.welcome(&pending, &invitations, tree_bytes)?;
+        let psks = PskStore::default();
+        let joined = self.welcome(&pending, &invitations, tree_bytes, &psks)?;
         self.arrive(&invitations, &transition.applied.added, &joined, &epoch);
         self.go_on(by, transition.committer, &epoch, enters);
         let watched = self.bear_witness(&before, &epoch, &transition, &draft.order, enters)?;
@@ -501,16 +462,14 @@ impl<S: Seeds> Protocol for SharedTreeKem<S> {
     }
 
     fn join(&mut self, client: ClientId) -> Result<Joined, ProtocolError> {
-        let membership = self.members.get_mut(client.0 as usize).and_then(Option::as_mut);
-        let invited = membership.and_then(|membership| membership.invited.take());
-        invited.ok_or(ProtocolError::NotAMember(client))
+        let CaughtUp { bytes, ledger, .. } = self.take_invitation(client)?;
+        Ok(Joined { bytes, ledger })
     }
 
     fn advance(&mut self, client: ClientId, to: u64) -> Result<CaughtUp, ProtocolError> {
         let mut joined = CaughtUp::default();
         if self.membership(client).is_ok_and(|membership| membership.invited.is_some()) {
-            let Joined { bytes, ledger } = self.join(client)?;
-            joined = CaughtUp { bytes, ledger, ..joined };
+            joined = self.take_invitation(client)?;
         }
         let Ok(membership) = self.membership(client) else { return Ok(joined) };
         let from = &membership.epoch;
@@ -536,8 +495,7 @@ impl<S: Seeds> Protocol for SharedTreeKem<S> {
                 }
             }
         }
-        caught.bytes += joined.bytes;
-        caught.ledger += joined.ledger;
+        caught += joined;
         Ok(caught)
     }
 
@@ -600,6 +558,14 @@ impl<S: Seeds> Protocol for SharedTreeKem<S> {
         now: u64,
     ) -> Result<Rejoining<SharedDraft>, ProtocolError> {
         self.enter_anew(client, now)
+    }
+
+    fn rebuild(
+        &mut self,
+        client: ClientId,
+        now: u64,
+    ) -> Result<Rebuilding<SharedDraft>, ProtocolError> {
+        self.make_anew(client, now)
     }
 
     fn epoch_authenticator(&self, client: ClientId) -> Option<Secret> {

@@ -5,7 +5,7 @@
 //!
 //! A *membership* ends with the commit that removes its client, whether the client ever hears of it,
 //! and whether or not the same commit adds or enters it anew; that of a member that moves to another
-//! leaf ends there and begins here. From that commit on, no key of a membership that has ended
+//! leaf ends there and begins here; and all end with a group that is replaced. From that commit on, no key of a membership that has ended
 //!
 //! * stands in the tree,
 //! * is one that a ciphertext of a path is encrypted to.
@@ -124,13 +124,24 @@ impl Witness {
         keys: &PrivateKeys,
         roster: &Roster,
     ) -> Result<(), ProtocolError> {
-        let held = std::iter::once(keys.leaf()).chain(keys.parents()).map(|pair| &pair.public);
-        if let Some(seen) = self.members.get_mut(&client) {
-            let held: Vec<Mark> = held.map(mark).collect();
-            seen.keys.extend(held.iter().filter(|key| !seen.last.contains(key)));
-            seen.last = held;
-        } else if self.sample.is_none() {
-            for key in held {
+        let Some(seen) = self.members.get_mut(&client) else {
+            return self.note_past(client, keys, roster);
+        };
+        let held: Vec<Mark> = held(keys).map(mark).collect();
+        seen.keys.extend(held.iter().filter(|key| !seen.last.contains(key)));
+        seen.last = held;
+        Ok(())
+    }
+
+    /// What a client holds from a membership that has ended, or is in a group that has been replaced.
+    pub(super) fn note_past(
+        &mut self,
+        client: ClientId,
+        keys: &PrivateKeys,
+        roster: &Roster,
+    ) -> Result<(), ProtocolError> {
+        if self.sample.is_none() {
+            for key in held(keys) {
                 if roster.has_encryption_key(key) {
                     return Err(stands(client));
                 }
@@ -147,10 +158,10 @@ impl Witness {
         transition: &Transition,
         roster: &Roster,
     ) -> Result<u32, ProtocolError> {
-        let entering = transition.roster_changes.iter().filter_map(RosterChange::entering);
-        if std::mem::take(&mut self.to_sweep) {
-            self.find(roster.encryption_keys()).map_or(Ok(()), |client| Err(stands(client)))?;
+        if self.to_sweep {
+            self.check_tree(roster)?;
         }
+        let entering = transition.roster_changes.iter().filter_map(RosterChange::entering);
         self.find(entering).map_or(Ok(()), |client| Err(stands(client)))?;
         match self.find_recipient(transition)? {
             Some(client) => Err(ProtocolError::Check(format!(
@@ -158,6 +169,13 @@ impl Witness {
             ))),
             None => Ok(self.out.len() as u32),
         }
+    }
+
+    /// Checks every key of a tree.
+    pub(super) fn check_tree(&mut self, roster: &Roster) -> Result<u32, ProtocolError> {
+        self.to_sweep = false;
+        let found = self.find(roster.encryption_keys());
+        found.map_or(Ok(self.out.len() as u32), |client| Err(stands(client)))
     }
 
     /// Whose key of an ended membership is among these.
@@ -176,6 +194,10 @@ impl Witness {
         let found = |step| self.find(recipients(step, &transition.added).iter().map(key_of));
         Ok(steps.iter().find_map(found))
     }
+}
+
+fn held(keys: &PrivateKeys) -> impl Iterator<Item = &HpkePublicKey> {
+    std::iter::once(keys.leaf()).chain(keys.parents()).map(|pair| &pair.public)
 }
 
 fn stands(client: ClientId) -> ProtocolError {

@@ -2,8 +2,8 @@
 
 use arboretum_engine::crypto::{CipherSuite, Crypto, provider};
 use arboretum_engine::group::{
-    CommitPlan, CommitRequest, Committed, Founding, Holdings, JoinError, Member, Protection,
-    Session, SessionError, Settings,
+    CommitPlan, CommitRequest, Committed, Ended, Founding, Holdings, JoinError, Member, Protection,
+    Session, SessionError, Settings, SuccessorError,
 };
 use arboretum_engine::tree::LeafIndex;
 use arboretum_engine::treesync::{
@@ -377,4 +377,54 @@ fn resumption_keys_are_kept_for_a_while() {
     };
     let kept: Vec<_> = (at..=at + 3).map(held).collect();
     assert_eq!(kept, [false, false, true, true]);
+}
+
+/// The same for a member's state alone: what it finds in the Welcome is what the ReInit asked for.
+#[test]
+fn a_members_state_is_enough() {
+    let suite = CipherSuite::ALL[0];
+    let mut world = ended(suite);
+    let clients = packages(&mut world, suite);
+    let crypto = world.crypto();
+    let reinit = match world.session(0).ended() {
+        Some(Ended::Reinit(reinit)) => reinit.clone(),
+        other => panic!("{other:?}"),
+    };
+    let maker = world.session(0).member().clone();
+    let own = world.client_named(0, maker.signer.clone());
+    let own = (&own.package, &own.secrets);
+    let mut found =
+        |packages| maker.found_successor(&crypto, &reinit, own, packages, 1, &mut world.rng);
+    let founded = found(others(&clients)).unwrap();
+    let few = found(others(&clients)[1..].to_vec()).unwrap_err();
+    let missing = JoinError::TieBroken("its members are not those of the old group");
+    assert_eq!(few, SuccessorError::Join(missing));
+    let welcome = founded.welcome.unwrap();
+    let Client { signer, package, secrets, .. } = &clients[1];
+    let join = |old: &Member, reinit: &ReInit| {
+        let joined = old.join_successor(
+            &crypto,
+            reinit,
+            &welcome,
+            Some(founded.after.public.tree.clone()),
+            signer.clone(),
+            package,
+            secrets,
+        );
+        joined.map(|(member, _)| member.secrets.epoch_authenticator.clone())
+    };
+    let old = world.session(1).member().clone();
+    let authenticator = founded.after.secrets.epoch_authenticator.clone();
+    assert_eq!(join(&old, &reinit), Ok(authenticator));
+    let group_id = b"another".to_vec().into();
+    let another = ReInit { group_id, ..reinit.clone() };
+    let told = join(&old, &another).unwrap_err().to_string();
+    assert!(told.contains("the group identifier is not that of the ReInit"), "{told}");
+    let other = ReInit { extensions: vec![], ..reinit.clone() };
+    let told = join(&old, &other).unwrap_err().to_string();
+    assert!(told.contains("the extensions are not those of the ReInit"), "{told}");
+    // Whoever does not hold the last epoch's key of the old group opens nothing.
+    let stranger = World::of(3, 2, Settings::default());
+    let told = join(stranger.session(1).member(), &reinit).unwrap_err().to_string();
+    assert!(told.contains("is not held"), "{told}");
 }

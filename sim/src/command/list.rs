@@ -8,7 +8,7 @@ use arboretum_workloads::{nearest, shipped, studies};
 
 use super::failure::Failure;
 use super::scenario::{PROTOCOLS, suites};
-use crate::simulation::choices;
+use crate::simulation::{self, choices};
 
 const WHAT: &[&str] = &["scenarios", "studies", "protocols", "strategies", "suites", "metrics"];
 
@@ -39,11 +39,13 @@ pub(crate) fn list(what: &str) -> Result<ExitCode, Failure> {
 /// The presets, then the choices that can be changed in them.
 fn strategies() -> Vec<(String, String)> {
     let presets = PRESETS.iter().map(|preset| (preset.name.into(), preset.title.into()));
+    let clients = simulation::PRESETS.iter();
+    let clients = clients.map(|(name, _, title)| ((*name).into(), (*title).into()));
     let own = named(crate::operations::PRESETS).into_iter();
     let own = own.map(|(name, text)| (name, format!("{text} (experiments only)")));
     let choices = choices();
     let choices = choices.iter().map(|(choice, values)| (format!("+{choice}="), values.join(", ")));
-    presets.chain(own).chain(choices).collect()
+    presets.chain(clients).chain(own).chain(choices).collect()
 }
 
 fn named(rows: &[(&str, &str)]) -> Vec<(String, String)> {

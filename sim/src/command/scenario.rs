@@ -9,7 +9,7 @@ use arboretum_workloads::{Experiment, Fidelity, Scenario, Trace, find_shipped, n
 use super::arguments::RunOptions;
 use super::failure::Failure;
 use crate::operations;
-use crate::simulation::{Behaviour, BehaviourError, choices};
+use crate::simulation::{self, Behaviour, BehaviourError, choices};
 
 /// Protocols that can be run.
 pub(crate) const PROTOCOLS: &[(&str, &str)] = &[
@@ -61,7 +61,8 @@ fn way_out(error: &BehaviourError) -> String {
             "it is there for experiments only: docs/studies.md".into()
         }
         BehaviourError::Tree(ParseStrategyError::Preset(name)) => {
-            suggest(name, PRESETS.iter().map(|preset| preset.name))
+            let own = simulation::PRESETS.iter().map(|(name, ..)| *name);
+            suggest(name, PRESETS.iter().map(|preset| preset.name).chain(own))
         }
         BehaviourError::Tree(ParseStrategyError::Choice(name)) => {
             suggest(name, choices.iter().map(|(choice, _)| *choice))

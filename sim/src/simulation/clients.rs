@@ -26,6 +26,8 @@ pub(super) enum Purpose {
     Renew,
     /// To put requests into effect.
     Requests(Requests),
+    /// To make the group anew.
+    Rebuild,
 }
 
 /// One client.

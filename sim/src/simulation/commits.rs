@@ -93,6 +93,9 @@ impl<P: Protocol> World<'_, '_, P> {
             }
             return Ok(());
         };
+        if matches!(purpose, Purpose::Rebuild) {
+            return self.rebuild(client);
+        }
         if self.is_to_resync(client, &purpose)? {
             return self.resync(client);
         }
@@ -155,6 +158,9 @@ impl<P: Protocol> World<'_, '_, P> {
         }
         let purpose = self.clients.get_mut(client).purpose.take();
         let was_asked = matches!(purpose, Some(Purpose::Requests(_)));
+        if matches!(purpose, Some(Purpose::Rebuild)) {
+            self.was_cheap = false;
+        }
         let requests = match purpose {
             Some(Purpose::Requests(requests)) => requests,
             _ => Requests::default(),
@@ -170,7 +176,10 @@ impl<P: Protocol> World<'_, '_, P> {
         self.updates_are_in_effect(client);
         self.clients.get_mut(client).tally.commits_sent += 1;
         self.has_new_keys(client);
-        if was_asked { self.requests_are_settled() } else { Ok(()) }
+        if was_asked {
+            self.requests_are_settled()?;
+        }
+        self.rebuild_if_due(client)
     }
 
     pub(super) fn count_requests(&mut self, order: &Order, requests: &Requests) {

@@ -37,7 +37,9 @@ mod start;
 mod survey;
 mod world;
 
-pub use behaviour::{Batching, Behaviour, BehaviourError, Inactive, Moving, Warming, choices};
+pub use behaviour::{
+    Batching, Behaviour, BehaviourError, Inactive, Moving, PRESETS, Warming, choices,
+};
 pub use fault::Fault;
 pub use seeds::StreamSeeds;
 pub use world::{Outcome, Progress, Settings, run};

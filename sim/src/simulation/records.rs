@@ -89,10 +89,13 @@ impl<P: Protocol> World<'_, '_, P> {
         Ok(())
     }
 
-    /// Members of the old epoch, drawn for an audit: neither the sender nor anybody removed.
+    /// Members of the old epoch, drawn for an audit: neither the sender nor anybody removed, unless all
+    /// are who go on in a new group.
     pub(super) fn draw_audited(&self, order: &Order) -> Vec<ClientId> {
         let count = self.clients.iter().len() as u64;
         let mut stream = self.root_seed.stream("audit", self.protocol.epoch(), 0);
+        let others = self.protocol.tree().members as usize - 1;
+        let anew = order.removes.len() == others && order.adds == order.removes;
         let mut audited = vec![];
         // Drawing a few times too often is enough to find members among all who ever were.
         for _ in 0..self.settings.audit * 8 {
@@ -102,7 +105,7 @@ impl<P: Protocol> World<'_, '_, P> {
             let client = ClientId(stream.below(count) as u32);
             let is_member = self.clients.get(client).standing == Standing::Member;
             let is_new = client != order.by && !audited.contains(&client);
-            if is_member && is_new && !order.removes.contains(&client) {
+            if is_member && is_new && (anew || !order.removes.contains(&client)) {
                 audited.push(client);
             }
         }

@@ -120,6 +120,8 @@ pub(super) struct World<'w, 's, P: Protocol> {
     pub(super) warming_waits: bool,
     /// The leaf that round-robin warming asked last.
     pub(super) last_warmed: Option<LeafIndex>,
+    /// Whether the tree has been cheap since the group was made.
+    pub(super) was_cheap: bool,
     pub(super) events: u64,
 }
 
@@ -172,6 +174,7 @@ impl<'w, 's, P: Protocol> World<'w, 's, P> {
             handed_out: 0,
             warming_waits: false,
             last_warmed: None,
+            was_cheap: false,
             events: 0,
         }
     }

@@ -1,21 +1,17 @@
 //! Groups tied to another by a resumption key: the successor of a group that was ended by a
 //! ReInit (RFC 9420 §11.2), and a subgroup that branches off (§11.3).
 
-use std::collections::BTreeSet;
-
 use rand_core::Rng;
 
 use super::{CommitPlan, Committed, Ended, Joining, Session, SessionError};
 use crate::crypto::Crypto;
 use crate::group::join::{JoinError, OpenedWelcome};
 use crate::group::member::Founding;
+use crate::group::successor::{check_reinit, credentials, same_members};
 use crate::treesync::{
     KeyPackage, Proposal, ProtocolVersion, PskType, Purpose, RatchetTree, ReInit,
     ResumptionPskUsage,
 };
-
-/// The first commit of a tied group leads to this epoch.
-const FIRST_COMMITTED: u64 = 1;
 
 impl Session {
     /// Creates the group that replaces this one, which a ReInit has ended, with the same
@@ -105,17 +101,7 @@ impl Session {
     ) -> Result<Self, SessionError> {
         let reinit = self.reinit()?.clone();
         let opened = self.open_tied(crypto, welcome, &joining, ResumptionPskUsage::Reinit)?;
-        let context = &opened.0.group_info.group_context;
-        let broken = |what| Err(JoinError::TieBroken(what).into());
-        if context.group_id != reinit.group_id {
-            return broken("the group identifier is not that of the ReInit");
-        }
-        if context.version != reinit.version || context.cipher_suite != reinit.cipher_suite {
-            return broken("the version or cipher suite is not that of the ReInit");
-        }
-        if context.extensions != reinit.extensions {
-            return broken("the extensions are not those of the ReInit");
-        }
+        check_reinit(&reinit, &opened.0.group_info.group_context)?;
         let session = Self::join_opened(crypto, opened.0, Joining { psks: opened.1, ..joining })?;
         same_members(&self.public().tree, &session.public().tree)?;
         Ok(session)
@@ -151,20 +137,7 @@ impl Session {
         let psks = self.holdings.psks.clone();
         let joining = Joining { psks: psks.clone(), ..joining.clone() };
         let opened = Self::open_welcome(crypto, welcome, &joining)?;
-        let context = &self.public().context;
-        // A successor follows the last epoch; a branch may have left at any that is held.
-        let ties = |psk: &PskType| {
-            matches!(psk, PskType::Resumption(used, group, epoch)
-                if *used == usage
-                    && *group == context.group_id
-                    && (usage == ResumptionPskUsage::Branch || *epoch == self.epoch()))
-        };
-        if !opened.group_secrets.psks.iter().any(|id| ties(&id.psk_type)) {
-            return Err(JoinError::NotTied.into());
-        }
-        if opened.group_info.group_context.epoch != FIRST_COMMITTED {
-            return Err(JoinError::TieBroken("its epoch is not 1").into());
-        }
+        opened.check_tie(self.public(), usage)?;
         Ok((opened, psks))
     }
 
@@ -174,19 +147,6 @@ impl Session {
             _ => Err(SessionError::NotReinitialized),
         }
     }
-}
-
-/// The credentials of a tree's members, encoded.
-fn credentials(tree: &RatchetTree) -> Result<BTreeSet<Vec<u8>>, SessionError> {
-    let leaves = tree.root().leaves().into_iter();
-    Ok(leaves.map(|(_, leaf)| crate::codec::encode(&leaf.credential)).collect::<Result<_, _>>()?)
-}
-
-fn same_members(old: &RatchetTree, new: &RatchetTree) -> Result<(), SessionError> {
-    if credentials(old)? != credentials(new)? {
-        return Err(JoinError::TieBroken("its members are not those of the old group").into());
-    }
-    Ok(())
 }
 
 fn some_members(old: &RatchetTree, new: &RatchetTree) -> Result<(), SessionError> {

@@ -8,7 +8,7 @@ use tls_codec::Size;
 use super::{FullDraft, FullTreeKem};
 use crate::crypto::Crypto;
 use crate::group::{Entrant, Holdings, JoinError};
-use crate::protocol::{ClientId, Draft, Joined, Order, ProtocolError, Rejoining, Seeds};
+use crate::protocol::{ClientId, Draft, Joined, Order, Protocol, ProtocolError, Rejoining, Seeds};
 use crate::treesync::{LeafNode, decode_tree_of, encode_tree};
 
 impl<S: Seeds> FullTreeKem<S> {
@@ -43,12 +43,17 @@ impl<S: Seeds> FullTreeKem<S> {
             publisher,
             published: Joined { bytes: info_bytes, ledger: own.ledger() },
             draft: Draft {
-                epoch: public.epoch(),
+                epoch: self.epoch(),
                 leaf: pending.after.leaf,
                 cost: pending.cost,
                 ledger: crypto.ledger(),
                 order: Order { by: client, adds: vec![], removes: vec![], now },
-                inner: FullDraft { pending, packages: vec![], enters: Some(roster) },
+                inner: FullDraft {
+                    pending,
+                    packages: vec![],
+                    enters: Some(roster),
+                    successor: None,
+                },
             },
         })
     }

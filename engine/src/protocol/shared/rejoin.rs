@@ -48,7 +48,7 @@ impl<S: Seeds> SharedTreeKem<S> {
                 cost: pending.cost,
                 ledger: crypto.ledger() + validation_ledger(&newest.public),
                 order: Order { by: client, adds: vec![], removes: vec![], now },
-                inner: SharedDraft { pending, invitations: vec![], enters: true },
+                inner: SharedDraft { pending, invitations: vec![], enters: true, successor: None },
             },
         })
     }

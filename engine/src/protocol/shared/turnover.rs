@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{Departure, Epoch, Invitation, Membership, SharedTreeKem};
-use crate::protocol::{ClientId, Joined, Order, Seeds};
+use crate::protocol::{CaughtUp, ClientId, Joined, Order, Seeds};
 use crate::tree::LeafIndex;
 
 impl<S: Seeds> SharedTreeKem<S> {
@@ -37,7 +37,9 @@ impl<S: Seeds> SharedTreeKem<S> {
         epoch: &Arc<Epoch>,
     ) {
         for ((invitation, leaf), joined) in invitations.iter().zip(leaves).zip(joining) {
-            let (epoch, invited) = (epoch.clone(), Some(*joined));
+            let Joined { bytes, ledger } = *joined;
+            let invited = Some(CaughtUp { bytes, ledger, ..CaughtUp::default() });
+            let epoch = epoch.clone();
             let membership = Membership { leaf: *leaf, epoch, invited, departure: None };
             self.set_membership(invitation.client, membership);
         }

@@ -28,12 +28,18 @@ impl<S: Seeds> SharedTreeKem<S> {
         for client in order.adds.iter().chain(entered) {
             self.witness.enter(*client, self.clients.seeds());
         }
+        self.watch(epoch)?;
+        self.witness.check(transition, &self.roster)
+    }
+
+    /// Tells what those who are watched hold in the newest epoch.
+    pub(super) fn watch(&mut self, epoch: &Epoch) -> Result<(), ProtocolError> {
         let watched: Vec<_> = self.witness.members().collect();
         for client in watched {
             let leaf = self.membership(client)?.leaf;
             let keys = epoch.private.keys_of(&epoch.public.tree, leaf)?;
             self.witness.note(client, &keys, &self.roster)?;
         }
-        self.witness.check(transition, &self.roster)
+        Ok(())
     }
 }

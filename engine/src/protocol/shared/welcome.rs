@@ -22,6 +22,7 @@ impl<S: Seeds> SharedTreeKem<S> {
         pending: &PendingCommit,
         invitations: &[Invitation],
         tree_bytes: u64,
+        psks: &PskStore,
     ) -> Result<Vec<Joined>, ProtocolError> {
         let (Some(bytes), Some(first)) = (&pending.welcome, invitations.first()) else {
             return Ok(vec![]);
@@ -32,8 +33,7 @@ impl<S: Seeds> SharedTreeKem<S> {
         // What all joiners do alike: open the group info, validate the tree, run the schedule.
         let crypto = Crypto::new(self.provider);
         let (package, secrets) = (&first.package, &first.secrets);
-        let psks = PskStore::default();
-        let opened = OpenedWelcome::open(&crypto, &welcome, package, secrets, &psks)?;
+        let opened = OpenedWelcome::open(&crypto, &welcome, package, secrets, psks)?;
         opened.epoch_secrets(&crypto)?;
         let public = &pending.after.public;
         let validation = validation_ledger(public);

@@ -25,7 +25,7 @@ pub use batching::Batching;
 pub(super) use batching::Proposing;
 pub use inactive::Inactive;
 pub use moving::Moving;
-pub use text::{BehaviourError, choices};
+pub use text::{BehaviourError, PRESETS, choices};
 pub use warming::Warming;
 
 /// The most rounds of a run, of warming or of batches.

@@ -19,6 +19,13 @@ const CHOICES: &[(&str, &[&str])] = &[
     ("compaction", Moving::VALUES),
 ];
 
+/// Presets that are the clients' own: a name, what it stands for, and what it is.
+pub const PRESETS: &[(&str, &str, &str)] = &[(
+    "rebuild",
+    "rfc9420+compaction=rebuild:4",
+    "RFC 9420, the group made anew when an update costs four times log2 n",
+)];
+
 /// All choices of a strategy and their values, the tree's first.
 pub fn choices() -> Vec<(&'static str, Vec<&'static str>)> {
     let mut all: Vec<(&str, Vec<&str>)> = vec![];
@@ -64,6 +71,11 @@ pub enum BehaviourError {
         /// What was given.
         given: String,
     },
+    /// Not so many times what an update could cost.
+    #[error(
+        "compaction=rebuild takes a whole number from 2 to {MAX_COUNT}, as in `compaction=rebuild:4`, not `{0}`"
+    )]
+    Times(String),
     /// Moving to the left in a tree that is never cut at the right.
     #[error("compaction={0} empties the right edge, and this preset never cuts it off")]
     NeverCut(&'static str),
@@ -120,10 +132,34 @@ impl Chosen {
 
 /// Reads a strategy whole.
 pub(super) fn read(text: &str) -> Result<(Strategy, Chosen), BehaviourError> {
-    let mut chosen = Chosen::default();
-    let mut seen = BTreeSet::new();
-    let mut tree = vec![];
-    for part in text.split('+').map(str::trim) {
+    let (name, rest) = text.split_once('+').unwrap_or((text, ""));
+    match PRESETS.iter().find(|(own, ..)| *own == name.trim()) {
+        // What the text says after it is chosen in the place of what the preset does.
+        Some((_, stands_for, _)) => {
+            let (name, choices) = stands_for.split_once('+').unwrap_or((stands_for, ""));
+            let mut chosen = Chosen::default();
+            parts(choices, &mut chosen)?;
+            choose(name, rest, chosen)
+        }
+        None => choose(name, rest, Chosen::default()),
+    }
+}
+
+/// A preset of the tree, and what differs from it.
+fn choose(
+    name: &str,
+    rest: &str,
+    mut chosen: Chosen,
+) -> Result<(Strategy, Chosen), BehaviourError> {
+    let tree = parts(rest, &mut chosen)?;
+    let tree: Vec<&str> = std::iter::once(name).chain(tree).collect();
+    Ok((Strategy::parse(&tree.join("+"))?, chosen))
+}
+
+/// Takes the clients' choices out of a list; gives the tree's.
+fn parts<'t>(list: &'t str, chosen: &mut Chosen) -> Result<Vec<&'t str>, BehaviourError> {
+    let (mut seen, mut tree) = (BTreeSet::new(), vec![]);
+    for part in list.split('+').map(str::trim).filter(|_| !list.is_empty()) {
         if let Some((choice, value)) = part.split_once('=') {
             let (choice, value) = (choice.trim(), value.trim());
             if !seen.insert(choice) {
@@ -135,7 +171,7 @@ pub(super) fn read(text: &str) -> Result<(Strategy, Chosen), BehaviourError> {
         }
         tree.push(part);
     }
-    Ok((Strategy::parse(&tree.join("+"))?, chosen))
+    Ok(tree)
 }
 
 /// A value's number of members.
@@ -143,6 +179,14 @@ pub(super) fn count(value: &'static str, given: &str) -> Result<u32, BehaviourEr
     match given.trim().parse() {
         Ok(count @ 1..=MAX_COUNT) => Ok(count),
         _ => Err(BehaviourError::Count { value, given: given.to_owned() }),
+    }
+}
+
+/// How many times what it could cost.
+pub(super) fn times_dearer(given: &str) -> Result<u32, BehaviourError> {
+    match given.trim().parse() {
+        Ok(times @ 2..=MAX_COUNT) => Ok(times),
+        _ => Err(BehaviourError::Times(given.to_owned())),
     }
 }
 
@@ -167,13 +211,23 @@ mod tests {
         assert_eq!(chosen.batching, Some(Batching::Every(Millis(HOUR.0 / 2))));
         assert_eq!(chosen.inactive, None);
         assert_eq!(read("2018-10").unwrap().1, Chosen::default());
+        // A preset of the clients, and what is chosen in its place.
+        let moving = |text| read(text).unwrap().1.moving;
+        assert_eq!(moving("rebuild"), Some(Moving::Rebuild(4)));
+        assert_eq!(moving("rebuild + placement=append"), Some(Moving::Rebuild(4)));
+        assert_eq!(moving("rebuild+compaction=rebuild:9"), Some(Moving::Rebuild(9)));
+        assert_eq!(moving("rebuild+compaction=none"), None);
     }
 
     #[test]
     fn every_value_of_every_choice_is_read() {
         for (choice, values) in choices() {
             for value in values {
-                let value = value.replace(":P", ":1h").replace(":K", ":4").replace(":R", ":4");
+                let value = value
+                    .replace(":P", ":1h")
+                    .replace(":K", ":4")
+                    .replace(":R", ":4")
+                    .replace(":T", ":4");
                 let value = value.replace("evict:D", "evict:4d").replace(":D", ":4");
                 let text = format!("rfc9420+{choice}={value}");
                 assert!(read(&text).is_ok(), "{text}");
@@ -204,9 +258,14 @@ mod tests {
                 assert!(told.contains(&format!("{value} takes from 1 to 1000 members")), "{told}");
             }
         }
-        for value in ["swap", "resync:3", "rebuild:2", "scoot-over:2", "smallest-tree", "pop"] {
+        for value in ["swap", "resync:3", "rebuild", "scoot-over:2", "smallest-tree", "pop"] {
             let told = refused(&format!("rfc9420+compaction={value}"));
             assert_eq!(told, format!("no compaction `{value}` is built"));
+        }
+        for times in ["0", "1", "1.5", "often", "1001"] {
+            let told = refused(&format!("rfc9420+compaction=rebuild:{times}"));
+            assert!(told.contains("takes a whole number from 2 to 1000"), "{told}");
+            assert!(told.contains(&format!("not `{times}`")), "{told}");
         }
         assert!(refused("rfc9420+compaction=none+compaction=resync").contains("chosen twice"));
         assert!(refused("rfc9420+inactive=quarantine").contains("no inactive `quarantine`"));

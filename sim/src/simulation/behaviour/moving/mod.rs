@@ -1,19 +1,22 @@
 //! Moving: members that stand far right come to stand further left, so that the tree can be cut.
 //! They are values of the choice `compaction`, whose others say how every member cuts the tree
-//! (`engine::strategy::Compaction`); these go with `truncate`, and say who helps it along.
+//! (`engine::strategy::Compaction`); these go with `truncate`, and say who helps it along. And where
+//! a new tree is made in the place of the old one, all move at once.
 //!
 //! | file | who moves |
 //! |---|---|
 //! | `resync` | a member, by itself, when it renews its keys |
 //! | `swap` | the rightmost members, by whoever commits |
+//! | `rebuild` | everybody, into a new group |
 
+mod rebuild;
 mod resync;
 mod swap;
 
 use arboretum_engine::strategy::{Compaction, Placement, Strategy};
 use arboretum_engine::tree::Shape;
 
-use super::text::{BehaviourError, count};
+use super::text::{BehaviourError, count, times_dearer};
 
 /// Who comes to stand further left.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -25,18 +28,21 @@ pub enum Moving {
     Resync,
     /// So many of the rightmost members, with each commit.
     Swap(u32),
+    /// Everybody, into a new group, when an update costs so many times what it could.
+    Rebuild(u32),
 }
 
 impl Moving {
-    pub(super) const VALUES: &'static [&'static str] = &["resync", "swap:K"];
+    pub(super) const VALUES: &'static [&'static str] = &["resync", "swap:K", "rebuild:T"];
 
     /// Reads a value of `compaction`; none if it is the tree's.
     pub(super) fn read(value: &str) -> Result<Option<Self>, BehaviourError> {
-        let (name, members) = value.split_once(':').unzip();
-        match (name.unwrap_or(value), members) {
+        let (name, number) = value.split_once(':').unzip();
+        match (name.unwrap_or(value), number) {
             ("resync", None) => Ok(Some(Self::Resync)),
             ("swap", Some(members)) => Ok(Some(Self::Swap(count("compaction=swap", members)?))),
-            ("resync" | "swap", _) => Err(BehaviourError::value("compaction", value)),
+            ("rebuild", Some(times)) => Ok(Some(Self::Rebuild(times_dearer(times)?))),
+            ("resync" | "swap" | "rebuild", _) => Err(BehaviourError::value("compaction", value)),
             _ => Ok(None),
         }
     }
@@ -44,7 +50,7 @@ impl Moving {
     /// Refuses a tree in which moving leads nowhere.
     pub(super) fn check(self, tree: &Strategy) -> Result<(), BehaviourError> {
         let name = match self {
-            Self::Nobody => return Ok(()),
+            Self::Nobody | Self::Rebuild(_) => return Ok(()),
             Self::Resync => "resync",
             Self::Swap(_) => "swap",
         };
