@@ -498,6 +498,28 @@ fn groups_that_are_made_anew() {
     }
 }
 
+/// Whoever lags does not know who is in the group, and whoever is out has nothing to say. A ReInit
+/// that comes too late changes nothing.
+#[test]
+fn a_group_is_made_anew_from_its_newest_epoch() {
+    let mut trio = Trio::new(13_000_000);
+    trio.commit(4, 0);
+    let epoch = trio.full.epoch();
+    (1..5).for_each(|client| trio.advance(ClientId(client), epoch));
+    let (full, shared) = (trio.full.rebuild(ClientId(1), 1), trio.shared.rebuild(ClientId(1), 1));
+    let (full, shared) = (full.unwrap(), shared.unwrap());
+    trio.members = [0, 1, 3, 4].map(ClientId).to_vec();
+    trio.commit_order(Order { by: ClientId(0), adds: vec![], removes: vec![ClientId(2)], now: 1 });
+    for client in [1, 2].map(ClientId) {
+        assert!(trio.full.rebuild(client, 1).is_err(), "{client}");
+        assert!(trio.shared.rebuild(client, 1).is_err(), "{client}");
+    }
+    let stale = |told: String| assert!(told.contains("was accepted in epoch 2"), "{told}");
+    stale(trio.full.accept(full.draft, &[]).unwrap_err().to_string());
+    stale(trio.shared.accept(shared.draft, &[]).unwrap_err().to_string());
+    trio.end();
+}
+
 /// All ways to move at once, each commit moving its sender if it can.
 #[test]
 fn members_that_scoot_over() {

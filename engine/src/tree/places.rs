@@ -8,8 +8,9 @@ use smallvec::SmallVec;
 
 use super::LeafIndex;
 
-/// Entries of one block.
-const FAN: u32 = 32;
+/// Entries of one block, and their logarithm.
+const FAN: u32 = 1 << BITS;
+const BITS: u32 = 5;
 /// No node has this number.
 const NONE: u32 = u32::MAX;
 /// What stands above the root.
@@ -35,9 +36,19 @@ enum Entries {
     Blocks(Vec<Arc<Block>>),
 }
 
-/// Numbers below a block, if there are so many levels below it.
-fn capacity(levels: u32) -> u32 {
-    FAN.saturating_pow(levels + 1)
+/// Which entry of a block with so many levels below it leads to a number.
+fn entry(number: u32, levels: u32) -> usize {
+    (number >> (BITS * levels)) as usize % FAN as usize
+}
+
+/// Numbers below each entry of a block with so many levels below it.
+fn each(levels: u32) -> u32 {
+    1 << (BITS * levels)
+}
+
+/// Whether a number lies below a block with so many levels below it.
+fn is_inside(number: u32, levels: u32) -> bool {
+    u64::from(number) >> (BITS * (levels + 1)) == 0
 }
 
 impl Block {
@@ -46,33 +57,34 @@ impl Block {
     }
 
     fn get(&self, number: u32, levels: u32) -> u32 {
-        let each = capacity(levels) / FAN;
-        match &self.entries {
-            Entries::Values(values) => values.get(number as usize).copied().unwrap_or(NONE),
-            Entries::Blocks(blocks) => match blocks.get((number / each) as usize) {
-                Some(block) => block.get(number % each, levels - 1),
-                None => NONE,
-            },
+        let (mut at, mut levels) = (self, levels);
+        loop {
+            match &at.entries {
+                Entries::Values(values) => return values[entry(number, 0)],
+                Entries::Blocks(blocks) => match blocks.get(entry(number, levels)) {
+                    Some(block) => (at, levels) = (block, levels - 1),
+                    None => return NONE,
+                },
+            }
         }
     }
 
     fn set(&mut self, number: u32, value: u32, levels: u32) {
-        let each = capacity(levels) / FAN;
         match &mut self.entries {
             Entries::Values(values) => {
-                let entry = &mut values[number as usize];
+                let entry = &mut values[entry(number, 0)];
                 self.taken += u32::from(value != NONE);
                 self.taken -= u32::from(*entry != NONE);
                 *entry = value;
             }
             Entries::Blocks(blocks) => {
-                let at = (number / each) as usize;
+                let at = entry(number, levels);
                 while blocks.len() <= at {
                     blocks.push(Arc::new(Self::of_levels(levels - 1)));
                 }
                 let block = Arc::make_mut(&mut blocks[at]);
                 self.taken -= block.taken;
-                block.set(number % each, value, levels - 1);
+                block.set(number, value, levels - 1);
                 self.taken += block.taken;
             }
         }
@@ -86,29 +98,27 @@ impl Block {
     }
 
     fn first_free(&self, levels: u32) -> u32 {
-        let each = capacity(levels) / FAN;
         match &self.entries {
             Entries::Values(values) => {
                 let free = values.iter().position(|value| *value == NONE);
                 free.map_or(FAN, |at| at as u32)
             }
             Entries::Blocks(blocks) => {
-                let full = blocks.iter().take_while(|block| block.taken == each).count();
+                let full = blocks.iter().take_while(|block| block.taken == each(levels)).count();
                 let inside = blocks.get(full).map_or(0, |block| block.first_free(levels - 1));
-                full as u32 * each + inside
+                full as u32 * each(levels) + inside
             }
         }
     }
 
     fn last(&self, levels: u32) -> Option<u32> {
-        let each = capacity(levels) / FAN;
         match &self.entries {
             Entries::Values(values) => {
                 values.iter().rposition(|value| *value != NONE).map(|at| at as u32)
             }
             Entries::Blocks(blocks) => {
                 let at = blocks.iter().rposition(|block| block.taken > 0)?;
-                Some(at as u32 * each + blocks[at].last(levels - 1)?)
+                Some(at as u32 * each(levels) + blocks[at].last(levels - 1)?)
             }
         }
     }
@@ -120,13 +130,13 @@ impl Slots {
     }
 
     fn get(&self, number: u32) -> Option<u32> {
-        let inside = number < capacity(self.levels);
+        let inside = is_inside(number, self.levels);
         let value = if inside { self.root.get(number, self.levels) } else { NONE };
         (value != NONE).then_some(value)
     }
 
     fn set(&mut self, number: u32, value: u32) {
-        while number >= capacity(self.levels) {
+        while !is_inside(number, self.levels) {
             let taken = self.root.taken;
             let entries = Entries::Blocks(vec![self.root.clone()]);
             self.root = Arc::new(Block { taken, entries });

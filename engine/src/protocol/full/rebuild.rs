@@ -22,7 +22,11 @@ impl<S: Seeds> FullTreeKem<S> {
         if self.view(by) != Some(epoch) {
             return Err(ProtocolError::NotAMember(by));
         }
-        let order = rebuild::order(by, self.by_leaf.values().copied(), now);
+        let observer = self.observer().ok_or(ProtocolError::EpochGone(0))?;
+        // From the left of the tree, wherever their numbers are.
+        let leaves = observer.tree.root().leaves().into_iter();
+        let members = leaves.filter_map(|(leaf, _)| self.by_leaf.get(&leaf).copied());
+        let order = rebuild::order(by, members, now);
         let (mut packages, mut numbers) = (vec![], vec![]);
         let unpaid = Crypto::new(self.provider);
         for client in &order.adds {
