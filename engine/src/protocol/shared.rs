@@ -35,7 +35,8 @@ use crate::strategy::Strategy;
 use crate::tree::{Aggregates, LeafIndex, Traversed, Tree};
 use crate::treekem::{EpochSecrets, PathSecret, expected_ciphertexts};
 use crate::treesync::{
-    KeyPackage, KeyPackageSecrets, Proposal, Roster, RosterChange, encoded_tree_length, tree_hash,
+    KeyPackage, KeyPackageSecrets, Proposal, Roster, RosterChange, encoded_tree_length, tainted_by,
+    tree_hash,
 };
 
 pub(super) use welcome::single_welcome_length;
@@ -113,8 +114,10 @@ pub struct SharedTreeKem<S> {
     /// Every commit as it was sent and what had been proposed before it, if somebody is going to
     /// ask for them.
     log: Option<Vec<(Vec<u8>, Proposals)>>,
-    /// What deriving one node of a path takes.
+    /// What deriving one node of a path takes, its key and the next secret.
     per_node: Ledger,
+    /// What its key alone takes.
+    per_key: Ledger,
 }
 
 impl<S: Seeds> SharedTreeKem<S> {
@@ -127,6 +130,7 @@ impl<S: Seeds> SharedTreeKem<S> {
         let crypto = Crypto::new(provider);
         let secret = PathSecret(crypto.zero());
         secret.key_pair(&crypto)?;
+        let per_key = crypto.ledger();
         secret.next(&crypto);
         let per_node = crypto.ledger();
         Ok(Self {
@@ -141,6 +145,7 @@ impl<S: Seeds> SharedTreeKem<S> {
             publisher: None,
             log: None,
             per_node,
+            per_key,
         })
     }
 
@@ -216,11 +221,13 @@ impl<S: Seeds> SharedTreeKem<S> {
 
     /// What a member at `leaf` owes for the commits from one epoch to another.
     fn owed(&self, from: &Epoch, to: &Epoch, leaf: LeafIndex) -> Result<CaughtUp, ProtocolError> {
-        let derived = to.private.derived(leaf)? - from.private.derived(leaf)?;
+        let climbed = to.private.climbed(leaf)? - from.private.climbed(leaf)?;
+        let climbing =
+            self.per_node * climbed.followed + (self.per_key + opening()) * climbed.opened;
         Ok(CaughtUp {
             commits: to.number - from.number,
             bytes: to.totals.bytes - from.totals.bytes,
-            ledger: (to.totals.ledger - from.totals.ledger) + self.per_node * derived,
+            ledger: (to.totals.ledger - from.totals.ledger) + climbing,
             removed: false,
         })
     }
@@ -285,8 +292,12 @@ impl<S: Seeds> SharedTreeKem<S> {
         for leaf in removed {
             let keys = before.private.keys_of(&before.public.tree, *leaf)?;
             let mut held = std::iter::once(keys.leaf()).chain(keys.parents());
-            if held.any(|key| self.roster.has_encryption_key(&key.public)) {
-                let message = format!("the member removed at {leaf} holds a key of the new tree");
+            // What it has tainted it may have kept.
+            let mut known = tainted_by(&before.public.tree, *leaf).into_iter();
+            if held.any(|key| self.roster.has_encryption_key(&key.public))
+                || known.any(|parent| self.roster.has_encryption_key(&parent.encryption_key))
+            {
+                let message = format!("the member removed at {leaf} knows a key of the new tree");
                 return Err(ProtocolError::Check(message));
             }
         }
@@ -294,10 +305,21 @@ impl<S: Seeds> SharedTreeKem<S> {
     }
 }
 
+/// What opening a ciphertext of a path takes.
+fn opening() -> Ledger {
+    let mut ledger = Ledger::default();
+    ledger.charge(Op::KemDecapsulate, 1);
+    ledger.charge(Op::AeadOpen, 1);
+    ledger
+}
+
 /// The ciphertexts that the resolutions of the copath demand, and those that new members make
 /// unnecessary.
 pub fn predict(transition: &Transition) -> Result<(u64, u64), ProtocolError> {
     let Some(path) = &transition.path else { return Ok((0, 0)) };
+    if let Some(set) = transition.refresh_set() {
+        return Ok((set.ciphertexts() as u64, set.spared() as u64));
+    }
     let steps = path.tree_before.filtered_direct_path(transition.committer)?;
     let needed = |added: &[LeafIndex]| -> u64 {
         steps.iter().map(|step| expected_ciphertexts(step, added) as u64).sum()
@@ -439,8 +461,7 @@ impl<S: Seeds> Protocol for SharedTreeKem<S> {
             transition.next_secrets(&crypto, &before.secrets, &commit_secret, &crypto.zero())?;
         let mut ledger = crypto.ledger();
         if transition.path.is_some() {
-            ledger.charge(Op::KemDecapsulate, 1);
-            ledger.charge(Op::AeadOpen, 1);
+            ledger += opening();
         }
         let authenticator = &secrets.epoch_authenticator;
         if *authenticator != pending.after.secrets.epoch_authenticator {
@@ -466,7 +487,7 @@ impl<S: Seeds> Protocol for SharedTreeKem<S> {
         let departure = Departure { last: before.clone(), bytes, ledger: for_removed };
         self.depart(&transition.applied.removed, departure, order, enters);
         let tree_bytes = encoded_tree_length(&epoch.public.tree) as u64;
-        let joined = self.welcome(&pending, &invitations, tree_bytes)?;
+        let joined = self.welcome(&pending, &transition, &invitations, tree_bytes)?;
         let checks = 3 + opened + removed + joined.len() as u32;
         self.arrive(&invitations, &transition.applied.added, &joined, &epoch);
         self.go_on(by, transition.committer, &epoch, enters);

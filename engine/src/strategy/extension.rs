@@ -44,7 +44,8 @@ fn read(letters: [u8; LENGTH]) -> Option<Strategy> {
     ];
     let strategy = Strategy {
         placement: *placements.get(usize::from(placement))?,
-        removal: *[Removal::Blank, Removal::FasterRemove].get(usize::from(removal))?,
+        removal: *[Removal::Blank, Removal::FasterRemove, Removal::Taint]
+            .get(usize::from(removal))?,
         layout: match (layout, degree) {
             (0, 2) => Layout::Perfect,
             (1, 2) => Layout::LeftBalanced,

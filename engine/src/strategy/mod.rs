@@ -70,6 +70,18 @@ pub enum StrategyError {
     /// There is nobody to spare.
     #[error("removal=faster-remove needs unmerged=on: without unmerged leaves it spares no node")]
     NothingToSpare,
+    /// Tainting is defined on the perfect tree.
+    #[error("removal=taint needs shape=perfect: the paper says of no other tree who taints what")]
+    TaintedShape,
+    /// Nobody is unmerged where everybody is told every key.
+    #[error("removal=taint needs unmerged=off: who is added is told every key above its leaf")]
+    TaintedUnmerged,
+    /// A filtered path leaves blanks behind.
+    #[error("removal=taint needs filtered=off: every parent above a member has a key")]
+    TaintedFilter,
+    /// All places cost the same where nothing is blank.
+    #[error("placement=cheapest has no choice under removal=taint: no parent is blank")]
+    TaintedCheapest,
     /// No such degree.
     #[error("shape=m-ary takes a degree from 2 to {MAX_DEGREE}, not {0}")]
     Degree(u8),
@@ -88,6 +100,9 @@ impl Strategy {
 
     /// Refuses choices that make no sense together.
     pub fn check(&self) -> Result<(), StrategyError> {
+        if self.taints() {
+            self.check_taint()?;
+        }
         if self.placement == Placement::Cheapest && !self.unmerged {
             return Err(StrategyError::CheapestBlanks);
         }
@@ -100,6 +115,28 @@ impl Strategy {
             }
             _ => Ok(()),
         }
+    }
+
+    /// What does not go together with tainting.
+    fn check_taint(&self) -> Result<(), StrategyError> {
+        if self.layout != Layout::Perfect {
+            return Err(StrategyError::TaintedShape);
+        }
+        if self.unmerged {
+            return Err(StrategyError::TaintedUnmerged);
+        }
+        if self.filtered {
+            return Err(StrategyError::TaintedFilter);
+        }
+        if self.placement == Placement::Cheapest {
+            return Err(StrategyError::TaintedCheapest);
+        }
+        Ok(())
+    }
+
+    /// Whether parents stay keyed and remember who has drawn their secrets from elsewhere.
+    pub fn taints(&self) -> bool {
+        self.removal == Removal::Taint
     }
 
     /// Whether blank nodes at the right of a tree are left out when it is sent
@@ -115,6 +152,12 @@ impl Strategy {
     /// and are cut below keyed parents, as in the drafts of 2018 to 2021, it cannot.
     pub(crate) fn binds_copath(&self) -> bool {
         self.layout != Layout::LeftBalanced
+    }
+
+    /// Whether parent hashes are sent at all (RFC 9420 §7.9). No leaf below a tainted parent has
+    /// signed for its key, so where parents are tainted there are none.
+    pub(crate) fn hashes_parents(&self) -> bool {
+        !self.taints()
     }
 }
 

@@ -7,6 +7,10 @@
 //! unmerged it never held it, so the key stays and the leaf is struck from the list (mls-protocol
 //! 834, 838; came too late for the RFC and needs an extension). Nothing is sent. What the
 //! removed member still knows: nothing of the new tree, by the rule that says who is unmerged.
+//!
+//! `taint`: Tainted TreeKEM, none goes: the commit that removes somebody refreshes them, and those
+//! that the removed member has tainted. So do commits that add and update; `treekem/refresh.rs`
+//! says what that costs and trades.
 
 use super::Unmerged;
 use crate::tree::LeafIndex;
@@ -19,6 +23,8 @@ pub enum Removal {
     Blank,
     /// What the removed member knows.
     FasterRemove,
+    /// Nothing: the same commit gives new keys in the place of those that the removed member knows.
+    Taint,
 }
 
 impl Removal {
@@ -27,6 +33,7 @@ impl Removal {
         match self {
             Self::Blank => None,
             Self::FasterRemove => parent.without_unmerged(removed),
+            Self::Taint => Some(parent.clone()),
         }
     }
 

@@ -23,7 +23,7 @@ const DRAFT_02: Strategy = Strategy {
     ..Strategy::RFC9420
 };
 
-/// All presets: the protocol as it is, and as it was.
+/// All presets: the protocol as it is, as it was, and as others would have it.
 pub const PRESETS: &[Preset] = &[
     Preset {
         name: "rfc9420",
@@ -50,12 +50,22 @@ pub const PRESETS: &[Preset] = &[
         title: "the tree of RFC 9420, as mls-protocol 587 and 694 made it",
         strategy: Strategy::RFC9420,
     },
+    Preset {
+        name: "tainted-2021",
+        title: "Tainted TreeKEM: nothing is blanked, whoever draws a secret is remembered",
+        strategy: Strategy {
+            removal: Removal::Taint,
+            unmerged: false,
+            filtered: false,
+            ..Strategy::RFC9420
+        },
+    },
 ];
 
 /// The choices and their values.
 pub const CHOICES: &[(&str, &[&str])] = &[
     ("placement", &["leftmost-blank", "append", "random-blank", "nearest", "cheapest"]),
-    ("removal", &["blank", "faster-remove"]),
+    ("removal", &["blank", "faster-remove", "taint"]),
     ("shape", &["perfect", "left-balanced", "m-ary:D"]),
     ("compaction", &["none", "truncate"]),
     ("unmerged", &["on", "off"]),
@@ -115,6 +125,7 @@ impl Strategy {
                 self.removal = match value {
                     "blank" => Removal::Blank,
                     "faster-remove" => Removal::FasterRemove,
+                    "taint" => Removal::Taint,
                     _ => return Err(unknown()),
                 }
             }
@@ -177,7 +188,8 @@ mod tests {
     fn every_value_of_every_choice_is_read() {
         for (choice, values) in CHOICES {
             for value in *values {
-                let text = format!("rfc9420+{choice}={}", value.replace(":D", ":4"));
+                let preset = if *value == "taint" { "2018-10+shape=perfect" } else { "rfc9420" };
+                let text = format!("{preset}+{choice}={}", value.replace(":D", ":4"));
                 assert!(Strategy::parse(&text).is_ok(), "{text}");
             }
             let wrong = Strategy::parse(&format!("rfc9420+{choice}=sideways"));
@@ -198,5 +210,10 @@ mod tests {
         assert!(cheapest.contains("needs unmerged=on"), "{cheapest}");
         let faster = refused("2018-10+removal=faster-remove");
         assert!(faster.contains("needs unmerged=on"), "{faster}");
+        let taint = |choices: &str| refused(&format!("tainted-2021+{choices}"));
+        assert!(taint("shape=m-ary:3").contains("needs shape=perfect"));
+        assert!(taint("unmerged=on").contains("needs unmerged=off"));
+        assert!(taint("filtered=on").contains("needs filtered=off"));
+        assert!(taint("placement=cheapest").contains("no parent is blank"));
     }
 }

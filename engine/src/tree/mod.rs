@@ -6,6 +6,7 @@
 //! long as somebody still holds that epoch. Every operation is one walk along one path; walks
 //! that only read go through [`Subtree`].
 
+mod crown;
 mod index;
 mod node;
 mod shape;
@@ -15,6 +16,7 @@ mod traversal;
 
 use std::sync::Arc;
 
+pub(crate) use crown::Crown;
 pub use index::{LeafIndex, NodeIndex};
 pub use node::{Aggregates, Node};
 pub use shape::{Ary, LeftBalanced, Perfect, Shape, Widths};

@@ -53,6 +53,9 @@ pub fn copath_hash<'t>(
 /// Checks that each keyed parent is vouched for by exactly one chain from a leaf
 /// (RFC 9420 §7.9.2, "top down").
 pub fn verify_parent_hashes(crypto: &Crypto<'_>, tree: &RatchetTree) -> Result<(), TreeError> {
+    if !tree.shape().hashes_parents() {
+        return Ok(());
+    }
     verify_below(crypto, tree.shape(), tree.root())
 }
 
@@ -125,6 +128,9 @@ fn carried_hash<'t>(parent: &ParentNode, child: Subtree<'t, RatchetData>) -> Opt
 /// How many hashes [`verify_parent_hashes`] takes, once all tree hashes are known. Counted, not
 /// computed, and cached at each node: a commit changes the count along its own paths only.
 pub fn count_parent_hash_checks(tree: &RatchetTree) -> u64 {
+    if !tree.shape().hashes_parents() {
+        return 0;
+    }
     count_below(tree.shape(), tree.root())
 }
 
