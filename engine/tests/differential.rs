@@ -2,13 +2,14 @@
 //! all three, must give the same trees, bytes, ledgers and epoch secrets after every commit; and
 //! groups in counts must give the same trees, ciphertexts and public keys.
 
-use arboretum_engine::counted::{CountedGroup, Member, PathSizes};
+use arboretum_engine::counted::{Changes, Cost, CountedGroup, Member, PathSizes, TaintedGroup};
 use arboretum_engine::crypto::{CountingProvider, Crypto, Provider, RealProvider, Seed};
 use arboretum_engine::group::{CommitCost, Followed};
 use arboretum_engine::protocol::{
     ClientId, Draft, FullTreeKem, Order, Protocol, Seeds, SharedTreeKem,
 };
 use arboretum_engine::strategy::{Compaction, Layout, Placement, Removal, Strategy};
+use arboretum_engine::tree::Aggregates;
 use arboretum_engine::treesync::Roster;
 use rand_chacha::ChaCha20Rng;
 use rand_core::{Rng, SeedableRng};
@@ -36,12 +37,60 @@ impl Seeds for TestSeeds {
 
 type Inner<P> = <P as Protocol>::Inner;
 
+/// The group in counts that goes with a strategy.
+enum Counts {
+    TreeKem(CountedGroup),
+    Tainted(TaintedGroup),
+}
+
+impl Counts {
+    fn new(strategy: Strategy) -> Self {
+        if strategy.taints() {
+            Self::Tainted(TaintedGroup::under(strategy, sizes()).unwrap())
+        } else {
+            Self::TreeKem(CountedGroup::new(strategy, sizes(), 1, false).unwrap())
+        }
+    }
+
+    fn tree(&self) -> &Aggregates {
+        match self {
+            Self::TreeKem(group) => group.tree(),
+            Self::Tainted(group) => group.tree(),
+        }
+    }
+
+    fn recount(&self) -> bool {
+        match self {
+            Self::TreeKem(group) => group.recount(),
+            Self::Tainted(group) => group.recount(),
+        }
+    }
+
+    fn commit(&mut self, by: Member, changes: &Changes) -> Cost {
+        match self {
+            Self::TreeKem(group) => commit_in_counts(group, by, changes),
+            Self::Tainted(group) => group.commit(by, changes).unwrap(),
+        }
+    }
+}
+
+fn commit_in_counts(group: &mut CountedGroup, by: Member, changes: &Changes) -> Cost {
+    changes.updates.iter().for_each(|member| group.update(*member).unwrap());
+    if changes.moves {
+        group.remove(by).unwrap();
+        group.add(by, by).unwrap();
+    }
+    changes.removes.iter().for_each(|member| group.remove(*member).unwrap());
+    changes.adds.iter().for_each(|member| group.add(by, *member).unwrap());
+    group.commit(by).unwrap()
+}
+
 /// Three fidelities side by side, and who is where.
 struct Trio {
     full: FullTreeKem<TestSeeds>,
     shared: SharedTreeKem<TestSeeds>,
     counted: SharedTreeKem<TestSeeds>,
-    counts: CountedGroup,
+    counts: Counts,
     members: Vec<ClientId>,
     /// Who has proposed in this epoch.
     proposed: Vec<ClientId>,
@@ -70,7 +119,7 @@ impl Trio {
             full: FullTreeKem::new(real, seeds, strategy),
             shared: SharedTreeKem::new(real, seeds, strategy).unwrap(),
             counted: SharedTreeKem::new(&CountingProvider, seeds, strategy).unwrap(),
-            counts: CountedGroup::new(strategy, sizes(), 1, false).unwrap(),
+            counts: Counts::new(strategy),
             members: vec![ClientId(0)],
             proposed: vec![],
             next: 1,
@@ -216,23 +265,17 @@ impl Trio {
 
     /// The same commit in counts: ciphertexts, public keys, and bytes of both.
     fn count(&mut self, order: &Order, enters: bool) -> (u64, u64, u64) {
-        let member = |client: &ClientId| Member(client.0);
-        for client in std::mem::take(&mut self.proposed) {
-            if !enters && client != order.by && !order.removes.contains(&client) {
-                self.counts.update(member(&client)).unwrap();
-            }
-        }
-        if enters {
-            self.counts.remove(member(&order.by)).unwrap();
-            self.counts.add(member(&order.by), member(&order.by)).unwrap();
-        }
-        for client in &order.removes {
-            self.counts.remove(member(client)).unwrap();
-        }
-        for client in &order.adds {
-            self.counts.add(member(&order.by), member(client)).unwrap();
-        }
-        let cost = self.counts.commit(member(&order.by)).unwrap();
+        let members =
+            |clients: &[ClientId]| clients.iter().map(|client| Member(client.0)).collect();
+        let mut updated = std::mem::take(&mut self.proposed);
+        updated.retain(|it| !enters && *it != order.by && !order.removes.contains(it));
+        let changes = Changes {
+            updates: members(&updated),
+            removes: members(&order.removes),
+            adds: members(&order.adds),
+            moves: enters,
+        };
+        let cost = self.counts.commit(Member(order.by.0), &changes);
         (cost.ciphertexts, cost.public_keys, sizes().bytes(&cost))
     }
 
@@ -434,7 +477,7 @@ fn strategies() -> Vec<Strategy> {
     let mut all = vec![];
     for placement in placements {
         for layout in layouts {
-            for removal in [Removal::Blank, Removal::FasterRemove] {
+            for removal in [Removal::Blank, Removal::FasterRemove, Removal::Taint] {
                 for compaction in [Compaction::None, Compaction::Truncate] {
                     for (unmerged, filtered) in
                         [(true, true), (true, false), (false, true), (false, false)]
@@ -459,8 +502,9 @@ fn strategies() -> Vec<Strategy> {
 #[test]
 fn small_groups_under_every_strategy() {
     let strategies = strategies();
-    // Unmerged leaves: two removals, filtered or not. None: one removal, and no `cheapest`.
-    assert_eq!(strategies.len(), 4 * 2 * (5 * 2 * 2 + 4 * 2));
+    // Unmerged leaves: two removals, filtered or not. None: one removal, and no `cheapest`. Tainted: one
+    // layout, no `cheapest`, nobody unmerged, no filter.
+    assert_eq!(strategies.len(), 4 * 2 * (5 * 2 * 2 + 4 * 2) + 4 * 2);
     for (number, strategy) in strategies.into_iter().enumerate() {
         for seed in 0..STRATEGY_SEEDS {
             let mut trio = Trio::with(2_000_000 + seed * 1_000 + number as u64, strategy);
@@ -475,6 +519,22 @@ fn groups_of_up_to_64_under_every_strategy() {
         let mut trio = Trio::with(3_000_000 + number as u64, strategy);
         trio.commit(30, 0);
         trio.live(20, 64);
+    }
+}
+
+/// Tainting on its own: larger groups, and everything that may happen to its trees in turn.
+#[test]
+fn tainted_groups_over_many_seeds() {
+    let tainted: Vec<_> = strategies().into_iter().filter(Strategy::taints).collect();
+    for seed in 0..SEEDS / 20 {
+        let strategy = tainted[seed as usize % tainted.len()];
+        let mut trio = Trio::with(9_000_000 + seed, strategy);
+        trio.commit(1 + seed as usize % 17, 0);
+        match seed % 3 {
+            0 => trio.live(20, 4 + seed as usize % 29),
+            1 => trio.move_about(16, 4 + seed as usize % 17),
+            _ => trio.propose_and_commit(16, 4 + seed as usize % 17),
+        }
     }
 }
 

@@ -25,7 +25,7 @@ pub use data::{CountedData, CountedParent, Member};
 pub use group::CountedGroup;
 pub use multicast::{ManagedTree, MulticastGroup};
 pub use search_tree::{Balance, SearchTree};
-pub use tainted::TaintedGroup;
+pub use tainted::{Changes, TaintedGroup};
 
 use tls_codec::Size;
 
@@ -104,6 +104,9 @@ pub enum CountedError {
     /// The last member cannot be removed.
     #[error("{0} is the last member")]
     LastMember(Member),
+    /// Parents that are tainted are counted by another group.
+    #[error("a strategy that taints is counted by `TaintedGroup`")]
+    Taints,
     /// A leaf lies outside the tree.
     #[error(transparent)]
     Outside(#[from] OutsideTree),
