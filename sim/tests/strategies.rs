@@ -10,12 +10,14 @@ use common::{arboretum, check_contract, digest, run_into, summary};
 const SMALL: [&str; 5] = ["smoke", "--members", "40", "--set", "duration=20h"];
 
 /// Every choice of the clients at once, one after the other of those that exclude each other.
-const STRATEGIES: [&str; 5] = [
+const STRATEGIES: [&str; 7] = [
     "rfc9420+warming=most-blanks:1h+batching=every:30m",
     "rfc9420+warming=round-robin:20min+inactive=evict:5h+compaction=swap:2",
     "rfc9420+warming=on-join+compaction=resync+removal=faster-remove",
     "rfc9420+warming=on-return+inactive=keep+batching=immediate+shape=m-ary:3",
     "rfc9420+batching=propose-commit:3+compaction=swap:1",
+    "tainted-2021+batching=propose-commit:2+compaction=swap:1",
+    "tainted-2021+warming=on-join+compaction=resync+placement=leftmost-blank",
 ];
 
 #[test]

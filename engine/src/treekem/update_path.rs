@@ -262,7 +262,7 @@ impl NewPath {
             items.extend(keys.iter().map(|key| {
                 let mut seed = Seed::default();
                 rng.fill_bytes(&mut seed);
-                Sealed { to: *key, plaintext: secret.0.as_slice(), seed }
+                Sealed { to: key, plaintext: secret.0.as_slice(), seed }
             }));
         }
         let mut sealed = crypto.encrypt_all_with_label(LABEL, context, &items)?.into_iter();
