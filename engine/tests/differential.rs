@@ -502,8 +502,8 @@ fn strategies() -> Vec<Strategy> {
 #[test]
 fn small_groups_under_every_strategy() {
     let strategies = strategies();
-    // Unmerged leaves: two removals, filtered or not. None: one removal, and no `cheapest`. Tainted: one
-    // layout, no `cheapest`, nobody unmerged, no filter.
+    // Unmerged leaves: two removals, filtered or not. None: one removal, and no `cheapest`.
+    // Tainted: one layout, no `cheapest`, nobody unmerged, no filter.
     assert_eq!(strategies.len(), 4 * 2 * (5 * 2 * 2 + 4 * 2) + 4 * 2);
     for (number, strategy) in strategies.into_iter().enumerate() {
         for seed in 0..STRATEGY_SEEDS {

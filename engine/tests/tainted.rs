@@ -1,5 +1,5 @@
-//! Tainted TreeKEM on the whole engine (`removal=taint`): what a commit refreshes and sends, by hand;
-//! who learns what and who must not, over random groups; and what members and joiners refuse.
+//! Tainted TreeKEM on the whole engine (`removal=taint`): what a commit refreshes and sends, by
+//! hand; who learns what and who must not, over random groups; and what members and joiners refuse.
 
 mod common;
 
@@ -71,8 +71,9 @@ fn who_adds_and_removes_carries_taints() {
     }
     assert_eq!((0..8).map(|leaf| taints(&group, leaf)).sum::<usize>(), 0);
     assert_eq!(cost(&group.commit(commit_of(0))), (3, 3));
-    // The removed member's three parents and the remover's own, of which the root is both's: leaf 6,
-    // leaves 4 and 5 by their parent, the right half; leaf 1, and leaves 2 and 3 by their parent.
+    // The removed member's three parents and the remover's own, of which the root is both's: leaf
+    // 6, leaves 4 and 5 by their parent, the right half; leaf 1, and leaves 2 and 3 by their
+    // parent.
     let removes = vec![LeafIndex(7)];
     let removal = group.commit(Plan { removes, ..commit_of(0) });
     assert_eq!(cost(&removal), (5, 5));
@@ -166,9 +167,9 @@ fn keys_in(tree: &RatchetTree) -> BTreeSet<HpkePublicKey> {
     keys
 }
 
-/// Random groups, in which a member that is removed has forgotten nothing: neither what it held, nor
-/// what it drew for parents that it was not below. None of it stands in the tree after its removal,
-/// and none of it opens anything.
+/// Random groups, in which a member that is removed has forgotten nothing: neither what it held,
+/// nor what it drew for parents that it was not below. None of it stands in the tree after its
+/// removal, and none of it opens anything.
 fn live(provider: &dyn Provider, seed: u64, commits: usize) {
     let largest = 2 + (seed % 19) as usize;
     let mut group = Group::under(provider, seed, tainting());

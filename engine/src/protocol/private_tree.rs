@@ -179,8 +179,8 @@ impl PrivateTree {
         Ok(())
     }
 
-    /// A set of parents is keyed, and its committer's leaf. Members below the children that stay owe
-    /// the way from there up.
+    /// A set of parents is keyed, and its committer's leaf. Members below the children that stay
+    /// owe the way from there up.
     pub(super) fn refresh(
         &mut self,
         committer: LeafIndex,

@@ -1,6 +1,6 @@
-//! A crown: some of the parents of a tree, the root among them, and with each of them all above it. It
-//! is how a change of many paths at once is written down whatever the shape: by the children that
-//! the walk from the root goes into.
+//! A crown: some of the parents of a tree, the root among them, and with each of them all above it.
+//! It is how a change of many paths at once is written down whatever the shape: by the children
+//! that the walk from the root goes into.
 
 use std::sync::Arc;
 

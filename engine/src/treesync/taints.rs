@@ -38,8 +38,8 @@ fn cached(subtree: Subtree<'_, RatchetData>) -> &Tainters {
     subtree.cache().tainters.get_or_init(|| Tainters::of(subtree))
 }
 
-/// Whether a subtree may have a parent that one of these members, ascending, has tainted; `false` is
-/// certain.
+/// Whether a subtree may have a parent that one of these members, ascending, has tainted; `false`
+/// is certain.
 pub(crate) fn may_be_tainted(subtree: Subtree<'_, RatchetData>, tainters: &[LeafIndex]) -> bool {
     match cached(subtree) {
         Tainters::Few(few) => tainters.iter().any(|tainter| few.binary_search(tainter).is_ok()),

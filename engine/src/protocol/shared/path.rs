@@ -17,7 +17,8 @@ use crate::treesync::ParentNode;
 
 impl<S: Seeds> SharedTreeKem<S> {
     /// Opens every ciphertext of a path once, as the members below each recipient would, and
-    /// follows the path, or each chain of a set, to the commit secret. `private` has the keys of the proposed Updates.
+    /// follows the path, or each chain of a set, to the commit secret. `private` has the keys of
+    /// the proposed Updates.
     pub(super) fn open_path(
         &self,
         crypto: &Crypto<'_>,

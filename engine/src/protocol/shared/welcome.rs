@@ -76,8 +76,8 @@ impl<S: Seeds> SharedTreeKem<S> {
         joiners.with_min_len(PARALLEL_FROM / 2).map(open).collect()
     }
 
-    /// What a joiner derives from the chains of a set that it is told: every key, and one secret less
-    /// for each chain.
+    /// What a joiner derives from the chains of a set that it is told: every key, and one secret
+    /// less for each chain.
     fn deriving(&self, set: &RefreshSet<'_>, leaf: LeafIndex) -> Ledger {
         let chains = set.chains(leaf);
         let entered = chains.len() as u64;
