@@ -542,7 +542,7 @@ impl Proposed<'_> {
         add_leaf(&mut self.tree, &mut self.roster, Arc::new(leaf.clone()), None, epoch)
     }
 
-    /// Merges the keys of a path, which is the sender's or refreshes a set; `leaf` makes the new leaf
+    /// Merges the keys of a path, the sender's or that of a set; `leaf` makes the new leaf
     /// from its parent hash.
     pub(super) fn merge<E: From<PathError> + From<TreeError>>(
         &mut self,

@@ -169,7 +169,8 @@ mod tests {
             for value in values {
                 let value = value.replace(":P", ":1h").replace(":K", ":4").replace(":R", ":4");
                 let value = value.replace("evict:D", "evict:4d").replace(":D", ":4");
-                let text = format!("rfc9420+{choice}={value}");
+                let preset = if value == "taint" { "tainted-2021" } else { "rfc9420" };
+                let text = format!("{preset}+{choice}={value}");
                 assert!(read(&text).is_ok(), "{text}");
             }
             let wrong = read(&format!("rfc9420+{choice}=sideways")).unwrap_err().to_string();
