@@ -2,13 +2,14 @@
 //! all three, must give the same trees, bytes, ledgers and epoch secrets after every commit; and
 //! groups in counts must give the same trees, ciphertexts and public keys.
 
-use arboretum_engine::counted::{CountedGroup, Member, PathSizes};
+use arboretum_engine::counted::{Changes, Cost, CountedGroup, Member, PathSizes, TaintedGroup};
 use arboretum_engine::crypto::{CountingProvider, Crypto, Provider, RealProvider, Seed};
 use arboretum_engine::group::{CommitCost, Followed};
 use arboretum_engine::protocol::{
     ClientId, Draft, FullTreeKem, Order, Protocol, Seeds, SharedTreeKem,
 };
 use arboretum_engine::strategy::{Compaction, Layout, Placement, Removal, Strategy};
+use arboretum_engine::tree::Aggregates;
 use arboretum_engine::treesync::Roster;
 use rand_chacha::ChaCha20Rng;
 use rand_core::{Rng, SeedableRng};
@@ -36,12 +37,64 @@ impl Seeds for TestSeeds {
 
 type Inner<P> = <P as Protocol>::Inner;
 
+/// The group in counts that goes with a strategy.
+enum Counts {
+    TreeKem(CountedGroup),
+    Tainted(TaintedGroup),
+}
+
+impl Counts {
+    fn new(strategy: Strategy, creator: Member) -> Self {
+        if strategy.taints() {
+            return Self::Tainted(TaintedGroup::under(strategy, sizes(), creator).unwrap());
+        }
+        let mut group = CountedGroup::new(strategy, sizes(), 0, false).unwrap();
+        group.add(creator, creator).unwrap();
+        Self::TreeKem(group)
+    }
+
+    fn tree(&self) -> &Aggregates {
+        match self {
+            Self::TreeKem(group) => group.tree(),
+            Self::Tainted(group) => group.tree(),
+        }
+    }
+
+    fn recount(&self) -> bool {
+        match self {
+            Self::TreeKem(group) => group.recount(),
+            Self::Tainted(group) => group.recount(),
+        }
+    }
+
+    fn commit(&mut self, by: Member, changes: &Changes) -> Cost {
+        match self {
+            Self::TreeKem(group) => commit_in_counts(group, by, changes),
+            Self::Tainted(group) => group.commit(by, changes).unwrap(),
+        }
+    }
+}
+
+fn commit_in_counts(group: &mut CountedGroup, by: Member, changes: &Changes) -> Cost {
+    changes.updates.iter().for_each(|member| group.update(*member).unwrap());
+    if changes.moves {
+        group.remove(by).unwrap();
+        group.add(by, by).unwrap();
+    }
+    group.remove_all(&changes.removes).unwrap();
+    if !changes.moves {
+        group.move_over(by).unwrap();
+    }
+    changes.adds.iter().for_each(|member| group.add(by, *member).unwrap());
+    group.commit(by).unwrap()
+}
+
 /// Three fidelities side by side, and who is where.
 struct Trio {
     full: FullTreeKem<TestSeeds>,
     shared: SharedTreeKem<TestSeeds>,
     counted: SharedTreeKem<TestSeeds>,
-    counts: CountedGroup,
+    counts: Counts,
     members: Vec<ClientId>,
     /// Who has proposed in this epoch.
     proposed: Vec<ClientId>,
@@ -70,7 +123,7 @@ impl Trio {
             full: FullTreeKem::new(real, seeds, strategy),
             shared: SharedTreeKem::new(real, seeds, strategy).unwrap(),
             counted: SharedTreeKem::new(&CountingProvider, seeds, strategy).unwrap(),
-            counts: CountedGroup::new(strategy, sizes(), 1, false).unwrap(),
+            counts: Counts::new(strategy, Member(0)),
             members: vec![ClientId(0)],
             proposed: vec![],
             next: 1,
@@ -245,12 +298,10 @@ impl Trio {
         assert_eq!((cost, ledger), (counted.draft.cost, counted.draft.ledger));
         assert_eq!((cost.ciphertexts, cost.public_keys), (0, 0), "nobody receives the new path");
         let member = Member(by.0);
-        self.counts = CountedGroup::new(self.strategy, sizes(), 0, false).unwrap();
-        self.counts.add(member, member).unwrap();
-        for client in &full.draft.order.adds {
-            self.counts.add(member, Member(client.0)).unwrap();
-        }
-        assert_eq!(self.counts.commit(member).unwrap().ciphertexts, 0);
+        self.counts = Counts::new(self.strategy, member);
+        let adds = full.draft.order.adds.iter().map(|client| Member(client.0)).collect();
+        let changes = Changes { adds, ..Changes::default() };
+        self.counts.commit(member, &changes);
         self.proposed.clear();
         self.put_into_effect(full.draft, shared.draft, counted.draft);
         assert_eq!(self.full.epoch(), epoch + 1);
@@ -258,25 +309,17 @@ impl Trio {
 
     /// The same commit in counts: ciphertexts, public keys, and bytes of both.
     fn count(&mut self, order: &Order, enters: bool) -> (u64, u64, u64) {
-        let member = |client: &ClientId| Member(client.0);
-        for client in std::mem::take(&mut self.proposed) {
-            if !enters && client != order.by && !order.removes.contains(&client) {
-                self.counts.update(member(&client)).unwrap();
-            }
-        }
-        if enters {
-            self.counts.remove(member(&order.by)).unwrap();
-            self.counts.add(member(&order.by), member(&order.by)).unwrap();
-        }
-        let removes: Vec<_> = order.removes.iter().map(member).collect();
-        self.counts.remove_all(&removes).unwrap();
-        if !enters {
-            self.counts.move_over(member(&order.by)).unwrap();
-        }
-        for client in &order.adds {
-            self.counts.add(member(&order.by), member(client)).unwrap();
-        }
-        let cost = self.counts.commit(member(&order.by)).unwrap();
+        let members =
+            |clients: &[ClientId]| clients.iter().map(|client| Member(client.0)).collect();
+        let mut updated = std::mem::take(&mut self.proposed);
+        updated.retain(|it| !enters && *it != order.by && !order.removes.contains(it));
+        let changes = Changes {
+            updates: members(&updated),
+            removes: members(&order.removes),
+            adds: members(&order.adds),
+            moves: enters,
+        };
+        let cost = self.counts.commit(Member(order.by.0), &changes);
         (cost.ciphertexts, cost.public_keys, sizes().bytes(&cost))
     }
 
@@ -596,7 +639,7 @@ fn strategies() -> Vec<Strategy> {
         Layout::Scapegoat(70),
         Layout::Weighted,
     ];
-    let removals = [Removal::Blank, Removal::FasterRemove, Removal::Splice];
+    let removals = [Removal::Blank, Removal::FasterRemove, Removal::Splice, Removal::Taint];
     let compactions = [
         Compaction::None,
         Compaction::Truncate,
@@ -639,7 +682,10 @@ fn small_groups_under_every_strategy() {
     // without unmerged leaves.
     let (search, weighted) = (5 * 3 * (4 + 2), 2 * (4 + 2));
     let (splice, smallest, pop) = (3 * (4 + 2), 8 + 2, 4 + 2);
-    assert_eq!(strategies.len(), indexed + search + weighted + splice + smallest + pop);
+    // Tainted: one layout, four placements, nobody unmerged, no filter.
+    let tainted = 4 * 2;
+    let free = search + weighted + splice + smallest + pop;
+    assert_eq!(strategies.len(), indexed + free + tainted);
     for (number, strategy) in strategies.into_iter().enumerate() {
         for seed in 0..STRATEGY_SEEDS {
             let mut trio = Trio::with(2_000_000 + seed * 1_000 + number as u64, strategy);
@@ -654,6 +700,22 @@ fn groups_of_up_to_64_under_every_strategy() {
         let mut trio = Trio::with(3_000_000 + number as u64, strategy);
         trio.commit(30, 0);
         trio.live(20, 64);
+    }
+}
+
+/// Tainting on its own: larger groups, and everything that may happen to its trees in turn.
+#[test]
+fn tainted_groups_over_many_seeds() {
+    let tainted: Vec<_> = strategies().into_iter().filter(Strategy::taints).collect();
+    for seed in 0..SEEDS / 20 {
+        let strategy = tainted[seed as usize % tainted.len()];
+        let mut trio = Trio::with(9_000_000 + seed, strategy);
+        trio.commit(1 + seed as usize % 17, 0);
+        match seed % 3 {
+            0 => trio.live(20, 4 + seed as usize % 29),
+            1 => trio.move_about(16, 4 + seed as usize % 17),
+            _ => trio.propose_and_commit(16, 4 + seed as usize % 17),
+        }
     }
 }
 

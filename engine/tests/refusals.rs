@@ -14,5 +14,7 @@ mod join;
 mod path;
 #[path = "refusals/proposals.rs"]
 mod proposals;
+#[path = "refusals/tainted.rs"]
+mod tainted;
 #[path = "refusals/trees.rs"]
 mod trees;

@@ -10,7 +10,7 @@ use common::{arboretum, check_contract, digest, run_into, summary};
 const SMALL: [&str; 5] = ["smoke", "--members", "40", "--set", "duration=20h"];
 
 /// Every choice of the clients at once, one after the other of those that exclude each other.
-const STRATEGIES: [&str; 7] = [
+const STRATEGIES: [&str; 9] = [
     "rfc9420+warming=most-blanks:1h+batching=every:30m",
     "rfc9420+warming=round-robin:20min+inactive=evict:5h+compaction=swap:2",
     "rfc9420+warming=on-join+compaction=resync+removal=faster-remove",
@@ -18,6 +18,8 @@ const STRATEGIES: [&str; 7] = [
     "rfc9420+batching=propose-commit:3+compaction=swap:1",
     "scoot-over+warming=on-return+inactive=evict:5h+batching=propose-commit:2",
     "rebuild+compaction=rebuild:2+warming=on-return+batching=propose-commit:1",
+    "tainted-2021+batching=propose-commit:2+compaction=swap:1",
+    "tainted-2021+warming=on-join+compaction=resync+placement=leftmost-blank",
 ];
 
 #[test]

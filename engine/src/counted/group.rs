@@ -71,6 +71,9 @@ impl CountedGroup {
         members: u32,
         warm: bool,
     ) -> Result<Self, CountedError> {
+        if strategy.taints() {
+            return Err(CountedError::Taints);
+        }
         let mut group = Self {
             tree: Tree::new(strategy),
             sizes,

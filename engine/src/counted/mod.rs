@@ -5,8 +5,8 @@
 //! left out is whatever no count depends on: encodings, hashes, signatures, the views of others.
 //! One view is all there is, so a path is changed in place, in O(log n) (`benches/counted.rs`). It
 //! is for experiments of millions of operations: the counting provider still encodes and hashes every
-//! message. `tests/differential.rs` holds adds, removals and commits to the counts of the whole
-//! engine; the protocols that it does not have are held to worked examples.
+//! message. `tests/differential.rs` holds adds, removals and commits, tainted ones among them, to
+//! the counts of the whole engine; the protocols that it does not have are held to worked examples.
 //!
 //! | file | protocol |
 //! |---|---|
@@ -25,7 +25,7 @@ pub use data::{CountedData, CountedParent, Member, Seat};
 pub use group::CountedGroup;
 pub use multicast::{ManagedTree, MulticastGroup};
 pub use search_tree::{Balance, SearchTree};
-pub use tainted::TaintedGroup;
+pub use tainted::{Changes, TaintedGroup};
 
 use tls_codec::Size;
 
@@ -104,6 +104,9 @@ pub enum CountedError {
     /// The last member cannot be removed.
     #[error("{0} is the last member")]
     LastMember(Member),
+    /// Parents that are tainted are counted by another group.
+    #[error("a strategy that taints is counted by `TaintedGroup`")]
+    Taints,
     /// A leaf lies outside the tree.
     #[error(transparent)]
     Outside(#[from] OutsideTree),

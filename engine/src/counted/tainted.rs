@@ -8,13 +8,16 @@
 //! new key. A parent remembers the last who tainted it. A parent with nobody below keeps its key, and
 //! is sent its ciphertext like any other: paths of that time were not filtered.
 //!
+//! The paper's operations refresh what they must and no more. [`TaintedGroup::commit`] does several at
+//! once and its sender's update along, as the whole engine does (`treekem/refresh.rs`).
+//!
 //! What it trades: whoever administers much carries a set of tainted parents, and its compromise
-//! exposes parents far from itself. It needs its own protocol: RFC 9420 has no such messages.
+//! exposes parents far from itself. RFC 9420 has no such messages.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::{Cost, CountedData, CountedError, CountedParent, Leaves, Member};
+use super::{Cost, CountedData, CountedError, CountedParent, Leaves, Member, PathSizes};
 use crate::strategy::{Compaction, Layout, Newcomer, Removal, Strategy};
 use crate::tree::{Aggregates, LeafIndex, OutsideTree, Subtree, Tree};
 
@@ -38,6 +41,11 @@ struct Place {
 }
 
 impl Place {
+    /// The parent of a leaf.
+    fn above_leaf(leaf: LeafIndex) -> Self {
+        Self { height: 1, at: leaf.0 >> 1 }
+    }
+
     fn above(self) -> Self {
         Self { height: self.height + 1, at: self.at >> 1 }
     }
@@ -68,6 +76,22 @@ pub struct TaintedGroup {
     /// What each member has tainted; an entry counts while the parent there says the same.
     taints: Vec<BTreeSet<Place>>,
     key: Arc<CountedParent>,
+    /// What vectors of ciphertexts are measured by; none if nobody asks for bytes.
+    sizes: Option<PathSizes>,
+    commits: u64,
+}
+
+/// What a commit does beside renewing its sender's keys.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Changes {
+    /// Members who get fresh leaves that they have proposed.
+    pub updates: Vec<Member>,
+    /// Members who are removed.
+    pub removes: Vec<Member>,
+    /// Members who are added, after the others have gone.
+    pub adds: Vec<Member>,
+    /// Whether the sender gives up its leaf for another.
+    pub moves: bool,
 }
 
 impl TaintedGroup {
@@ -78,9 +102,11 @@ impl TaintedGroup {
             leaves: Leaves::default(),
             taints: vec![],
             key: Arc::default(),
+            sizes: None,
+            commits: 0,
         };
         for member in (0..members).map(Member) {
-            group.enter(member)?;
+            group.enter(member, Newcomer::default())?;
         }
         for leaf in (0..members).map(LeafIndex) {
             let key = &group.key;
@@ -88,6 +114,19 @@ impl TaintedGroup {
                 *parent = Some(key.clone());
             })?;
         }
+        Ok(group)
+    }
+
+    /// A group of one member, at epoch 0, of the whole engine's kind: under a strategy that taints,
+    /// and with paths of so many bytes.
+    pub fn under(
+        strategy: Strategy,
+        sizes: PathSizes,
+        creator: Member,
+    ) -> Result<Self, CountedError> {
+        let (tree, sizes) = (Tree::new(strategy), Some(sizes));
+        let mut group = Self { tree, sizes, ..Self::new(0)? };
+        group.enter(creator, Newcomer::default())?;
         Ok(group)
     }
 
@@ -100,8 +139,9 @@ impl TaintedGroup {
     pub fn add(&mut self, by: Member, member: Member) -> Result<Cost, CountedError> {
         let from = self.leaves.of(by)?;
         self.leaves.check_new(member)?;
-        let leaf = self.enter(member)?;
-        self.refresh(by, from, leaf, &[], true)
+        let leaf = self.enter(member, Newcomer::default())?;
+        let set = self.above([Place::above_leaf(leaf)]);
+        self.refresh(by, from, &set, &[leaf, from])
     }
 
     /// A member removes another.
@@ -110,18 +150,57 @@ impl TaintedGroup {
         if by == member {
             return Err(CountedError::RemovesItself(member));
         }
-        let tainted = self.tainted(member);
-        self.leaves.leave(member);
-        self.tree.edit(leaf, &mut |_| None, &mut |_, _| {})?;
+        let tainted = self.leave(member, leaf)?;
         self.tree.truncate();
-        self.refresh(by, from, leaf, &tainted, false)
+        let set = self.above([Place::above_leaf(leaf)].into_iter().chain(tainted));
+        self.refresh(by, from, &set, &[from])
     }
 
     /// A member renews its keys.
     pub fn update(&mut self, member: Member) -> Result<Cost, CountedError> {
         let leaf = self.leaves.of(member)?;
         let tainted = self.tainted(member);
-        self.refresh(member, leaf, leaf, &tainted, true)
+        let set = self.above([Place::above_leaf(leaf)].into_iter().chain(tainted));
+        self.refresh(member, leaf, &set, &[leaf])
+    }
+
+    /// A member renews its keys, and does all this in the same commit.
+    pub fn commit(&mut self, by: Member, changes: &Changes) -> Result<Cost, CountedError> {
+        let stood = self.leaves.of(by)?;
+        let mut starts = self.tainted(by);
+        let mut emptied = vec![];
+        for member in &changes.updates {
+            starts.push(Place::above_leaf(self.leaves.of(*member)?));
+            starts.extend(self.tainted(*member));
+        }
+        for member in changes.removes.iter().chain(changes.moves.then_some(&by)) {
+            let leaf = self.leaves.of(*member)?;
+            emptied.push(leaf);
+            starts.extend(self.leave(*member, leaf)?);
+        }
+        self.tree.truncate();
+        let committer = (!changes.moves).then_some(stood);
+        let mut told = vec![];
+        for member in changes.adds.iter().chain(changes.moves.then_some(&by)) {
+            self.leaves.check_new(*member)?;
+            let newcomer = Newcomer::new(committer, self.commits, &member.0.to_be_bytes());
+            told.push(self.enter(*member, newcomer)?);
+        }
+        let from = self.leaves.of(by)?;
+        if !changes.moves {
+            told.push(from);
+        }
+        starts.extend(told.iter().map(|leaf| Place::above_leaf(*leaf)));
+        // Where the tree was cut and has grown again, nobody has known a key.
+        starts.extend(emptied.into_iter().filter_map(|leaf| self.lowest_key(leaf)));
+        self.commits += 1;
+        let set = self.above(starts);
+        self.refresh(by, from, &set, &told)
+    }
+
+    /// Whether the cached aggregates are what a recount gives; O(n).
+    pub fn recount(&self) -> bool {
+        self.tree.root().recount()
     }
 
     /// How many parents are tainted.
@@ -130,11 +209,43 @@ impl TaintedGroup {
         members.map(|member| self.still_tainted(member).count()).sum()
     }
 
-    fn enter(&mut self, member: Member) -> Result<LeafIndex, CountedError> {
-        let leaf = self.tree.make_room(Newcomer::default(), &mut |_| {}).leaf;
+    fn enter(&mut self, member: Member, newcomer: Newcomer) -> Result<LeafIndex, CountedError> {
+        let leaf = self.tree.make_room(newcomer, &mut |_| {}).leaf;
         self.tree.edit(leaf, &mut |_| Some(Arc::new(member.into())), &mut |_, _| {})?;
         self.leaves.enter(member, leaf);
         Ok(leaf)
+    }
+
+    /// Blanks a member's leaf, and gives what the member had tainted.
+    fn leave(&mut self, member: Member, leaf: LeafIndex) -> Result<Vec<Place>, OutsideTree> {
+        let tainted = self.tainted(member);
+        self.leaves.leave(member);
+        self.tree.edit(leaf, &mut |_| None, &mut |_, _| {})?;
+        Ok(tainted)
+    }
+
+    /// The lowest parent above a leaf that has a key.
+    fn lowest_key(&self, leaf: LeafIndex) -> Option<Place> {
+        let mut place = Place::above_leaf(leaf);
+        while place.is_inside(self.tree.width()) {
+            if self.at(place).is_some_and(|subtree| subtree.parent().is_some()) {
+                return Some(place);
+            }
+            place = place.above();
+        }
+        None
+    }
+
+    /// Parents with all above them, as far as the tree has them.
+    fn above(&self, starts: impl IntoIterator<Item = Place>) -> BTreeSet<Place> {
+        let mut set = BTreeSet::new();
+        for start in starts {
+            let mut at = start;
+            while at.is_inside(self.tree.width()) && set.insert(at) {
+                at = at.above();
+            }
+        }
+        set
     }
 
     fn still_tainted(&self, member: Member) -> impl Iterator<Item = Place> {
@@ -164,62 +275,52 @@ impl TaintedGroup {
         (found && at.first_leaf() == place.first_leaf()).then_some(at)
     }
 
-    /// Refreshes the parents above `leaf` and those at `tainted` with all above them, on behalf of
-    /// a member at `from`. A `fresh` leaf has a new key, which its parent's secret comes from.
+    /// Refreshes a set of parents on behalf of a member at `from`. Leaves that are `told` of it
+    /// otherwise are sent nothing: those added, and last the committer's.
     fn refresh(
         &mut self,
         by: Member,
         from: LeafIndex,
-        leaf: LeafIndex,
-        tainted: &[Place],
-        fresh: bool,
+        set: &BTreeSet<Place>,
+        told: &[LeafIndex],
     ) -> Result<Cost, CountedError> {
-        let mut set = BTreeSet::new();
-        let lowest = Place { height: 1, at: leaf.0 >> 1 };
-        for start in std::iter::once(lowest).chain(tainted.iter().copied()) {
-            let mut at = start;
-            while at.is_inside(self.tree.width()) && set.insert(at) {
-                at = at.above();
-            }
+        let mut cost = Cost { public_keys: set.len() as u64, ..Cost::default() };
+        for place in set {
+            let ciphertexts = self.ciphertexts(*place, set, told);
+            cost.ciphertexts += ciphertexts;
+            cost.bytes_headers += self.sizes.map_or(0, |sizes| sizes.header(ciphertexts));
         }
-        let fresh = fresh.then_some(leaf);
-        let of_set = set.iter().map(|place| self.ciphertexts(*place, &set, from, fresh));
         // Where nobody above is left to refresh, the root's key is good, and the next epoch's
         // secret is sent to it.
-        let to_root = u64::from(set.is_empty() && self.tree.members() > 1);
-        let cost = Cost {
-            ciphertexts: of_set.sum::<u64>() + to_root,
-            public_keys: set.len() as u64,
-            ..Cost::default()
-        };
-        self.key(by, from, &set)?;
+        cost.ciphertexts += u64::from(set.is_empty() && self.tree.members() > 1);
+        self.key(by, from, set)?;
         Ok(cost)
     }
 
     /// What a refreshed parent is sent in.
-    fn ciphertexts(
-        &self,
-        place: Place,
-        set: &BTreeSet<Place>,
-        from: LeafIndex,
-        fresh: Option<LeafIndex>,
-    ) -> u64 {
+    fn ciphertexts(&self, place: Place, set: &BTreeSet<Place>, told: &[LeafIndex]) -> u64 {
         let mut derived = false;
         let mut count = 0;
         for child in place.children() {
             let is_leaf = child.height == 0;
-            let refreshed =
-                if is_leaf { fresh == Some(child.first_leaf()) } else { set.contains(&child) };
-            if refreshed && !derived {
-                derived = true;
-            } else if refreshed {
-                count += 1;
-            } else if !is_leaf || child.first_leaf() != from {
+            if !is_leaf && set.contains(&child) {
+                let sent = std::mem::replace(&mut derived, true) && !self.all_join(child, told);
+                count += u64::from(sent);
+            } else if !is_leaf || !told.contains(&child.first_leaf()) {
                 let resolution = self.at(child).map_or(0, |at| at.aggregates().resolution);
                 count += u64::from(resolution);
             }
         }
         count
+    }
+
+    /// Whether somebody joins below a parent, and nobody else is there but the committer, the last
+    /// of those that are told.
+    fn all_join(&self, place: Place, told: &[LeafIndex]) -> bool {
+        let below = told.iter().filter(|leaf| place.covers(**leaf)).count();
+        let committer = told.last().is_some_and(|leaf| place.covers(*leaf));
+        let members = self.at(place).map_or(0, |at| at.aggregates().members as usize);
+        members == below && below > usize::from(committer)
     }
 
     /// Gives new keys to a set of parents, and notes which of them `by` is not below.
@@ -236,7 +337,7 @@ impl TaintedGroup {
                 continue;
             }
             let key = &self.key;
-            let mut at = Place { height: 1, at: place.first_leaf().0 >> 1 };
+            let mut at = Place::above_leaf(place.first_leaf());
             self.tree.edit(place.first_leaf(), &mut |leaf| leaf, &mut |_, parent| {
                 if at.height >= place.height {
                     let own = at.covers(from);

@@ -20,7 +20,7 @@ use crate::treedem::{
 };
 use crate::treekem::{
     EncryptedGroupSecrets, EpochSecrets, GroupInfo, GroupSecrets, JoinerSecret, NewPath,
-    PrivateKeys, PskError, UpdatePath, Welcome,
+    PrivateKeys, PskError, RefreshSet, UpdatePath, Welcome,
 };
 use crate::treesync::{
     AppliedProposals, ExpectedSource, Extension, ExtensionType, LeafNode, LeafNodeError,
@@ -253,8 +253,7 @@ impl Author<'_> {
         rng: &mut dyn Rng,
     ) -> Result<PendingCommit, CommitError> {
         let list = self.list(&request, holdings)?;
-        let path =
-            request.path || list.is_empty() || list.iter().any(|l| l.proposal.requires_path());
+        let path = request.path || self.public.requires_path(&list);
         let view = Viewpoint {
             committer: self.member,
             purpose: request.purpose,
@@ -262,7 +261,7 @@ impl Author<'_> {
             now: Some(request.now),
         };
         let mut proposed = self.public.propose(crypto, roster, &list, view)?;
-        let packages = new_members(crypto, &list)?;
+        let mut packages = new_members(crypto, &list)?;
         let leaf = match self.member {
             Some(member) => proposed.leaf_of(member),
             None => proposed.place_joiner(&self.leaf_node)?,
@@ -272,11 +271,15 @@ impl Author<'_> {
             proposed.climb(leaf)?;
         }
         let before = proposed.tree.clone();
-        let drawn = path.then(|| self.draw_path(crypto, &mut proposed, leaf, rng)).transpose()?;
+        let set = RefreshSet::of(&before, leaf, &proposed.applied);
+        let set = set.as_ref();
+        let drawn =
+            path.then(|| self.draw_path(crypto, &mut proposed, leaf, set, rng)).transpose()?;
         let mut public = proposed.next(crypto)?;
         let context = public.context.encoded();
-        let encrypt = |path: &DrawnPath| {
-            path.secrets.encrypt(crypto, &before, leaf, &proposed.added, &context, rng)
+        let encrypt = |path: &DrawnPath| match set {
+            Some(set) => path.secrets.encrypt_set(crypto, set, &context, rng),
+            None => path.secrets.encrypt(crypto, &before, leaf, &proposed.added, &context, rng),
         };
         let nodes = drawn.as_ref().map(encrypt).transpose()?;
         let (secrets, leaf_node) = drawn.map(|drawn| (drawn.secrets, drawn.leaf_node)).unzip();
@@ -299,6 +302,11 @@ impl Author<'_> {
         let framed = self.frame(crypto, &mut public, content, &entropy, protection, rng)?;
         let Proposed { roster, applied, .. } = proposed;
         let message = encode(&framed.message)?;
+        if let Some((set, path)) = set.zip(secrets.as_ref()) {
+            for (package, leaf) in packages.iter_mut().zip(&applied.added) {
+                package.told = path.told(set, *leaf)?;
+            }
+        }
         let mut pending = PendingCommit {
             cost: cost.in_message(message.len()),
             message,
@@ -320,18 +328,24 @@ impl Author<'_> {
         Ok(pending)
     }
 
-    /// Draws a new path and merges its keys into the proposed tree.
+    /// Draws a new path, or secrets for a set, and merges the keys into the proposed tree.
     fn draw_path(
         &self,
         crypto: &Crypto<'_>,
         proposed: &mut Proposed<'_>,
         leaf: LeafIndex,
+        set: Option<&RefreshSet<'_>>,
         rng: &mut dyn Rng,
     ) -> Result<DrawnPath, CommitError> {
-        let length = proposed.tree.filtered_direct_path(leaf)?.len();
-        let mut seed = Seed::default();
-        rng.fill_bytes(&mut seed);
-        let path = NewPath::generate(crypto, length, &seed)?;
+        let path = match set {
+            Some(set) => NewPath::refresh(crypto, set, rng)?,
+            None => {
+                let length = proposed.tree.filtered_direct_path(leaf)?.len();
+                let mut seed = Seed::default();
+                rng.fill_bytes(&mut seed);
+                NewPath::generate(crypto, length, &seed)?
+            }
+        };
         let group_id = self.public.context.group_id.as_slice();
         let mut leaf_node = self.leaf_node.clone();
         leaf_node.encryption_key = path.leaf.public.clone();
@@ -344,7 +358,7 @@ impl Author<'_> {
             self.public.check_rejoin(&proposed.applied, key, credential)?;
         }
         let rules = proposed.rules.clone();
-        proposed.merge(crypto, leaf, &path.public_keys(), |parent_hash| {
+        proposed.merge(crypto, leaf, &path.public_keys(), set, |parent_hash| {
             leaf_node.leaf_node_source = LeafNodeSource::Commit(parent_hash);
             // Somebody who joins must support what the group demands (RFC 9420 §13.4).
             rules.check(&leaf_node, ExpectedSource::Commit)?;
@@ -422,6 +436,8 @@ struct Framed {
 struct NewMember {
     reference: Digest,
     init_key: HpkePublicKey,
+    /// What it alone is told of the path, under a strategy that taints.
+    told: Option<Secret>,
 }
 
 fn new_members(crypto: &Crypto<'_>, list: &[Listed<'_>]) -> Result<Vec<NewMember>, CodecError> {
@@ -430,7 +446,8 @@ fn new_members(crypto: &Crypto<'_>, list: &[Listed<'_>]) -> Result<Vec<NewMember
         _ => None,
     });
     let new_member = |package: &crate::treesync::KeyPackage| {
-        Ok(NewMember { reference: package.reference(crypto)?, init_key: package.init_key.clone() })
+        let (reference, init_key) = (package.reference(crypto)?, package.init_key.clone());
+        Ok(NewMember { reference, init_key, told: None })
     };
     packages.map(new_member).collect()
 }
@@ -468,21 +485,26 @@ impl PendingCommit {
         let info = self.after.group_info_with(crypto, confirmation_tag, with_tree, None)?;
         let encrypted_group_info = crypto.aead_seal(&key.key, &key.nonce, &[], &encode(&info)?)?;
         let path_length = self.path.as_ref().map_or(0, |path| path.secrets.len());
-        // Members below one node of the path are told the same thing.
-        let mut plaintexts = Vec::with_capacity(path_length + 1);
-        for node in 0..=path_length {
-            let secret = self.path.as_ref().and_then(|path| path.secrets.get(node));
-            let group_secrets = GroupSecrets {
-                joiner_secret: self.joiner.0.clone(),
-                path_secret: secret.map(|secret| secret.0.clone()),
-                psks: self.applied.psks.clone(),
-            };
-            plaintexts.push(group_secrets.plaintext()?);
-        }
+        let taints = self.after.public.tree.shape().taints();
+        let plaintext = |path_secret: Option<&Secret>| {
+            let path_secret = path_secret.cloned();
+            let (joiner_secret, psks) = (self.joiner.0.clone(), self.applied.psks.clone());
+            GroupSecrets { joiner_secret, path_secret, psks }.plaintext()
+        };
+        // Members below one node of the path are told the same thing, where nobody taints.
+        let of_node =
+            |node: usize| self.path.as_ref().and_then(|path| Some(&path.secrets.get(node)?.0));
+        let plaintexts: Result<Vec<Secret>, _> = if taints {
+            packages.iter().map(|package| plaintext(package.told.as_ref())).collect()
+        } else {
+            (0..=path_length).map(|node| plaintext(of_node(node))).collect()
+        };
+        let plaintexts = plaintexts?;
         let mut items = Vec::with_capacity(packages.len());
-        for (package, leaf) in packages.iter().zip(&self.applied.added) {
+        for (at, (package, leaf)) in packages.iter().zip(&self.applied.added).enumerate() {
             let node = self.common_node(*leaf)?.filter(|_| path_length > 0);
-            let plaintext = plaintexts[node.unwrap_or(path_length)].as_slice();
+            let told = if taints { at } else { node.unwrap_or(path_length) };
+            let plaintext = plaintexts[told].as_slice();
             let mut seed = Seed::default();
             rng.fill_bytes(&mut seed);
             items.push(Sealed { to: &package.init_key, plaintext, seed });

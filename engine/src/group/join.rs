@@ -13,7 +13,7 @@ use crate::tree::{LeafIndex, OutsideTree};
 use crate::treedem::MlsMessage;
 use crate::treekem::{
     EpochSecrets, GroupInfo, GroupSecrets, JoinerSecret, PathError, PathSecret, PrivateKeys,
-    PskError, PskStore, Welcome, WelcomeError,
+    PskError, PskStore, Welcome, WelcomeError, keys_told,
 };
 use crate::treesync::{
     DecodeTreeError, ExtensionType, KeyPackage, KeyPackageSecrets, LeafNodeError, ProtocolVersion,
@@ -199,6 +199,11 @@ impl OpenedWelcome {
         leaf: LeafIndex,
         keys: &mut PrivateKeys,
     ) -> Result<(), JoinError> {
+        if tree.shape().taints() {
+            let told = self.group_secrets.path_secret.as_ref();
+            keys.extend(keys_told(crypto, told, tree, leaf)?);
+            return Ok(());
+        }
         let Some(secret) = &self.group_secrets.path_secret else { return Ok(()) };
         let mut secret = PathSecret(secret.clone());
         let path = tree.filtered_direct_path(self.group_info.signer)?;

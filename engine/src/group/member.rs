@@ -271,6 +271,10 @@ impl Member {
         keys: &PrivateKeys,
     ) -> Result<Option<OpenedPath>, FollowError> {
         let Some(path) = &transition.path else { return Ok(None) };
+        if let Some(set) = transition.refresh_set() {
+            let (update_path, context) = (&path.update_path, &path.provisional_context);
+            return Ok(Some(update_path.decrypt_set(crypto, &set, self.leaf, keys, context)?));
+        }
         let opened = path.update_path.decrypt(
             crypto,
             &path.tree_before,

@@ -12,7 +12,7 @@ use crate::tree::{LeafIndex, OutsideTree};
 use crate::treedem::{
     AuthenticatedContent, Commit, Content, FramedContentTbs, MlsMessage, PublicMessage, Sender,
 };
-use crate::treekem::{GroupContext, PathError, UpdatePath, merge_path};
+use crate::treekem::{GroupContext, MergedPath, PathError, RefreshSet, UpdatePath, merge_path};
 use crate::treesync::{
     AppliedProposals, Credential, ExpectedSource, ExtensionType, ExternalSender, LeafNode,
     LeafRules, ListRules, Listed, Proposal, ProposalContext, ProposalError, ProposalOrRef, Purpose,
@@ -146,6 +146,14 @@ pub struct Transition {
     pub membership: Option<MembershipProof>,
     /// The tag that the new epoch's secrets must give.
     pub confirmation_tag: Digest,
+}
+
+impl Transition {
+    /// The parents that it refreshes, where the group's strategy taints.
+    pub fn refresh_set(&self) -> Option<RefreshSet<'_>> {
+        let path = self.path.as_ref()?;
+        RefreshSet::of(&path.tree_before, self.committer, &self.applied)
+    }
 }
 
 /// A membership tag, and what it covers besides the confirmation tag.
@@ -389,7 +397,7 @@ impl PublicGroup {
             _ => None,
         };
         let listed = listed(&commit.proposals, proposals, member)?;
-        let must = listed.is_empty() || listed.iter().any(|l| l.proposal.requires_path());
+        let must = self.requires_path(&listed);
         if must && commit.path.is_none() {
             return Err(ApplyError::PathRequired);
         }
@@ -406,19 +414,24 @@ impl PublicGroup {
             proposed.climb(committer)?;
         }
         let tree_before = proposed.tree.clone();
+        let set = RefreshSet::of(&tree_before, committer, &proposed.applied);
         if let Some(path) = &commit.path {
             let leaf = &path.leaf_node;
             self.check_path_leaf(crypto, &proposed, member, committer, leaf)?;
-            path.check_counts(&tree_before, committer, &proposed.added)?;
+            match &set {
+                Some(set) => path.check_set(set)?,
+                None => path.check_counts(&tree_before, committer, &proposed.added)?,
+            }
             let keys = path.public_keys();
             keys.iter().try_for_each(|key| check_encryption_key(crypto, key))?;
-            proposed.merge(crypto, committer, &keys, |parent_hash| {
+            proposed.merge(crypto, committer, &keys, set.as_ref(), |parent_hash| {
                 if leaf.parent_hash() != Some(&parent_hash) {
                     return Err(PathError::ParentHash.into());
                 }
                 Ok::<_, ApplyError>(leaf.clone())
             })?;
         }
+        drop(set);
         let after = proposed.next(crypto)?;
         let provisional_context = after.context.encoded();
         let path = commit.path.map(|update_path| TransitionPath {
@@ -429,6 +442,13 @@ impl PublicGroup {
         let Proposed { roster, applied, added, .. } = proposed;
         let roster_changes = roster.finish()?;
         Ok(Step { after, committer, applied, added, path, roster_changes })
+    }
+
+    /// Whether a commit of these proposals must have a path (RFC 9420 §12.4). Where parents are
+    /// tainted every commit must: nobody is unmerged, so somebody has to refresh what they change.
+    pub(super) fn requires_path(&self, list: &[Listed<'_>]) -> bool {
+        let taints = self.tree.shape().taints();
+        taints || list.is_empty() || list.iter().any(|listed| listed.proposal.requires_path())
     }
 
     /// Validates and applies proposals.
@@ -557,29 +577,41 @@ impl Proposed<'_> {
         })
     }
 
-    /// Merges the keys of a path; `leaf` makes the new leaf from its parent hash.
+    /// Merges the keys of a path, the sender's or that of a set; `leaf` makes the new leaf
+    /// from its parent hash.
     pub(super) fn merge<E: From<PathError> + From<TreeError>>(
         &mut self,
         crypto: &Crypto<'_>,
         committer: LeafIndex,
         keys: &[HpkePublicKey],
+        set: Option<&RefreshSet<'_>>,
         leaf: impl FnOnce(Digest) -> Result<LeafNode, E>,
     ) -> Result<(), E> {
         let Self { tree, roster, arrives, .. } = self;
         let old = tree.leaf(committer).filter(|_| !*arrives).cloned();
-        let merged = merge_path(crypto, tree, committer, keys)?;
+        let merged = match set {
+            Some(_) => MergedPath::default(),
+            None => merge_path(crypto, tree, committer, keys)?,
+        };
         let leaf = leaf(merged.leaf_parent_hash)?;
         // None of the new keys may be in the tree yet, the replaced ones included.
         if roster.has_encryption_key(&leaf.encryption_key) {
             return Err(TreeError::DuplicateEncryptionKey.into());
         }
         keys.iter().try_for_each(|key| roster.enter_parent(key))?;
-        leave_path(tree, roster, committer).map_err(PathError::from)?;
+        match set {
+            Some(set) => set.outdated_keys().for_each(|key| roster.leave_parent(key)),
+            None => leave_path(tree, roster, committer).map_err(PathError::from)?,
+        }
         if let Some(old) = old {
             roster.leave_leaf(&old);
         }
         roster.enter_leaf(&leaf)?;
-        tree.set_path(committer, Arc::new(leaf), merged.parents).map_err(PathError::from)?;
+        let leaf = Arc::new(leaf);
+        match set {
+            Some(set) => set.merge(tree, keys, leaf)?,
+            None => tree.set_path(committer, leaf, merged.parents).map_err(PathError::from)?,
+        }
         Ok(())
     }
 

@@ -283,6 +283,7 @@ impl<S: Seeds> Protocol for FullTreeKem<S> {
             self.witness.enter(by, self.clients.seeds());
         }
         self.witness.note(by, &pending.after.keys, roster)?;
+        self.witness.draws(by, &transition);
         let checks = 1 + self.witness.check(&transition, roster)?;
         let tree = if packages.is_empty() { vec![] } else { encode_tree(&public.tree)? };
         let tree_bytes = crate::treesync::encoded_tree_length(&public.tree) as u64;

@@ -4,6 +4,7 @@
 //! This is the omniscient side of `shared`: no client holds it. A client's own keys are read
 //! off its direct path, which is how it is materialised.
 
+use std::ops::Add;
 use std::sync::Arc;
 
 use smallvec::SmallVec;
@@ -12,7 +13,7 @@ use super::{ClientId, ProtocolError};
 use crate::crypto::{HpkeKeyPair, HpkePublicKey};
 use crate::strategy::{Room, Strategy};
 use crate::tree::{LeafIndex, OutsideTree, Place, Subtree, Tree, TreeData};
-use crate::treekem::{NewPath, PrivateKeys};
+use crate::treekem::{Climb, NewPath, PrivateKeys, RefreshSet};
 use crate::treesync::{RatchetData, RatchetTree};
 
 /// Private keys at the leaves and parents.
@@ -24,25 +25,38 @@ pub(super) struct PrivateLeaf {
     pub(super) client: ClientId,
     pub(super) key: HpkeKeyPair,
     /// What its member owes from parents that were cut off above it.
-    carried: u64,
+    carried: Climb,
 }
 
 /// A parent: its key pair where it is keyed, and what has been asked of the members below.
 #[derive(Clone, Default)]
 pub(super) struct PrivateParent {
     key: Option<HpkeKeyPair>,
-    /// For the members below each child: node secrets derived so far in order to follow paths
-    /// of members below the other children. Sums along a member's direct path, so a commit
-    /// charges everybody in O(log n).
-    derived: SmallVec<[u64; 2]>,
+    /// For the members below each child: what they have climbed so far from here to the root, in
+    /// order to follow commits that did not key the child. Sums along a member's direct path, so a
+    /// commit charges everybody at the parents that it keys.
+    climbed: SmallVec<[Climb; 2]>,
     /// What all members below owe from parents that were cut off above.
-    carried: u64,
+    carried: Climb,
 }
 
 impl PrivateParent {
     /// What it charges the members below a child.
-    fn charges(&self, child: usize) -> u64 {
-        self.carried + self.derived.get(child).copied().unwrap_or(0)
+    fn charges(&self, child: usize) -> Climb {
+        self.carried + self.climbed.get(child).copied().unwrap_or_default()
+    }
+
+    /// Keys it; members below these children climb from here.
+    fn set(
+        &mut self,
+        key: &HpkeKeyPair,
+        degree: usize,
+        children: impl Iterator<Item = usize>,
+        climb: Climb,
+    ) {
+        self.key = Some(key.clone());
+        self.climbed.resize(degree, Climb::default());
+        children.for_each(|child| self.climbed[child] = self.climbed[child] + climb);
     }
 }
 
@@ -65,7 +79,7 @@ impl TreeData for PrivateData {
         child: Option<&PrivateParent>,
     ) -> Option<PrivateParent> {
         let mut child = child.cloned().unwrap_or_default();
-        child.carried += cut.charges(position);
+        child.carried = child.carried + cut.charges(position);
         Some(child)
     }
 
@@ -121,7 +135,7 @@ impl PrivateTree {
     ) -> Result<(), OutsideTree> {
         self.tree.follow_room(room);
         let unmerged = self.tree.shape().unmerged;
-        let member = Arc::new(PrivateLeaf { client, key, carried: 0 });
+        let member = Arc::new(PrivateLeaf { client, key, carried: Climb::default() });
         self.tree.edit(room.leaf, &mut |_| Some(member.clone()), &mut |_, value| {
             if !unmerged {
                 edited(value, |parent| parent.key = None);
@@ -164,25 +178,44 @@ impl PrivateTree {
         let mut above = path.key_pairs.len() as u64;
         self.tree.edit(leaf, &mut |_| Some(member.clone()), &mut |child, value| {
             let key = in_filter.next().copied().unwrap_or(false).then(|| keys.next()).flatten();
-            edited(value, |parent| {
-                parent.key = key.cloned();
-                if key.is_some() {
-                    parent.derived.resize(degree, 0);
-                    let others = parent.derived.iter_mut().enumerate();
-                    others.filter(|(at, _)| *at != child).for_each(|(_, owed)| *owed += above);
+            edited(value, |parent| match key {
+                Some(key) => {
+                    let others = (0..degree).filter(|at| *at != child);
+                    parent.set(key, degree, others, Climb { followed: above, opened: 0 });
                     above -= 1;
                 }
+                None => parent.key = None,
             });
         })?;
         Ok(())
     }
 
-    /// Node secrets that a member at this leaf would have derived, had it been there always.
-    pub(super) fn derived(&self, leaf: LeafIndex) -> Result<u64, OutsideTree> {
+    /// A set of parents is keyed, and its committer's leaf. Members below the children that stay
+    /// owe the way from there up.
+    pub(super) fn refresh(
+        &mut self,
+        committer: LeafIndex,
+        path: &NewPath,
+        set: &RefreshSet<'_>,
+    ) -> Result<(), ProtocolError> {
+        let member = self.member(committer).ok_or_else(|| lost(committer))?;
+        let member = Arc::new(PrivateLeaf { key: path.leaf.clone(), ..member.clone() });
+        self.tree.edit(committer, &mut |_| Some(member.clone()), &mut |_, _| {})?;
+        let degree = self.tree.shape().layout.degree();
+        let climbs = set.climbs();
+        self.tree.edit_crown(&set.crown(), &mut |at, value| {
+            let (key, staying) = (&path.key_pairs[at], set.staying(at));
+            edited(value, |parent| parent.set(key, degree, staying, climbs[at]));
+        });
+        Ok(())
+    }
+
+    /// What a member at this leaf would have climbed, had it been there always.
+    pub(super) fn climbed(&self, leaf: LeafIndex) -> Result<Climb, OutsideTree> {
         let path = self.tree.direct_path(leaf)?;
         let owed = path.iter().filter_map(|step| Some(step.node.parent()?.charges(step.child)));
-        let carried = self.member(leaf).map_or(0, |member| member.carried);
-        Ok(carried + owed.sum::<u64>())
+        let carried = self.member(leaf).map_or(Climb::default(), |member| member.carried);
+        Ok(owed.fold(carried, Climb::add))
     }
 
     /// The keys that the member at a leaf holds: its own, and those above it where the public
@@ -225,6 +258,23 @@ impl PrivateTree {
             Ok(keys)
         });
         keys.collect()
+    }
+
+    /// The key pairs of a resolution, without the new leaves, where the tree is not free.
+    pub(super) fn resolution_without(
+        &self,
+        public: Subtree<'_, RatchetData>,
+        added: &[LeafIndex],
+    ) -> Result<Vec<&HpkeKeyPair>, ProtocolError> {
+        let (first, width) = (public.first_leaf(), public.aggregates().width);
+        let mut private = self.tree.root();
+        while private.aggregates().width > width {
+            let below = private.children().find(|child| child.contains(first));
+            private = below.ok_or_else(|| lost(first))?;
+        }
+        let mut keys = Vec::with_capacity(public.aggregates().resolution as usize);
+        self.collect(public, private, added, &mut keys)?;
+        Ok(keys)
     }
 
     fn collect<'p>(

@@ -40,10 +40,10 @@ use crate::tree::{Aggregates, LeafIndex, Traversed, Tree};
 use crate::treekem::{EpochSecrets, PathSecret, PskStore, expected_ciphertexts};
 use crate::treesync::{
     AppliedProposals, KeyPackage, KeyPackageSecrets, Proposal, Roster, RosterChange,
-    encoded_tree_length, tree_hash,
+    encoded_tree_length, tainted_by, tree_hash,
 };
 
-use checking::Checked;
+use checking::{Checked, opening};
 use path::next_private;
 use rebuild::Step;
 pub(super) use welcome::single_welcome_length;
@@ -123,8 +123,10 @@ pub struct SharedTreeKem<S> {
     /// Every commit as it was sent and what had been proposed before it, if somebody is going to
     /// ask for them.
     log: Option<Vec<(Vec<u8>, Proposals)>>,
-    /// What deriving one node of a path takes.
+    /// What deriving one node of a path takes, its key and the next secret.
     per_node: Ledger,
+    /// What its key alone takes.
+    per_key: Ledger,
     witness: Witness,
     /// The first epoch of the group: not 0, if it has replaced another.
     base: u64,
@@ -140,6 +142,7 @@ impl<S: Seeds> SharedTreeKem<S> {
         let crypto = Crypto::new(provider);
         let secret = PathSecret(crypto.zero());
         secret.key_pair(&crypto)?;
+        let per_key = crypto.ledger();
         secret.next(&crypto);
         let per_node = crypto.ledger();
         Ok(Self {
@@ -154,6 +157,7 @@ impl<S: Seeds> SharedTreeKem<S> {
             publisher: None,
             log: None,
             per_node,
+            per_key,
             witness: Witness::of_sample(),
             base: 0,
         })
@@ -237,11 +241,13 @@ impl<S: Seeds> SharedTreeKem<S> {
 
     /// What a member at `leaf` owes for the commits from one epoch to another.
     fn owed(&self, from: &Epoch, to: &Epoch, leaf: LeafIndex) -> Result<CaughtUp, ProtocolError> {
-        let derived = to.private.derived(leaf)? - from.private.derived(leaf)?;
+        let climbed = to.private.climbed(leaf)? - from.private.climbed(leaf)?;
+        let climbing =
+            self.per_node * climbed.followed + (self.per_key + opening()) * climbed.opened;
         Ok(CaughtUp {
             commits: to.number - from.number,
             bytes: to.totals.bytes - from.totals.bytes,
-            ledger: (to.totals.ledger - from.totals.ledger) + self.per_node * derived,
+            ledger: (to.totals.ledger - from.totals.ledger) + climbing,
             removed: false,
         })
     }
@@ -281,8 +287,12 @@ impl<S: Seeds> SharedTreeKem<S> {
         for leaf in gone.clone() {
             let keys = before.private.keys_of(&before.public.tree, *leaf)?;
             let mut held = std::iter::once(keys.leaf()).chain(keys.parents());
-            if held.any(|key| self.roster.has_encryption_key(&key.public)) {
-                let message = format!("who has gone from {leaf} holds a key of the new tree");
+            // What it has tainted it may have kept.
+            let mut known = tainted_by(&before.public.tree, *leaf).into_iter();
+            if held.any(|key| self.roster.has_encryption_key(&key.public))
+                || known.any(|parent| self.roster.has_encryption_key(&parent.encryption_key))
+            {
+                let message = format!("who has gone from {leaf} knows a key of the new tree");
                 return Err(ProtocolError::Check(message));
             }
         }
@@ -294,6 +304,9 @@ impl<S: Seeds> SharedTreeKem<S> {
 /// unnecessary.
 pub fn predict(transition: &Transition) -> Result<(u64, u64), ProtocolError> {
     let Some(path) = &transition.path else { return Ok((0, 0)) };
+    if let Some(set) = transition.refresh_set() {
+        return Ok((set.ciphertexts() as u64, set.spared() as u64));
+    }
     let steps = path.tree_before.filtered_direct_path(transition.committer)?;
     let needed = |added: &[LeafIndex]| -> u64 {
         steps.iter().map(|step| expected_ciphertexts(step, added) as u64).sum()
@@ -439,7 +452,9 @@ impl<S: Seeds> Protocol for SharedTreeKem<S> {
         self.depart(&transition.applied.removed, departure, order, enters);
         let tree_bytes = encoded_tree_length(&epoch.public.tree) as u64;
         let psks = PskStore::default();
-        let joined = self.welcome(&pending, &invitations, tree_bytes, &psks)?;
+        let set = transition.refresh_set();
+        let joined = self.welcome(&pending, set.as_ref(), &invitations, tree_bytes, &psks)?;
+        drop(set);
         self.arrive(&invitations, &transition.applied.added, &joined, &epoch);
         self.go_on(by, transition.committer, &epoch, enters);
         let watched = self.bear_witness(&before, &epoch, &transition, &draft.order, enters)?;

@@ -133,6 +133,17 @@ impl Witness {
         Ok(())
     }
 
+    /// The sender of a commit has drawn all keys of its path, under a strategy that taints those of
+    /// parents that it is not below among them, which it does not hold and may have kept.
+    pub(super) fn draws(&mut self, client: ClientId, transition: &Transition) {
+        if let (Some(seen), Some(path)) = (self.members.get_mut(&client), &transition.path)
+            && transition.after.tree.shape().taints()
+        {
+            let drawn = path.update_path.nodes.iter().map(|node| mark(&node.encryption_key));
+            seen.keys.extend(drawn);
+        }
+    }
+
     /// What a client holds from a membership that has ended, or is in a group that has been replaced.
     pub(super) fn note_past(
         &mut self,
@@ -190,6 +201,13 @@ impl Witness {
         let Some(path) = transition.path.as_ref().filter(|_| !self.ended.is_empty()) else {
             return Ok(None);
         };
+        if let Some(set) = transition.refresh_set() {
+            let new = |at: usize| &path.update_path.nodes[at].encryption_key;
+            let keys = set.recipients(new, |child| {
+                Ok::<_, OutsideTree>(child.resolution().iter().map(key_of).collect())
+            })?;
+            return Ok(self.find(keys.into_iter().flatten()));
+        }
         let steps = path.tree_before.filtered_direct_path(transition.committer)?;
         let found = |step| self.find(recipients(step, &transition.added).iter().map(key_of));
         Ok(steps.iter().find_map(found))

@@ -49,7 +49,7 @@ fn read(letters: [u8; LENGTH]) -> Option<Strategy> {
         Placement::Cheapest,
         Placement::ByActivity,
     ];
-    let removals = [Removal::Blank, Removal::FasterRemove, Removal::Splice];
+    let removals = [Removal::Blank, Removal::FasterRemove, Removal::Splice, Removal::Taint];
     let compactions = [
         Compaction::None,
         Compaction::Truncate,

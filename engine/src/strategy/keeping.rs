@@ -8,7 +8,7 @@ use crate::tree::{Attach, LeafIndex, OutsideTree, Shape, Tree, TreeData};
 
 /// A keyed parent that lists the leaves below which do not hold its private key
 /// (RFC 9420 §7.1).
-pub trait Unmerged: Sized {
+pub trait Unmerged: Clone {
     /// The same parent with one more unmerged leaf.
     #[must_use]
     fn with_unmerged(&self, leaf: LeafIndex) -> Self;

@@ -71,6 +71,27 @@ pub enum StrategyError {
     /// There is nobody to spare.
     #[error("removal=faster-remove needs unmerged=on: without unmerged leaves it spares no node")]
     NothingToSpare,
+    /// Tainting is defined on the perfect tree.
+    #[error("removal=taint needs shape=perfect: the paper says of no other tree who taints what")]
+    TaintedShape,
+    /// Nobody is unmerged where everybody is told every key.
+    #[error("removal=taint needs unmerged=off: who is added is told every key above its leaf")]
+    TaintedUnmerged,
+    /// A filtered path leaves blanks behind.
+    #[error("removal=taint needs filtered=off: every parent above a member has a key")]
+    TaintedFilter,
+    /// All places cost the same where nothing is blank.
+    #[error(
+        "placement=cheapest and by-activity have no choice under removal=taint: no parent is blank, and \
+         every member costs the others alike"
+    )]
+    TaintedPlacement,
+    /// Members who move without all that they know being refreshed.
+    #[error(
+        "removal=taint needs compaction=none or truncate: the paper does not say what is refreshed when \
+         a member moves"
+    )]
+    TaintedMoves,
     /// No such degree.
     #[error("shape=m-ary takes a degree from 2 to {MAX_DEGREE}, not {0}")]
     Degree(u8),
@@ -129,6 +150,9 @@ impl Strategy {
 
     /// Refuses choices that make no sense together.
     pub fn check(&self) -> Result<(), StrategyError> {
+        if self.taints() {
+            self.check_taint()?;
+        }
         if self.placement == Placement::Cheapest && !self.unmerged {
             return Err(StrategyError::CheapestBlanks);
         }
@@ -175,6 +199,31 @@ impl Strategy {
         }
     }
 
+    /// What does not go together with tainting.
+    fn check_taint(&self) -> Result<(), StrategyError> {
+        if self.layout != Layout::Perfect {
+            return Err(StrategyError::TaintedShape);
+        }
+        if self.unmerged {
+            return Err(StrategyError::TaintedUnmerged);
+        }
+        if self.filtered {
+            return Err(StrategyError::TaintedFilter);
+        }
+        if matches!(self.placement, Placement::Cheapest | Placement::ByActivity) {
+            return Err(StrategyError::TaintedPlacement);
+        }
+        if !matches!(self.compaction, Compaction::None | Compaction::Truncate) {
+            return Err(StrategyError::TaintedMoves);
+        }
+        Ok(())
+    }
+
+    /// Whether parents stay keyed and remember who has drawn their secrets from elsewhere.
+    pub fn taints(&self) -> bool {
+        self.removal == Removal::Taint
+    }
+
     /// Whether blank nodes at the right of a tree are left out when it is sent
     /// (RFC 9420 §12.4.3.3). It goes where the last member says the width and nothing is keyed
     /// right of it; elsewhere the number of nodes says it.
@@ -195,9 +244,10 @@ impl Strategy {
     }
 
     /// Whether parents have parent hashes at all (RFC 9420 §7.9). In a free tree the parents between a
-    /// key and the leaf that vouches for it come and go.
+    /// key and the leaf that vouches for it come and go; and no leaf below a tainted parent has signed
+    /// for its key.
     pub(crate) fn has_parent_hashes(&self) -> bool {
-        self.form().is_none()
+        self.form().is_none() && !self.taints()
     }
 }
 

@@ -14,6 +14,10 @@
 //! expected update cost rises least. What the removed member still knows: nothing, its whole path is
 //! blank. Parents have no parent hashes (`layout`), which is what it trades. It needs an
 //! extension.
+//!
+//! `taint`: Tainted TreeKEM, none goes: the commit that removes somebody refreshes them, and those
+//! that the removed member has tainted. So do commits that add and update; `treekem/refresh`
+//! says what that costs and trades.
 
 use super::Unmerged;
 use crate::tree::LeafIndex;
@@ -28,6 +32,8 @@ pub enum Removal {
     FasterRemove,
     /// The whole path, and the leaf and its parent are taken out.
     Splice,
+    /// Nothing: the same commit gives new keys in the place of those that the removed member knows.
+    Taint,
 }
 
 impl Removal {
@@ -36,6 +42,7 @@ impl Removal {
         match self {
             Self::Blank | Self::Splice => None,
             Self::FasterRemove => parent.without_unmerged(removed),
+            Self::Taint => Some(parent.clone()),
         }
     }
 

@@ -23,7 +23,7 @@ const DRAFT_02: Strategy = Strategy {
     ..Strategy::RFC9420
 };
 
-/// All presets: the protocol as it is, as it was, and as it was proposed to be.
+/// All presets: the protocol as it is, as it was, and as others would have it.
 pub const PRESETS: &[Preset] = &[
     Preset {
         name: "rfc9420",
@@ -74,6 +74,16 @@ pub const PRESETS: &[Preset] = &[
         title: "mls-extensions 56: RFC 9420, and committers move to the leftmost blank leaf",
         strategy: Strategy { compaction: Compaction::ScootOver, ..Strategy::RFC9420 },
     },
+    Preset {
+        name: "tainted-2021",
+        title: "Tainted TreeKEM: nothing is blanked, whoever draws a secret is remembered",
+        strategy: Strategy {
+            removal: Removal::Taint,
+            unmerged: false,
+            filtered: false,
+            ..Strategy::RFC9420
+        },
+    },
 ];
 
 /// The choices and their values.
@@ -82,7 +92,7 @@ pub const CHOICES: &[(&str, &[&str])] = &[
         "placement",
         &["leftmost-blank", "append", "random-blank", "nearest", "cheapest", "by-activity"],
     ),
-    ("removal", &["blank", "faster-remove", "splice"]),
+    ("removal", &["blank", "faster-remove", "splice", "taint"]),
     (
         "shape",
         &[
@@ -157,6 +167,7 @@ impl Strategy {
                     "blank" => Removal::Blank,
                     "faster-remove" => Removal::FasterRemove,
                     "splice" => Removal::Splice,
+                    "taint" => Removal::Taint,
                     _ => return Err(unknown()),
                 }
             }
@@ -240,7 +251,11 @@ mod tests {
                 let value = numbers.iter().fold(value.to_string(), |value, (letter, number)| {
                     value.replace(letter, number)
                 });
-                let base = if value == "pop" { "rfc9420+shape=left-balanced" } else { "rfc9420" };
+                let base = match &value[..] {
+                    "pop" => "rfc9420+shape=left-balanced",
+                    "taint" => "2018-10+shape=perfect",
+                    _ => "rfc9420",
+                };
                 let text = format!("{base}+{choice}={value}");
                 assert!(Strategy::parse(&text).is_ok(), "{text}");
             }
@@ -266,5 +281,10 @@ mod tests {
             let scoots = refused(text);
             assert!(scoots.contains("scoot-over needs placement=leftmost-blank"), "{scoots}");
         }
+        let taint = |choices: &str| refused(&format!("tainted-2021+{choices}"));
+        assert!(taint("shape=m-ary:3").contains("needs shape=perfect"));
+        assert!(taint("unmerged=on").contains("needs unmerged=off"));
+        assert!(taint("filtered=on").contains("needs filtered=off"));
+        assert!(taint("placement=cheapest").contains("no parent is blank"));
     }
 }

@@ -6,6 +6,7 @@
 //! long as somebody still holds that epoch. Every operation is one walk along one path; walks
 //! that only read go through [`Subtree`].
 
+mod crown;
 mod form;
 mod index;
 mod node;
@@ -18,6 +19,7 @@ mod way;
 
 use std::sync::Arc;
 
+pub(crate) use crown::Crown;
 pub use form::{
     Attach, Beside, Form, MAX_HEIGHT, MAX_LEAVES, NotOfForm, PERCENTAGES, Written, WrittenRef,
 };

@@ -48,6 +48,24 @@ pub enum PathError {
         /// Entries found.
         found: usize,
     },
+    /// It does not have one entry for each refreshed parent.
+    #[error("the path has {found} nodes where {expected} parents are refreshed (removal=taint)")]
+    Refreshed {
+        /// Entries expected.
+        expected: usize,
+        /// Entries found.
+        found: usize,
+    },
+    /// A Welcome does not lead to every key above the new leaf.
+    #[error(
+        "the Welcome leads to {found} keys where {expected} stand above the leaf (removal=taint)"
+    )]
+    Told {
+        /// Keys expected.
+        expected: usize,
+        /// Keys found.
+        found: usize,
+    },
     /// A node does not have one ciphertext for each key in its copath's resolution.
     #[error(
         "node {node} has {found} ciphertexts where the resolution has {expected} (RFC 9420 §7.6)"
@@ -123,7 +141,7 @@ pub(crate) fn key_of<'t>(entry: &Resolved<'t, RatchetData>) -> &'t HpkePublicKey
 
 /// The parents of a path that has been merged: one entry for each node of the direct path,
 /// `None` where the filter leaves it blank; and the parent hash that the leaf must carry.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct MergedPath {
     /// The direct path, from the lowest node.
     pub parents: Vec<Option<Arc<ParentNode>>>,
@@ -154,6 +172,7 @@ pub fn merge_path(
                 encryption_key: key.clone(),
                 parent_hash: above,
                 unmerged_leaves: vec![],
+                tainted_by: None,
             };
             if tree.shape().has_parent_hashes() {
                 let copath = copath_hash(crypto, tree.shape(), step.copath.iter().copied(), &[]);
@@ -213,25 +232,35 @@ impl NewPath {
         rng: &mut dyn Rng,
     ) -> Result<Vec<UpdatePathNode>, PathError> {
         let path = tree.filtered_direct_path(sender)?;
+        let keys = |step| recipients(step, added).iter().map(key_of).collect();
+        let to: Vec<Vec<&HpkePublicKey>> = path.iter().map(keys).collect();
+        self.seal(crypto, &to, context, rng)
+    }
+
+    /// Encrypts the secret of each node to so many keys.
+    pub(super) fn seal(
+        &self,
+        crypto: &Crypto<'_>,
+        to: &[Vec<&HpkePublicKey>],
+        context: &[u8],
+        rng: &mut dyn Rng,
+    ) -> Result<Vec<UpdatePathNode>, PathError> {
         let mut items = vec![];
-        let mut counts = Vec::with_capacity(path.len());
-        for (step, secret) in path.iter().zip(&self.secrets) {
-            let to = recipients(step, added);
-            counts.push(to.len());
-            items.extend(to.iter().map(|entry| {
+        for (keys, secret) in to.iter().zip(&self.secrets) {
+            items.extend(keys.iter().map(|key| {
                 let mut seed = Seed::default();
                 rng.fill_bytes(&mut seed);
-                Sealed { to: key_of(entry), plaintext: secret.0.as_slice(), seed }
+                Sealed { to: key, plaintext: secret.0.as_slice(), seed }
             }));
         }
         let mut sealed = crypto.encrypt_all_with_label(LABEL, context, &items)?.into_iter();
-        let node = |(pair, count): (&HpkeKeyPair, usize)| {
+        let node = |(pair, keys): (&HpkeKeyPair, &Vec<_>)| {
             Ok(UpdatePathNode {
                 encryption_key: pair.public.clone(),
-                encrypted_path_secret: Ciphertexts::new(sealed.by_ref().take(count))?,
+                encrypted_path_secret: Ciphertexts::new(sealed.by_ref().take(keys.len()))?,
             })
         };
-        self.key_pairs.iter().zip(counts).map(node).collect()
+        self.key_pairs.iter().zip(to).map(node).collect()
     }
 }
 
@@ -332,14 +361,22 @@ impl UpdatePath {
         mut secret: PathSecret,
     ) -> Result<OpenedPath, PathError> {
         let mut key_pairs = Vec::with_capacity(self.nodes.len() - lowest);
-        for (node, sent) in self.nodes.iter().enumerate().skip(lowest) {
-            let pair = secret.key_pair(crypto)?;
-            if pair.public != sent.encryption_key {
-                return Err(PathError::PublicKey(node));
-            }
-            key_pairs.push(pair);
+        for node in lowest..self.nodes.len() {
+            key_pairs.push(self.checked_pair(crypto, node, &secret)?);
             secret = secret.next(crypto);
         }
         Ok(OpenedPath { lowest, key_pairs, commit_secret: secret.0 })
+    }
+
+    /// The key pair that a secret gives for a node, which must be the one announced.
+    pub(super) fn checked_pair(
+        &self,
+        crypto: &Crypto<'_>,
+        node: usize,
+        secret: &PathSecret,
+    ) -> Result<HpkeKeyPair, PathError> {
+        let pair = secret.key_pair(crypto)?;
+        let announced = self.nodes.get(node).map(|sent| &sent.encryption_key);
+        if announced == Some(&pair.public) { Ok(pair) } else { Err(PathError::PublicKey(node)) }
     }
 }

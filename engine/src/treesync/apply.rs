@@ -9,7 +9,7 @@ use super::key_package::KeyPackage;
 use super::leaf_node::{LeafNode, ProposalType, ProtocolVersion};
 use super::proposal::{PreSharedKeyId, Proposal, ReInit};
 use super::proposal_list::{ListRules, Listed, check_list};
-use super::ratchet_tree::{ParentNode, RatchetTree};
+use super::ratchet_tree::{ParentNode, RatchetData, RatchetTree};
 use super::roster::RosterDraft;
 use super::validate::{
     ExpectedSource, LeafRules, TreeError, check_commits, check_distinct, check_encryption_key,
@@ -17,7 +17,7 @@ use super::validate::{
 use crate::codec::CodecError;
 use crate::crypto::{Crypto, CryptoError, Labelled};
 use crate::strategy::{Newcomer, Room};
-use crate::tree::{LeafIndex, OutsideTree, Shape};
+use crate::tree::{LeafIndex, OutsideTree, Shape, Subtree};
 
 /// Why a list of proposals is invalid (RFC 9420 §12.2).
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -239,7 +239,21 @@ fn compact(tree: &mut RatchetTree, roster: &mut RosterDraft<'_>) -> Result<(), O
         let keys = path.iter().filter_map(|step| step.node.parent());
         keys.into_iter().any(|kept| kept.encryption_key == parent.encryption_key)
     };
-    leave_parents(&before, roster, last, |parent| !stays(parent))
+    leave_parents(&before, roster, last, |parent| !stays(parent))?;
+    // What is cut off beside them has no key but where removals leave keys with nobody below.
+    let steps = before.direct_path(last)?;
+    let copath = steps.iter().flat_map(|step| &step.copath);
+    let cut = copath.filter(|child| child.first_leaf() > last);
+    cut.for_each(|child| leave_all(*child, roster));
+    Ok(())
+}
+
+/// Strikes every parent's key in a subtree from the roster.
+fn leave_all(subtree: Subtree<'_, RatchetData>, roster: &mut RosterDraft<'_>) {
+    if subtree.aggregates().keyed_parents > 0 {
+        subtree.parent().into_iter().for_each(|it| roster.leave_parent(&it.encryption_key));
+        subtree.children().for_each(|child| leave_all(child, roster));
+    }
 }
 
 /// Validates and applies the proposals of a commit, in the order of RFC 9420 §12.3.

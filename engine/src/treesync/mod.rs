@@ -11,6 +11,7 @@ mod proposal;
 mod proposal_list;
 mod ratchet_tree;
 mod roster;
+mod taints;
 mod tree_hash;
 mod validate;
 
@@ -33,6 +34,8 @@ pub use ratchet_tree::{
     encode_tree, encoded_tree_length,
 };
 pub use roster::{LeafKeys, Roster, RosterChange, RosterDraft};
+pub use taints::tainted_by;
+pub(crate) use taints::{is_tainted, may_be_tainted};
 pub use tree_hash::{blank_subtree_hash, subtree_hash, tree_hash};
 pub use validate::{
     ExpectedSource, LeafRules, TreeError, check_commits, check_distinct, check_encryption_key,

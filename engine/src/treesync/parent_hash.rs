@@ -140,6 +140,9 @@ fn carried_hash<'t>(parent: &ParentNode, child: Subtree<'t, RatchetData>) -> Opt
 /// How many hashes [`verify_parent_hashes`] takes, once all tree hashes are known. Counted, not
 /// computed, and cached at each node: a commit changes the count along its own paths only.
 pub fn count_parent_hash_checks(tree: &RatchetTree) -> u64 {
+    if !tree.shape().has_parent_hashes() {
+        return 0;
+    }
     count_below(tree.shape(), tree.root())
 }
 

@@ -1,5 +1,6 @@
 //! The ratchet tree of RFC 9420: parent nodes (§7.1) and the `ratchet_tree` extension
-//! (§12.4.3.3).
+//! (§12.4.3.3). A parent that somebody has tainted is of a node type of its own, which the trees of
+//! RFC 9420 do not have.
 
 use std::sync::{Arc, OnceLock};
 
@@ -7,6 +8,7 @@ use tls_codec::{DeserializeBytes, Error, Size, TlsDeserializeBytes, TlsSerialize
 
 use super::free_tree;
 use super::leaf_node::LeafNode;
+use super::taints::Tainters;
 use crate::codec::{CodecError, decode, encode};
 use crate::crypto::{Digest, HpkePublicKey};
 use crate::strategy::{Strategy, Unmerged, list, unlist};
@@ -23,6 +25,10 @@ pub struct ParentNode {
     pub parent_hash: Digest,
     /// Leaves below that do not hold the private key, ascending.
     pub unmerged_leaves: Vec<LeafIndex>,
+    /// The leaf that is not below and whose owner has drawn the secret, where there is one
+    /// (`treekem/refresh.rs`). It is no part of RFC 9420's `ParentNode`.
+    #[tls_codec(skip)]
+    pub tainted_by: Option<LeafIndex>,
 }
 
 impl Unmerged for ParentNode {
@@ -65,6 +71,8 @@ pub struct RatchetCache {
     pub(super) checks: OnceLock<u64>,
     /// The encoded length of the nodes below that are not blank.
     pub(super) bytes: OnceLock<u64>,
+    /// Who has tainted a parent here or below.
+    pub(super) tainters: OnceLock<Tainters>,
 }
 
 /// The public tree of a group, laid out and kept as its strategy says.
@@ -79,8 +87,12 @@ impl WireNode {
     fn borrowed(&self) -> WireNodeRef<'_> {
         match &self.0 {
             NodeValue::Leaf(leaf) => WireNodeRef::Leaf(leaf),
-            NodeValue::Parent(parent) => WireNodeRef::Parent(parent),
+            NodeValue::Parent(parent) => WireNodeRef::parent(parent),
         }
+    }
+
+    fn is_tainted(&self) -> bool {
+        matches!(&self.0, NodeValue::Parent(parent) if parent.tainted_by.is_some())
     }
 }
 
@@ -102,6 +114,12 @@ impl DeserializeBytes for WireNode {
                 let (parent, rest) = ParentNode::tls_deserialize_bytes(rest)?;
                 Ok((Self(NodeValue::Parent(Arc::new(parent))), rest))
             }
+            TAINTED => {
+                let (parent, rest) = ParentNode::tls_deserialize_bytes(rest)?;
+                let (tainter, rest) = LeafIndex::tls_deserialize_bytes(rest)?;
+                let parent = ParentNode { tainted_by: Some(tainter), ..parent };
+                Ok((Self(NodeValue::Parent(Arc::new(parent))), rest))
+            }
             other => Err(Error::UnknownValue(other.into())),
         }
     }
@@ -115,6 +133,20 @@ enum WireNodeRef<'t> {
     Leaf(&'t LeafNode),
     #[tls_codec(discriminant = 2)]
     Parent(&'t ParentNode),
+    #[tls_codec(discriminant = 254)]
+    Tainted(&'t ParentNode, LeafIndex),
+}
+
+/// The node type of a tainted parent.
+const TAINTED: u8 = 254;
+
+impl<'t> WireNodeRef<'t> {
+    fn parent(parent: &'t ParentNode) -> Self {
+        match parent.tainted_by {
+            None => Self::Parent(parent),
+            Some(tainter) => Self::Tainted(parent, tainter),
+        }
+    }
 }
 
 /// Why bytes are not a ratchet tree.
@@ -135,6 +167,9 @@ pub enum DecodeTreeError {
     /// The last node is a parent.
     #[error("a ratchet tree has an odd number of nodes, not {0} (RFC 9420 §12.4.3.3)")]
     Even(usize),
+    /// A parent is tainted where nobody taints.
+    #[error("a parent is tainted in a tree that is not kept by removal=taint")]
+    Tainted,
 }
 
 /// Decodes `optional<Node> ratchet_tree<V>` of a group that keeps its tree by RFC 9420.
@@ -155,6 +190,9 @@ pub fn decode_tree_of(strategy: Strategy, bytes: &[u8]) -> Result<RatchetTree, D
     }
     if strategy.trims_trees() && !wire.is_empty() && wire.len().is_multiple_of(2) {
         return Err(DecodeTreeError::Even(wire.len()));
+    }
+    if !strategy.taints() && wire.iter().flatten().any(WireNode::is_tainted) {
+        return Err(DecodeTreeError::Tainted);
     }
     let nodes: Vec<_> = wire.into_iter().map(|node| node.map(|WireNode(node)| node)).collect();
     Ok(RatchetTree::from_nodes(strategy, &nodes)?)
@@ -186,7 +224,7 @@ fn in_order<'t>(subtree: Subtree<'t, RatchetData>, nodes: &mut Vec<Option<WireNo
             if let Some(left) = children.next() {
                 in_order(left, nodes);
             }
-            nodes.push(parent.map(|parent| WireNodeRef::Parent(parent)));
+            nodes.push(parent.map(|parent| WireNodeRef::parent(parent)));
             children.for_each(|child| in_order(child, nodes));
         }
     }
@@ -217,13 +255,14 @@ pub fn encoded_tree_length(tree: &RatchetTree) -> usize {
 }
 
 fn keyed_bytes(subtree: Subtree<'_, RatchetData>) -> u64 {
-    // The optional's presence and the node type take a byte each.
+    // The optional's presence takes a byte.
     *subtree.cache().bytes.get_or_init(|| match subtree.place() {
         Place::Blank => 0,
-        Place::Leaf(leaf) => 2 + leaf.tls_serialized_len() as u64,
+        Place::Leaf(leaf) => 1 + WireNodeRef::Leaf(leaf).tls_serialized_len() as u64,
         Place::Parent(parent) => {
-            let own = parent.map_or(0, |parent| 2 + parent.tls_serialized_len() as u64);
-            own + subtree.children().map(keyed_bytes).sum::<u64>()
+            let own =
+                parent.map_or(0, |parent| 1 + WireNodeRef::parent(parent).tls_serialized_len());
+            own as u64 + subtree.children().map(keyed_bytes).sum::<u64>()
         }
     })
 }

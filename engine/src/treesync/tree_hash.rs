@@ -23,13 +23,19 @@ enum TreeHashInput<'t> {
     /// A parent of more than two children, which RFC 9420 does not have.
     #[tls_codec(discriminant = 255)]
     Wide(Option<&'t ParentNode>, Vec<Digest>),
-    /// A parent that stands for one node together with its own parent, which RFC 9420 does not have.
+    /// A parent with who has tainted it, which RFC 9420 does not have either.
     #[tls_codec(discriminant = 254)]
+    Tainted(&'t ParentNode, LeafIndex, Vec<Digest>),
+    /// A parent that stands for one node together with its own parent, which RFC 9420 does not have.
+    #[tls_codec(discriminant = 253)]
     Inner(Option<&'t ParentNode>, Vec<Digest>),
 }
 
 impl<'t> TreeHashInput<'t> {
     fn parent(parent: Option<&'t ParentNode>, children: &[Digest]) -> Self {
+        if let Some((parent, tainter)) = parent.and_then(|it| it.tainted_by.map(|by| (it, by))) {
+            return Self::Tainted(parent, tainter, children.to_vec());
+        }
         match children {
             [left, right] => Self::Parent(parent, *left, *right),
             children => Self::Wide(parent, children.to_vec()),

@@ -8,6 +8,7 @@ use super::leaf_node::{
 use super::parent_hash::verify_parent_hashes;
 use super::ratchet_tree::{RatchetData, RatchetTree};
 use super::roster::Roster;
+use super::taints::verify_taints;
 use crate::codec::CodecError;
 use crate::crypto::{Crypto, CryptoError, HpkePublicKey};
 use crate::tree::{LeafIndex, Place, Subtree};
@@ -79,6 +80,9 @@ pub enum TreeError {
     /// An unmerged list breaks a rule.
     #[error("the unmerged leaves of a parent: {0} (RFC 9420 §12.4.3.1)")]
     Unmerged(&'static str),
+    /// A tree under removal=taint breaks a rule of its own.
+    #[error("the tree under removal=taint: {0} (treekem/refresh.rs)")]
+    Tainted(&'static str),
     /// A signature or key is wrong.
     #[error(transparent)]
     Crypto(#[from] CryptoError),
@@ -212,6 +216,7 @@ pub fn validate_tree(
 fn check_structure(crypto: &Crypto<'_>, tree: &RatchetTree) -> Result<Roster, TreeError> {
     let roster = Roster::of(tree)?;
     verify_unmerged(tree.root())?;
+    verify_taints(tree)?;
     verify_parent_hashes(crypto, tree)?;
     Ok(roster)
 }

@@ -1,7 +1,10 @@
 //! A client with one key package.
 
 use arboretum_engine::crypto::{Crypto, Seed, SignatureKeyPair};
-use arboretum_engine::treesync::{Credential, KeyPackage, KeyPackageSecrets, Lifetime};
+use arboretum_engine::strategy::Strategy;
+use arboretum_engine::treesync::{
+    Capabilities, Credential, ExtensionType, KeyPackage, KeyPackageSecrets, Lifetime, Profile,
+};
 use rand_core::Rng;
 
 /// Key packages hold from the first second to this one.
@@ -24,8 +27,22 @@ pub(crate) fn seed(rng: &mut dyn Rng) -> Seed {
 
 impl Client {
     pub(crate) fn new(crypto: &Crypto<'_>, name: u64, rng: &mut dyn Rng) -> Self {
+        Self::under(crypto, name, Strategy::default(), rng)
+    }
+
+    /// One that knows a strategy, if that needs an extension.
+    pub(crate) fn under(
+        crypto: &Crypto<'_>,
+        name: u64,
+        strategy: Strategy,
+        rng: &mut dyn Rng,
+    ) -> Self {
         let credential = Credential::Basic(name.to_be_bytes().to_vec().into());
-        Self::with_credential(crypto, credential, rng)
+        let mut capabilities = Capabilities::basic(crypto.cipher_suite());
+        if strategy != Strategy::default() {
+            capabilities.extensions.push(ExtensionType::STRATEGY);
+        }
+        Self::of(crypto, credential, capabilities, rng)
     }
 
     pub(crate) fn with_credential(
@@ -33,10 +50,25 @@ impl Client {
         credential: Credential,
         rng: &mut dyn Rng,
     ) -> Self {
+        Self::of(crypto, credential, Capabilities::basic(crypto.cipher_suite()), rng)
+    }
+
+    fn of(
+        crypto: &Crypto<'_>,
+        credential: Credential,
+        capabilities: Capabilities,
+        rng: &mut dyn Rng,
+    ) -> Self {
         let signer = crypto.provider().signature_key_pair(&seed(rng));
-        let lifetime = Lifetime { not_before: 0, not_after: LAST_SECOND };
+        let profile = Profile {
+            credential,
+            capabilities,
+            lifetime: Lifetime { not_before: 0, not_after: LAST_SECOND },
+            leaf_extensions: vec![],
+            package_extensions: vec![],
+        };
         let (package, secrets) =
-            KeyPackage::generate(crypto, &signer, credential, lifetime, seed(rng)).unwrap();
+            KeyPackage::of_profile(crypto, &signer, profile, seed(rng)).unwrap();
         Self { signer, package, secrets }
     }
 }

@@ -9,10 +9,11 @@ use std::collections::BTreeMap;
 
 use arboretum_engine::crypto::{Crypto, HpkeKeyPair, Ledger, Provider};
 use arboretum_engine::group::{
-    CommitRequest, Followed, Member, PendingCommit, PublicGroup, Transition,
+    CommitRequest, Followed, Founding, Member, PendingCommit, PublicGroup, Transition,
 };
+use arboretum_engine::strategy::Strategy;
 use arboretum_engine::tree::LeafIndex;
-use arboretum_engine::treesync::{Proposal, Roster, decode_tree, encode_tree};
+use arboretum_engine::treesync::{Proposal, Roster, decode_tree_of, encode_tree};
 use rand_chacha::ChaCha20Rng;
 use rand_core::{Rng, SeedableRng};
 
@@ -77,6 +78,7 @@ pub(crate) struct Round {
 /// The group.
 pub(crate) struct Group<'p> {
     pub(crate) provider: &'p dyn Provider,
+    pub(crate) strategy: Strategy,
     pub(crate) rng: ChaCha20Rng,
     pub(crate) live: BTreeMap<LeafIndex, Live>,
     pub(crate) gone: Vec<Live>,
@@ -86,8 +88,14 @@ pub(crate) struct Group<'p> {
 impl<'p> Group<'p> {
     /// A group of one.
     pub(crate) fn new(provider: &'p dyn Provider, seed: u64) -> Self {
+        Self::under(provider, seed, Strategy::default())
+    }
+
+    /// A group of one that keeps its tree by a strategy.
+    pub(crate) fn under(provider: &'p dyn Provider, seed: u64, strategy: Strategy) -> Self {
         let mut group = Self {
             provider,
+            strategy,
             rng: ChaCha20Rng::seed_from_u64(seed),
             live: BTreeMap::new(),
             gone: vec![],
@@ -96,8 +104,12 @@ impl<'p> Group<'p> {
         let creator = group.client();
         let crypto = group.crypto();
         let (signer, rng) = (creator.signer.clone(), &mut group.rng);
-        let member =
-            Member::create(&crypto, signer, &creator.package, &creator.secrets, rng).unwrap();
+        let mut group_id = vec![0; 32];
+        rng.fill_bytes(&mut group_id);
+        let extensions = strategy.extension().unwrap().into_iter().collect();
+        let founding = Founding { group_id, extensions };
+        let Client { package, secrets, .. } = &creator;
+        let member = Member::create_with(&crypto, signer, package, secrets, founding, rng).unwrap();
         let roster = Roster::of(&member.public.tree).unwrap();
         group.live.insert(member.leaf, Live::new(member, roster, creator));
         group
@@ -124,7 +136,7 @@ impl<'p> Group<'p> {
 
     pub(crate) fn client(&mut self) -> Client {
         self.names += 1;
-        Client::new(&self.crypto(), self.names, &mut self.rng)
+        Client::under(&self.crypto(), self.names, self.strategy, &mut self.rng)
     }
 
     /// A number below `n`.
@@ -207,7 +219,8 @@ impl<'p> Group<'p> {
         for (client, leaf) in clients.into_iter().zip(&pending.applied.added) {
             let welcome = pending.welcome.as_ref().expect("there are joiners");
             let fetched = encode_tree(&pending.after.public.tree).unwrap();
-            let tree = (!plan.tree_in_welcome).then(|| decode_tree(&fetched).unwrap());
+            let tree =
+                (!plan.tree_in_welcome).then(|| decode_tree_of(self.strategy, &fetched).unwrap());
             let crypto = self.crypto();
             let Client { signer, package, secrets } = &client;
             let (member, roster) =

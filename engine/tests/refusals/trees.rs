@@ -164,6 +164,7 @@ fn a_parent_that_nobody_has_keyed() {
     let leaf = tree.leaf(LeafIndex(0)).unwrap().clone();
     tree.replace(LeafIndex(0), leaf).unwrap();
     let stray = ParentNode {
+        tainted_by: None,
         encryption_key: vec![9; 32].into(),
         parent_hash: Digest::EMPTY,
         unmerged_leaves: vec![],

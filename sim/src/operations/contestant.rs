@@ -12,9 +12,9 @@ use arboretum_workloads::{Commits, Experiment, Operation, OperationKind};
 
 use super::absent::Absent;
 
-/// Presets that are protocols of their own, in counts only.
+/// Presets that are protocols of their own, in counts only. `tainted-2021`, which the whole engine has
+/// as well, is here the paper's: an add or a removal refreshes no more than it must.
 pub const PRESETS: &[(&str, &str)] = &[
-    ("tainted-2021", "Tainted TreeKEM: nothing is blanked, whoever draws a secret is remembered"),
     ("multicast-2022", "one manager who knows every key; +shape=left-balanced, 2-3, llrb"),
     ("concurrent-2025", "Update proposals are whole paths, of which nothing is blanked"),
 ];
@@ -130,7 +130,14 @@ impl Contestant {
                     }
                 }))
             }
-            _ => Ok(Self::TreeKem(Strategy::parse(text)?)),
+            _ => match Strategy::parse(text)? {
+                strategy if strategy.taints() => {
+                    let (preset, choice) = ("tainted-2021", "removal=taint".into());
+                    let expected = "experiments have the preset by its name alone";
+                    Err(ContestantError::Choice { preset, choice, expected })
+                }
+                strategy => Ok(Self::TreeKem(strategy)),
+            },
         }
     }
 
@@ -265,6 +272,8 @@ mod tests {
         let refused = |text: &str| parse(text).unwrap_err().to_string();
         assert!(refused("multicast-2022+shape=perfect").contains("shape=llrb"));
         assert!(refused("tainted-2021+shape=perfect").contains("it has no choices"));
+        let spelled = "2018-10+shape=perfect+removal=taint";
+        assert!(refused(spelled).contains("by its name alone"));
         assert!(refused("rfc9421").contains("no strategy `rfc9421`"));
     }
 }

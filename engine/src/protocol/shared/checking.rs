@@ -71,8 +71,7 @@ impl<S: Seeds> SharedTreeKem<S> {
             transition.next_secrets(&crypto, &before.secrets, &commit_secret, &crypto.zero())?;
         let mut ledger = crypto.ledger();
         if transition.path.is_some() {
-            ledger.charge(Op::KemDecapsulate, 1);
-            ledger.charge(Op::AeadOpen, 1);
+            ledger += opening();
         }
         let authenticator = &secrets.epoch_authenticator;
         if *authenticator != pending.after.secrets.epoch_authenticator {
@@ -132,4 +131,12 @@ impl<S: Seeds> SharedTreeKem<S> {
         let followed = member.follow_with(crypto, &transition, &holdings)?;
         Ok((followed == Followed::Advanced).then_some(member))
     }
+}
+
+/// What opening a ciphertext of a path takes.
+pub(super) fn opening() -> Ledger {
+    let mut ledger = Ledger::default();
+    ledger.charge(Op::KemDecapsulate, 1);
+    ledger.charge(Op::AeadOpen, 1);
+    ledger
 }

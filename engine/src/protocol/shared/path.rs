@@ -6,7 +6,7 @@ use std::sync::Arc;
 use rayon::prelude::*;
 
 use super::{Invitation, PARALLEL_FROM, SharedTreeKem};
-use crate::crypto::{Crypto, CryptoError, Secret};
+use crate::crypto::{Crypto, CryptoError, HpkeKeyPair, Secret};
 use crate::group::{ApplyError, FollowError, Transition, TransitionPath};
 use crate::protocol::private_tree::PrivateTree;
 use crate::protocol::proposals::Proposals;
@@ -17,7 +17,8 @@ use crate::treesync::{Move, ParentNode};
 
 impl<S: Seeds> SharedTreeKem<S> {
     /// Opens every ciphertext of a path once, as the members below each recipient would, and
-    /// follows the path to the commit secret. `private` has the commit's proposals in effect.
+    /// follows the path, or each chain of a set, to the commit secret. `private` has the commit's
+    /// proposals in effect.
     pub(super) fn open_path(
         &self,
         crypto: &Crypto<'_>,
@@ -26,12 +27,19 @@ impl<S: Seeds> SharedTreeKem<S> {
         path: &TransitionPath,
         sent: &NewPath,
     ) -> Result<(Secret, u32), ProtocolError> {
-        let (committer, added) = (transition.committer, &transition.added);
-        let recipients = private.recipients(&path.tree_before, committer, added)?;
-        let mut openings = vec![];
-        for (node, keys) in recipients.into_iter().enumerate() {
-            openings.extend(keys.into_iter().enumerate().map(|(at, key)| (node, at, key)));
-        }
+        let set = transition.refresh_set();
+        let added = &transition.added;
+        let keys = match &set {
+            Some(set) => {
+                let new = |at: usize| &sent.key_pairs[at];
+                set.recipients(new, |child| private.resolution_without(child, added))?
+            }
+            None => private.recipients(&path.tree_before, transition.committer, added)?,
+        };
+        let numbered = keys.iter().enumerate().flat_map(|(node, keys)| {
+            keys.iter().enumerate().map(move |(position, key)| (node, position, *key))
+        });
+        let openings: Vec<(usize, usize, &HpkeKeyPair)> = numbered.collect();
         let provider = self.provider;
         let open = |&(node, position, key): &(usize, usize, _)| {
             let crypto = Crypto::new(provider);
@@ -47,13 +55,19 @@ impl<S: Seeds> SharedTreeKem<S> {
         if !opened?.into_iter().all(|same| same) {
             return Err(ProtocolError::Check("members below one node learn other secrets".into()));
         }
+        let count = openings.len() as u32;
+        if let Some(set) = &set {
+            let secret =
+                path.update_path.derive_set(crypto, set, sent).map_err(FollowError::from)?;
+            return Ok((secret, count));
+        }
         let lowest = openings.first().map_or(0, |opening| opening.0);
         let Some(secret) = sent.secrets.get(lowest) else {
             return Ok((sent.commit_secret.clone(), 0));
         };
         let derived = path.update_path.derive(crypto, lowest, secret.clone());
-        let derived = derived.map_err(crate::group::FollowError::from)?;
-        Ok((derived.commit_secret, openings.len() as u32))
+        let derived = derived.map_err(FollowError::from)?;
+        Ok((derived.commit_secret, count))
     }
 
     /// The private tree once the proposals of a commit are in effect. `enters` is who joins by the
@@ -106,7 +120,9 @@ pub(super) fn next_private(
     transition: &Transition,
     path: Option<&NewPath>,
 ) -> Result<PrivateTree, ProtocolError> {
-    if let (Some(sent), Some(path)) = (&transition.path, path) {
+    if let Some((set, path)) = transition.refresh_set().zip(path) {
+        private.refresh(transition.committer, path, &set)?;
+    } else if let (Some(sent), Some(path)) = (&transition.path, path) {
         let steps = sent.tree_before.direct_path(transition.committer)?;
         let in_filter: Vec<bool> = steps.iter().map(|step| !step.is_filtered_out()).collect();
         private.set_path(transition.committer, path, &in_filter)?;

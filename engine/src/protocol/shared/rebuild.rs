@@ -8,7 +8,7 @@ use tls_codec::Size;
 use super::checking::Checked;
 use super::{Epoch, Invitation, Membership, SharedDraft, SharedTreeKem, Totals};
 use crate::crypto::Crypto;
-use crate::group::{ApplyError, Member};
+use crate::group::{ApplyError, Member, PendingCommit};
 use crate::protocol::private_tree::PrivateTree;
 use crate::protocol::proposals::Proposals;
 use crate::protocol::rebuild::{self, Successor};
@@ -17,6 +17,7 @@ use crate::protocol::{
 };
 use crate::strategy::Room;
 use crate::tree::LeafIndex;
+use crate::treekem::RefreshSet;
 use crate::treesync::{Roster, encoded_tree_length};
 
 /// A step from one group to the next.
@@ -116,7 +117,8 @@ impl<S: Seeds> SharedTreeKem<S> {
         let old = old.ok_or(ProtocolError::NotAMember(*client))?;
         old.open_successor(&unpaid, reinit, welcome, package, secrets)?;
         let tree_bytes = encoded_tree_length(&founded.after.public.tree) as u64;
-        self.welcome(founded, invitations, tree_bytes, &old.resumption())
+        let set = founded_set(founded);
+        self.welcome(founded, set.as_ref(), invitations, tree_bytes, &old.resumption())
     }
 
     /// An audited member enters the new group from the wire.
@@ -159,9 +161,13 @@ impl<S: Seeds> SharedTreeKem<S> {
             private.add(room, invitation.client, invitation.secrets.encryption.clone())?;
         }
         private.climb(*leaf, founded.applied.climbed)?;
-        let steps = public.tree.direct_path(*leaf)?;
-        let in_filter: Vec<bool> = steps.iter().map(|step| !step.is_filtered_out()).collect();
-        private.set_path(*leaf, path, &in_filter)?;
+        if let Some(set) = founded_set(founded) {
+            private.refresh(*leaf, path, &set)?;
+        } else {
+            let steps = public.tree.direct_path(*leaf)?;
+            let in_filter: Vec<bool> = steps.iter().map(|step| !step.is_filtered_out()).collect();
+            private.set_path(*leaf, path, &in_filter)?;
+        }
         let totals = Totals { ..before.totals };
         let (number, public, secrets) = (before.number + 1, public.clone(), secrets.clone());
         Ok(Epoch { number, public, private, secrets, totals })
@@ -203,4 +209,10 @@ impl<S: Seeds> SharedTreeKem<S> {
         self.witness.enter(by, self.clients.seeds());
         Ok(())
     }
+}
+
+/// The parents that the founding commit has drawn secrets for, where the strategy taints: all of them,
+/// so that the tree after it shows them as well as the one before.
+fn founded_set(founded: &PendingCommit) -> Option<RefreshSet<'_>> {
+    RefreshSet::of(&founded.after.public.tree, founded.after.leaf, &founded.applied)
 }

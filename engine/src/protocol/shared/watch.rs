@@ -29,6 +29,7 @@ impl<S: Seeds> SharedTreeKem<S> {
             self.witness.enter(*client, self.clients.seeds());
         }
         self.watch(epoch)?;
+        self.witness.draws(order.by, transition);
         self.witness.check(transition, &self.roster)
     }
 

@@ -11,7 +11,7 @@ use crate::group::{JoinError, OpenedWelcome, PendingCommit, PublicGroup};
 use crate::protocol::{Joined, ProtocolError, Seeds};
 use crate::tree::{Aggregates, LeafIndex};
 use crate::treedem::MlsMessage;
-use crate::treekem::{EncryptedGroupSecrets, PskStore, Welcome};
+use crate::treekem::{EncryptedGroupSecrets, PskStore, RefreshSet, Welcome};
 use crate::treesync::count_parent_hash_checks;
 
 impl<S: Seeds> SharedTreeKem<S> {
@@ -20,6 +20,7 @@ impl<S: Seeds> SharedTreeKem<S> {
     pub(super) fn welcome(
         &self,
         pending: &PendingCommit,
+        set: Option<&RefreshSet<'_>>,
         invitations: &[Invitation],
         tree_bytes: u64,
         psks: &PskStore,
@@ -49,23 +50,38 @@ impl<S: Seeds> SharedTreeKem<S> {
                 let crypto = Crypto::new(self.provider);
                 let told =
                     entry.open(&crypto, &invitation.secrets.init, info).map_err(JoinError::from)?;
-                let node = steps.iter().position(|step| step.node.contains(*leaf));
                 let path = pending.path.as_ref();
-                let expected =
-                    node.and_then(|node| path?.secrets.get(node)).map(|secret| &secret.0);
-                if told.joiner_secret != pending.joiner.0 || told.path_secret.as_ref() != expected {
+                let (expected, deriving) = match set.zip(path) {
+                    Some((set, path)) => (path.told(set, *leaf)?, self.deriving(set, *leaf)),
+                    None => {
+                        let node = steps.iter().position(|step| step.node.contains(*leaf));
+                        let expected = node.and_then(|node| path?.secrets.get(node));
+                        let nodes = expected.and(node).map_or(0, |node| steps.len() - node);
+                        let expected = expected.map(|secret| secret.0.clone());
+                        (expected, self.per_node * nodes as u64)
+                    }
+                };
+                if told.joiner_secret != pending.joiner.0 || told.path_secret != expected {
                     return Err(ProtocolError::Check(
                         "a Welcome tells a joiner other secrets".into(),
                     ));
                 }
-                let nodes = expected.and(node).map_or(0, |node| steps.len() - node) as u64;
                 Ok(Joined {
                     bytes: single_welcome_length(&welcome, entry) + tree_bytes,
-                    ledger: common + self.per_node * nodes,
+                    ledger: common + deriving,
                 })
             };
         let joiners = invitations.par_iter().zip(&pending.applied.added).zip(&welcome.secrets);
         joiners.with_min_len(PARALLEL_FROM / 2).map(open).collect()
+    }
+
+    /// What a joiner derives from the chains of a set that it is told: every key, and one secret
+    /// less for each chain.
+    fn deriving(&self, set: &RefreshSet<'_>, leaf: LeafIndex) -> Ledger {
+        let chains = set.chains(leaf);
+        let entered = chains.len() as u64;
+        let parents: u64 = chains.iter().map(|(_, parents)| u64::from(*parents)).sum();
+        self.per_node * (parents - entered) + self.per_key * entered
     }
 }
 

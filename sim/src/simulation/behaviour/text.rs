@@ -229,7 +229,8 @@ mod tests {
                     .replace(":R", ":4")
                     .replace(":T", ":4");
                 let value = value.replace("evict:D", "evict:4d").replace(":D", ":4");
-                let text = format!("rfc9420+{choice}={value}");
+                let preset = if value == "taint" { "tainted-2021" } else { "rfc9420" };
+                let text = format!("{preset}+{choice}={value}");
                 assert!(read(&text).is_ok(), "{text}");
             }
             let wrong = read(&format!("rfc9420+{choice}=sideways")).unwrap_err().to_string();
