@@ -678,10 +678,10 @@ fn small_groups_under_every_strategy() {
     // Unmerged leaves: two removals, filtered or not. None: one removal, and no `cheapest`. Moving
     // goes with one placement.
     let indexed = 4 * 2 * (6 * 2 * 2 + 5 * 2) + 4 * (2 * 2 + 2);
-    // Search trees have three placements, by activity two, splices and the smallest tree two, or one
-    // without unmerged leaves.
-    let (search, weighted) = (5 * 3 * (4 + 2), 2 * (4 + 2));
-    let (splice, smallest, pop) = (3 * (4 + 2), 8 + 2, 4 + 2);
+    // Free trees have no choice of a filter. Search trees have three placements, those by activity one;
+    // the smallest tree and splices of degree 2 have two, or one without unmerged leaves.
+    let (search, weighted) = (5 * 3 * (2 + 1), 2 + 1);
+    let (splice, smallest, pop) = (2 + 1 + 2 * 2, 2 * 2 + 1, 2 + 1);
     // Tainted: one layout, four placements, nobody unmerged, no filter.
     let tainted = 4 * 2;
     let free = search + weighted + splice + smallest + pop;

@@ -6,6 +6,8 @@ mod credentials;
 mod enter;
 #[path = "sessions/forge.rs"]
 mod forge;
+#[path = "sessions/free_trees.rs"]
+mod free_trees;
 #[path = "sessions/hostile.rs"]
 mod hostile;
 #[path = "sessions/leaves.rs"]

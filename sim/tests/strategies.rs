@@ -10,7 +10,7 @@ use common::{arboretum, check_contract, digest, run_into, summary};
 const SMALL: [&str; 5] = ["smoke", "--members", "40", "--set", "duration=20h"];
 
 /// Every choice of the clients at once, one after the other of those that exclude each other.
-const STRATEGIES: [&str; 9] = [
+const STRATEGIES: [&str; 12] = [
     "rfc9420+warming=most-blanks:1h+batching=every:30m",
     "rfc9420+warming=round-robin:20min+inactive=evict:5h+compaction=swap:2",
     "rfc9420+warming=on-join+compaction=resync+removal=faster-remove",
@@ -18,6 +18,9 @@ const STRATEGIES: [&str; 9] = [
     "rfc9420+batching=propose-commit:3+compaction=swap:1",
     "scoot-over+warming=on-return+inactive=evict:5h+batching=propose-commit:2",
     "rebuild+compaction=rebuild:2+warming=on-return+batching=propose-commit:1",
+    "bonsai-2024+warming=on-return+batching=propose-commit:1",
+    "rfc9420+shape=weighted+inactive=evict:5h",
+    "multicast-2022+shape=llrb+removal=faster-remove",
     "tainted-2021+batching=propose-commit:2+compaction=swap:1",
     "tainted-2021+warming=on-join+compaction=resync+placement=leftmost-blank",
 ];
@@ -96,7 +99,7 @@ fn all_choices_are_listed() {
         "none, on-join, on-return, round-robin:P, most-blanks:P",
         "keep, evict:D",
         "immediate, every:P, propose-commit:R",
-        "none, truncate, scoot-over, resync, swap:K, rebuild:T",
+        "none, truncate, scoot-over, smallest-tree, pop, resync, swap:K, rebuild:T",
         "leftmost-blank, append",
     ] {
         assert!(listed.contains(part), "no `{part}` in:\n{listed}");

@@ -182,7 +182,16 @@ fn kept() -> Vec<Vec<u8>> {
 
 /// Free trees of the group's members.
 fn free() -> Vec<Vec<u8>> {
-    let names = ["smallest-tree", "multicast-2022", "multicast-2022+shape=llrb", "bonsai-2024"];
+    let names = [
+        "smallest-tree",
+        "multicast-2022",
+        "multicast-2022+shape=llrb",
+        "bonsai-2024",
+        "rfc9420+shape=weight-balanced:70",
+        "rfc9420+shape=scapegoat:70",
+        "rfc9420+shape=weighted",
+        "rfc9420+shape=left-balanced+compaction=pop",
+    ];
     let tree = |name: &str| {
         let strategy = Strategy::parse(name).expect("it is a preset");
         let mut tree = RatchetTree::new(strategy);

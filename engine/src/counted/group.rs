@@ -26,7 +26,7 @@ struct PathCost {
     keyed: u64,
 }
 
-/// The cost of a path from a leaf: O(log n), from the aggregates. Parents with nobody below their
+/// The cost of a path from a leaf: O(log n), from the aggregates (O(log² n) in a free tree). Parents with nobody below their
 /// copath are left out where the strategy filters; leaves that were just added are not sent to, and
 /// stand in every resolution by themselves.
 fn path_cost(

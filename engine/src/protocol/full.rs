@@ -4,6 +4,7 @@
 mod follow;
 mod rebuild;
 mod rejoin;
+mod turnover;
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -23,7 +24,7 @@ use crate::crypto::{Crypto, Digest, Provider, Secret};
 use crate::group::{CommitRequest, Holdings, Member, PendingCommit, Protection, PublicGroup};
 use crate::strategy::Strategy;
 use crate::tree::{Aggregates, LeafIndex, Traversed};
-use crate::treesync::{Move, Proposal, ReInit, Roster, encode_tree, tree_hash};
+use crate::treesync::{Proposal, ReInit, Roster, encode_tree, tree_hash};
 
 /// What the Delivery Service has of an epoch.
 struct Logged {
@@ -241,77 +242,32 @@ impl<S: Seeds> Protocol for FullTreeKem<S> {
         }
         roster.advance(&transition.roster_changes);
         *public = transition.after.clone();
-        let epoch = at + 1;
-        if let Some(successor) = successor {
-            self.publisher = Some(by);
-            let checks = 1 + self.witness.check(&transition, roster)?;
-            let tree_bytes =
-                self.succeed(successor, &draft.order, &packages, pending, proposals)?;
-            return Ok(Accepted {
-                epoch,
-                receiver: crypto.ledger(),
-                audits: 0,
-                checks,
-                predicted_ciphertexts: 0,
-                excluded_ciphertexts: 0,
-                tree_bytes,
-            });
-        }
-        for removed in &transition.applied.removed {
-            let Some(client) = self.by_leaf.remove(removed) else { continue };
-            self.witness.end(client);
-            if let Some(state) = self.states.get_mut(&client) {
-                state.leaf = None;
-            }
-            if enters.is_some() && client == by || draft.order.adds.contains(&client) {
-                self.moves.note(client, epoch, *removed);
-            }
-        }
-        if let Some(Move { from, to }) = transition.applied.moved {
-            self.by_leaf.remove(&from);
-            self.by_leaf.insert(to, by);
-            self.moves.note(by, epoch, from);
-            self.witness.moves(by);
-        }
-        for (&(client, number), &leaf) in packages.iter().zip(&transition.applied.added) {
-            let invited = Invited { epoch, number, base: self.base };
-            self.states.insert(client, FullClient::invited(leaf, invited));
-            self.by_leaf.insert(leaf, client);
-            self.witness.enter(client, self.clients.seeds());
-        }
-        if enters.is_some() {
-            self.witness.enter(by, self.clients.seeds());
-        }
-        self.witness.note(by, &pending.after.keys, roster)?;
-        self.witness.draws(by, &transition);
-        let checks = 1 + self.witness.check(&transition, roster)?;
-        let tree = if packages.is_empty() { vec![] } else { encode_tree(&public.tree)? };
-        let tree_bytes = crate::treesync::encoded_tree_length(&public.tree) as u64;
-        let (commit, welcome) = (pending.message, pending.welcome);
-        self.log.push(Logged { commit, proposals, welcome, tree, reinit: None });
         self.publisher = Some(by);
-        if let Some(mut roster) = enters {
-            roster.advance(&pending.roster_changes);
-            self.by_leaf.insert(transition.committer, by);
-            let member = (pending.after, roster);
-            let state = FullClient::member(transition.committer, member, self.base);
-            self.states.insert(by, state);
-        } else if let Some(state) = self.states.get_mut(&by)
-            && let Some((member, roster)) = &mut state.member
-        {
-            state.leaf = Some(transition.committer);
-            roster.advance(&pending.roster_changes);
-            *member = pending.after;
-        }
-        Ok(Accepted {
-            epoch,
+        let mut accepted = Accepted {
+            epoch: at + 1,
             receiver: crypto.ledger(),
             audits: 0,
-            checks,
+            checks: 1,
             predicted_ciphertexts: predicted,
             excluded_ciphertexts: excluded,
-            tree_bytes,
-        })
+            tree_bytes: crate::treesync::encoded_tree_length(&public.tree) as u64,
+        };
+        let order = &draft.order;
+        if let Some(successor) = successor {
+            accepted.checks += self.witness.check(&transition, roster)?;
+            accepted.tree_bytes = self.succeed(successor, order, &packages, pending, proposals)?;
+            return Ok(accepted);
+        }
+        let tree = if packages.is_empty() { vec![] } else { encode_tree(&public.tree)? };
+        self.turn_over(&transition, order, &packages, enters.is_some());
+        let (_, roster) = self.observer.as_ref().ok_or(ProtocolError::EpochGone(0))?;
+        self.witness.note(by, &pending.after.keys, roster)?;
+        self.witness.draws(by, &transition);
+        accepted.checks += self.witness.check(&transition, roster)?;
+        let (commit, welcome) = (pending.message.clone(), pending.welcome.clone());
+        self.log.push(Logged { commit, proposals, welcome, tree, reinit: None });
+        self.go_on(by, &transition, pending, enters);
+        Ok(accepted)
     }
 
     fn join(&mut self, client: ClientId) -> Result<Joined, ProtocolError> {

@@ -1,7 +1,7 @@
 //! The witness of departures. It records of the clients that it watches the public halves of all
-//! private keys of the tree that they hold or could derive from what was sent to them: their leaves',
-//! those of paths they sent or followed, what a Welcome told them. It forgets none, whatever the
-//! clients erase.
+//! private keys of the tree that they hold: their leaves', those of paths they sent or followed, what a
+//! Welcome told them; at `shared` those of commits, too, that they have not received yet and could
+//! follow, at `full` once they do. It forgets none, whatever the clients erase.
 //!
 //! A *membership* ends with the commit that removes its client, whether the client ever hears of it,
 //! and whether or not the same commit adds or enters it anew; that of a member that moves to another

@@ -128,18 +128,21 @@ mod tests {
     fn every_sound_strategy_survives_its_encoding() {
         let mut seen = 0;
         // Numbers of layouts that have any: a degree, children, a percentage.
-        let numbers = [0, 2, 3, 70];
-        for number in 0..4_u32.pow(10) {
-            let mut digits = number;
-            let mut digit = || {
-                let digit = digits % 4;
-                digits /= 4;
+        let numbers = [(0, 0), (2, 0), (3, 0), (2, 3), (70, 0)];
+        // One value more than there is of each choice.
+        let counts = [7, 5, 9, 6, 3, 3];
+        for number in 0..counts.iter().product::<u32>() * 5 {
+            let mut rest = number;
+            let mut next = |count: u32| {
+                let digit = rest % count;
+                rest /= count;
                 digit as u8
             };
-            let (placement, removal) = (digit() + 4 * (digit() % 2), digit());
-            let (layout, first) = (digit() + 4 * (digit() % 2), numbers[usize::from(digit())]);
-            let second = numbers[usize::from(digit())];
-            let letters = [placement, removal, layout, first, second, digit(), digit(), digit()];
+            let (first, second) = numbers[usize::from(next(5))];
+            let [placement, removal, layout, compaction, unmerged, filtered] =
+                counts.map(&mut next);
+            let letters =
+                [placement, removal, layout, first, second, compaction, unmerged, filtered];
             if let Some(strategy) = read(letters) {
                 assert_eq!(super::letters(&strategy), letters);
                 assert_eq!(decode::<Strategy>("", &encode(&strategy).unwrap()), Ok(strategy));

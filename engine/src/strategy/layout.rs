@@ -15,8 +15,9 @@
 //!
 //! `weighted` is the free tree by activity: whoever commits climbs, before its path is keyed, past subtrees that
 //! count less than it alone; a member counts its commits and one. Each leaf node says how many those are, in an
-//! extension of a private-use type, one more in each commit, which all receivers check. The mean cost tends
-//! to the entropy of who commits, not to log₂ n; each step of a climb costs one blank parent. What it
+//! extension of a private-use type, one more in each commit, which all receivers check; who is removed and
+//! added, or enters anew, begins again at none. Where few commit most, the mean cost is below log₂ n, and the
+//! entropy of who commits bounds it; each step of a climb costs one blank parent. What it
 //! trades beside the above: whoever sees the tree learns who is active.
 
 use std::sync::Arc;

@@ -103,8 +103,8 @@ pub enum StrategyError {
     Children(u8, u8),
     /// No such percentage.
     #[error(
-        "{0} takes a percentage from {first} to {last}, not {1}: below, a rotation cannot restore \
-         the balance; above, the tree may get too deep",
+        "{0} takes a percentage from {first} to {last}, not {1}: three leaves are never more even than \
+         67 to 33, and above {last} the tree may get too deep",
         first = PERCENTAGES.start(), last = PERCENTAGES.end()
     )]
     Percentage(&'static str, u8),
@@ -114,20 +114,28 @@ pub enum StrategyError {
     /// `smallest-tree` on a tree that is no RFC 9420 tree to begin with.
     #[error("compaction=smallest-tree needs shape=perfect, whose blank nodes it takes out")]
     SmallestElsewhere,
-    /// `splice` on a tree that balances itself.
+    /// `splice` on a tree that is laid out otherwise once a sibling has taken its parent's place.
     #[error(
-        "removal=splice needs shape=perfect or m-ary, and compaction=truncate: the others have rules \
-         of their own for what is left of a parent"
+        "removal=splice needs shape=perfect or m-ary, with compaction=truncate: a left-balanced tree is \
+         none any more when a sibling takes its parent's place, and the others have rules of their own"
     )]
     SpliceElsewhere,
     /// A tree without blanks that keeps its blanks.
-    #[error("compaction={0} blank leaves, and trees of this shape never have any")]
+    #[error(
+        "compaction={0} blank leaves, and there never are any with removal=splice or in a search tree"
+    )]
     NeverBlank(&'static str),
+    /// A filter that has nothing to leave out.
+    #[error(
+        "filtered=off changes nothing with splice, smallest-tree, pop or in a search tree: without blank \
+         leaves there is nobody's copath to leave out"
+    )]
+    NothingToFilter,
     /// A newcomer where the form does not want it.
     #[error(
-        "trees of this shape have no blank leaves to choose from: placement is leftmost-blank (where \
-         the shape puts newcomers), nearest for b-tree, llrb, weight-balanced and scapegoat, \
-         by-activity for those and weighted, or cheapest for splice and smallest-tree"
+        "with splice, smallest-tree, pop or in a search tree there are no blank leaves to choose from: \
+         placement is leftmost-blank (wherever the tree puts newcomers); nearest or by-activity too for \
+         b-tree, llrb, weight-balanced and scapegoat; cheapest for smallest-tree, and splice of degree 2"
     )]
     PlacedByForm,
     /// Members move to where newcomers do not go.
@@ -167,9 +175,8 @@ impl Strategy {
         self.check_form()
     }
 
-    /// What free trees refuse.
+    /// Which choices make a tree free, and what free trees refuse.
     fn check_form(&self) -> Result<(), StrategyError> {
-        let balances = self.layout.is_search_tree();
         if self.compaction == Compaction::Pop && self.layout != Layout::LeftBalanced {
             return Err(StrategyError::PopElsewhere);
         }
@@ -181,19 +188,26 @@ impl Strategy {
         if self.removal == Removal::Splice && (!spliced || compacts) {
             return Err(StrategyError::SpliceElsewhere);
         }
-        if self.form().is_none() {
-            return Ok(());
-        }
+        let Some(form) = self.form() else { return Ok(()) };
         match self.compaction {
             Compaction::None => return Err(StrategyError::NeverBlank("none keeps")),
             Compaction::ScootOver => return Err(StrategyError::NeverBlank("scoot-over moves to")),
             _ => {}
         }
-        let grafts = matches!(self.form(), Some(Form::Splice(_) | Form::Smallest));
+        if !self.filtered {
+            return Err(StrategyError::NothingToFilter);
+        }
+        self.check_place(form)
+    }
+
+    /// Where newcomers to a free tree may be put.
+    fn check_place(&self, form: Form) -> Result<(), StrategyError> {
+        let balances = self.layout.is_search_tree() && form != Form::Weighted;
+        // `cheapest` makes a parent of two for the newcomer, and knows of no other.
+        let grafts = matches!(form, Form::Splice(2) | Form::Smallest);
         match self.placement {
             Placement::LeftmostBlank => Ok(()),
-            Placement::Nearest if balances && self.layout != Layout::Weighted => Ok(()),
-            Placement::ByActivity if balances => Ok(()),
+            Placement::Nearest | Placement::ByActivity if balances => Ok(()),
             Placement::Cheapest if grafts => Ok(()),
             _ => Err(StrategyError::PlacedByForm),
         }

@@ -3,7 +3,8 @@
 
 use tls_codec::{TlsDeserializeBytes, TlsSerialize, TlsSize};
 
-/// The position of a leaf among all leaves, blank ones included, from the left.
+/// The index of a leaf: its position among all leaves from the left, blank ones included; in a free
+/// tree a number that it keeps wherever it stands.
 #[derive(
     Clone,
     Copy,

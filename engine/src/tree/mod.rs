@@ -1,7 +1,7 @@
 //! The one tree: persistent, structurally shared, with cached aggregates (RFC 9420 §4, §7.7,
 //! Appendix D).
 //!
-//! A [`Tree`] is one pointer. Changing it copies the path from the root to the changed leaf and
+//! A [`Tree`] is one pointer; a free tree, whose subtrees move about, has three (`form`). Changing it copies the path from the root to the changed leaf and
 //! shares everything else with the tree it came from, so an old epoch's nodes live exactly as
 //! long as somebody still holds that epoch. Every operation is one walk along one path; walks
 //! that only read go through [`Subtree`].
@@ -82,7 +82,7 @@ pub struct OutsideTree {
     pub width: u32,
 }
 
-/// A persistent tree. Cloning it copies one pointer.
+/// A persistent tree. Cloning it copies one pointer, or three.
 pub struct Tree<D: TreeData, S: Shape = Perfect> {
     root: Arc<Node<D>>,
     shape: S,
@@ -262,7 +262,7 @@ impl<D: TreeData, S: Shape> Tree<D, S> {
         let top = self.root.spot();
         let mut way = match &self.places {
             None => Way::Offset(index.0),
-            Some(places) => match places.climb(index, top) {
+            Some(places) => match places.ascent(index, top) {
                 Some(nodes) => Way::Nodes(nodes),
                 None => return Err(OutsideTree { leaf: index, width: self.width() }),
             },

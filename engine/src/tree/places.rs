@@ -79,8 +79,9 @@ impl Block {
             }
             Entries::Blocks(blocks) => {
                 let at = entry(number, levels);
-                while blocks.len() <= at {
-                    blocks.push(Arc::new(Self::of_levels(levels - 1)));
+                if blocks.len() <= at {
+                    // One block for all gaps: numbers may come from outside, with anything between.
+                    blocks.resize(at + 1, Arc::new(Self::of_levels(levels - 1)));
                 }
                 let block = Arc::make_mut(&mut blocks[at]);
                 self.taken -= block.taken;
@@ -158,7 +159,7 @@ pub(super) enum Spot {
 }
 
 /// The nodes from a leaf up to, and without, some node above it.
-pub(super) type Climb = SmallVec<[Spot; 24]>;
+pub(super) type Ascent = SmallVec<[Spot; 24]>;
 
 /// Which parent each leaf and each parent is below.
 #[derive(Clone)]
@@ -217,15 +218,15 @@ impl Places {
     }
 
     /// The nodes from a leaf up to the one below `top`; none if the leaf is not below it.
-    pub(super) fn climb(&self, leaf: LeafIndex, top: Spot) -> Option<Climb> {
+    pub(super) fn ascent(&self, leaf: LeafIndex, top: Spot) -> Option<Ascent> {
         let mut at = Spot::Leaf(leaf.0);
-        let mut climbed = Climb::new();
+        let mut nodes = Ascent::new();
         self.leaves.get(leaf.0)?;
         while at != top {
-            climbed.push(at);
+            nodes.push(at);
             at = Spot::Parent(self.above(at)?);
         }
-        Some(climbed)
+        Some(nodes)
     }
 }
 

@@ -154,7 +154,7 @@ impl<'t, D: TreeData> Subtree<'t, D> {
     /// The way down to a leaf, if it lies below.
     fn way(&self, leaf: LeafIndex) -> Option<Way> {
         match self.places {
-            Some(places) => places.climb(leaf, self.node.spot()).map(Way::Nodes),
+            Some(places) => places.ascent(leaf, self.node.spot()).map(Way::Nodes),
             None => {
                 let offset = leaf.0.checked_sub(self.first)?;
                 (offset < self.aggregates().width).then_some(Way::Offset(offset))
@@ -361,8 +361,18 @@ impl<'t, D: TreeData> Subtree<'t, D> {
         }
     }
 
-    /// Where a member finds itself in the resolution without the leaves of `added`, ascending. One
-    /// walk down, no resolution is built.
+    /// The nodes from this one down to a leaf; none if it does not lie below.
+    pub fn down_to(&self, leaf: LeafIndex) -> Vec<Self> {
+        let Some(mut way) = self.way(leaf) else { return vec![] };
+        let mut nodes = vec![*self];
+        while let Some((_, next)) = nodes[nodes.len() - 1].step(&mut way) {
+            nodes.push(next);
+        }
+        nodes
+    }
+
+    /// Where a member finds itself in the resolution without the leaves of `added`, ascending. No
+    /// resolution is built, but those of `added` are looked for at each node of the way.
     pub fn locate(&self, member: LeafIndex, added: &[LeafIndex]) -> Option<Located<'t, D>> {
         let (mut at, mut way) = (*self, self.way(member)?);
         let mut before = 0;

@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use super::TreeData;
 use super::node::Node;
-use super::places::{Climb, Spot};
+use super::places::{Ascent, Spot};
 
 /// What is left of the way.
 pub(super) enum Way {
     /// So many leaves are left of the leaf.
     Offset(u32),
     /// These nodes lead there, the next one last.
-    Nodes(Climb),
+    Nodes(Ascent),
 }
 
 impl Way {

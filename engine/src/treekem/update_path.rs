@@ -126,7 +126,8 @@ pub fn recipients<'t>(
     entries.filter(|entry| !is_new(entry)).collect()
 }
 
-/// How many ciphertexts a node must carry: O(log n), from the aggregates.
+/// How many ciphertexts a node must carry: from the aggregates, but for the new leaves, which are
+/// looked for below each child.
 pub fn expected_ciphertexts(step: &PathStep<'_, RatchetData>, added: &[LeafIndex]) -> usize {
     step.copath.iter().map(|child| child.resolution_without(added)).sum()
 }

@@ -13,6 +13,7 @@ use super::ratchet_tree::{ParentNode, RatchetData, RatchetTree};
 use super::roster::RosterDraft;
 use super::validate::{
     ExpectedSource, LeafRules, TreeError, check_commits, check_distinct, check_encryption_key,
+    check_may_count,
 };
 use crate::codec::CodecError;
 use crate::crypto::{Crypto, CryptoError, Labelled};
@@ -294,7 +295,7 @@ pub fn apply_proposals(
     validate_packages(crypto, context.leaf_rules, &packages, context.now)?;
     for package in packages {
         if tree.shape().counts_commits() {
-            check_commits(&package.leaf_node, 0)?;
+            check_may_count(&package.leaf_node)?;
         }
         roster.enter_leaf(&package.leaf_node)?;
         let leaf = Arc::new(package.leaf_node.clone());

@@ -11,7 +11,7 @@ use super::roster::Roster;
 use super::taints::verify_taints;
 use crate::codec::CodecError;
 use crate::crypto::{Crypto, CryptoError, HpkePublicKey};
-use crate::tree::{LeafIndex, Place, Subtree};
+use crate::tree::{LeafIndex, Subtree};
 
 /// The rule that a leaf or tree breaks.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -95,6 +95,13 @@ pub enum TreeError {
 pub fn check_commits(leaf: &LeafNode, expected: u32) -> Result<(), TreeError> {
     let found = leaf.commits();
     if found == expected { Ok(()) } else { Err(TreeError::Commits { expected, found }) }
+}
+
+/// Whoever is added must be able to say how often it has committed.
+pub(super) fn check_may_count(leaf: &LeafNode) -> Result<(), TreeError> {
+    let kind = leaf.capabilities.missing_extension([ExtensionType::COMMITS].into_iter());
+    kind.map_or(Ok(()), |kind| Err(TreeError::OwnExtension(kind)))?;
+    check_commits(leaf, 0)
 }
 
 /// The source that a leaf node must have where it appears.
@@ -262,15 +269,7 @@ fn verify_unmerged(subtree: Subtree<'_, RatchetData>) -> Result<(), TreeError> {
 }
 
 fn listed_between(subtree: Subtree<'_, RatchetData>, leaf: LeafIndex) -> bool {
-    let mut at = subtree;
-    while matches!(at.place(), Place::Parent(_)) {
-        if at.parent().is_some_and(|p| p.unmerged_leaves.binary_search(&leaf).is_err()) {
-            return false;
-        }
-        match at.children().find(|child| child.contains(leaf)) {
-            Some(child) => at = child,
-            None => return false,
-        }
-    }
-    true
+    let way = subtree.down_to(leaf);
+    let mut parents = way.iter().filter_map(|node| node.parent());
+    !way.is_empty() && parents.all(|parent| parent.unmerged_leaves.binary_search(&leaf).is_ok())
 }

@@ -201,12 +201,14 @@ impl<S: Seeds> SharedTreeKem<S> {
             let membership = Membership { leaf, epoch, invited: Some(owed), departure: None };
             self.set_membership(client, membership);
             self.witness.end(client);
+        }
+        self.witness.end(by);
+        // Whoever enters may take another's place among the watched: all have ended by now.
+        for client in invitations.iter().map(|invitation| invitation.client).chain([by]) {
             self.witness.enter(client, self.clients.seeds());
         }
         let (leaf, epoch) = (founded.after.leaf, epoch.clone());
         self.set_membership(by, Membership { leaf, epoch, invited: None, departure: None });
-        self.witness.end(by);
-        self.witness.enter(by, self.clients.seeds());
         Ok(())
     }
 }

@@ -34,8 +34,13 @@ pub(super) fn attach<D: TreeData>(
     }
 }
 
-/// The node without the blank leaves below; none if nothing is left.
-pub(super) fn prune<D: TreeData>(builder: &mut Builder<'_, D>, node: &Link<D>) -> Option<Link<D>> {
+/// The node without the blank leaves below; none if nothing is left. `keep` makes a parent, with its
+/// key, over those of its children that are left, two or more.
+pub(super) fn prune<D: TreeData>(
+    builder: &mut Builder<'_, D>,
+    node: &Link<D>,
+    keep: &dyn Fn(&mut Builder<'_, D>, &Node<D>, Children<D>) -> Link<D>,
+) -> Option<Link<D>> {
     if node.room() == 0 {
         return Some(node.clone());
     }
@@ -45,12 +50,12 @@ pub(super) fn prune<D: TreeData>(builder: &mut Builder<'_, D>, node: &Link<D>) -
     }
     let node = builder.relieve(node);
     let left: Children<D> =
-        node.children().iter().filter_map(|child| prune(builder, child)).collect();
+        node.children().iter().filter_map(|child| prune(builder, child, keep)).collect();
     if left.len() < 2 {
         builder.dissolve(&node);
         return left.into_iter().next();
     }
-    Some(builder.with(&node, left))
+    Some(keep(builder, &node, left))
 }
 
 pub(super) fn is_sound<D: TreeData>(degree: u8, node: &Node<D>) -> bool {

@@ -12,8 +12,8 @@
 
 use smallvec::smallvec;
 
-use super::Form;
 use super::builder::{Builder, Link};
+use super::{Form, splice};
 use crate::tree::TreeData;
 use crate::tree::node::{Children, Node};
 
@@ -55,21 +55,7 @@ pub(super) fn prune<D: TreeData>(
     form: Form,
     node: &Link<D>,
 ) -> Option<Link<D>> {
-    if node.room() == 0 {
-        return Some(node.clone());
-    }
-    if node.children().is_empty() {
-        builder.drop_leaf(node);
-        return None;
-    }
-    let node = builder.relieve(node);
-    let left: Children<D> =
-        node.children().iter().filter_map(|child| prune(builder, form, child)).collect();
-    if left.len() < 2 {
-        builder.dissolve(&node);
-        return left.into_iter().next();
-    }
-    Some(balanced(builder, form, &node, left))
+    splice::prune(builder, node, &|builder, node, left| balanced(builder, form, node, left))
 }
 
 /// A parent, with its key, over two balanced children, which change if they are not balanced against

@@ -1,7 +1,7 @@
 //! Trees by activity, kept on line in the manner of a splay tree (Sleator, Tarjan, 1985): a member
 //! climbs past a sibling of its parent that counts less than the member alone, so that who counts much comes
-//! to stand near the root and the others in an attic below. Huffman's tree is the one in which nobody could
-//! climb (Gallager's sibling property, 1978).
+//! to stand near the root and the others in an attic below. In Huffman's tree nobody could climb (it has
+//! Gallager's sibling property, 1978); a tree in which nobody can need not be Huffman's.
 //!
 //! One step takes the member out of its parent, and its sibling and the subtree it climbs past get
 //! a new parent in that one's place; those in the subtree stand one level deeper. Each step leaves one blank

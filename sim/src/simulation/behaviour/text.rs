@@ -229,7 +229,16 @@ mod tests {
                     .replace(":R", ":4")
                     .replace(":T", ":4");
                 let value = value.replace("evict:D", "evict:4d").replace(":D", ":4");
-                let preset = if value == "taint" { "tainted-2021" } else { "rfc9420" };
+                let value = match &value[..] {
+                    "b-tree:MIN-MAX" => "b-tree:2-3".into(),
+                    "weight-balanced:1h" | "scapegoat:1h" => value.replace("1h", "70"),
+                    _ => value,
+                };
+                let preset = match &value[..] {
+                    "taint" => "tainted-2021",
+                    "pop" => "rfc9420+shape=left-balanced",
+                    _ => "rfc9420",
+                };
                 let text = format!("{preset}+{choice}={value}");
                 assert!(read(&text).is_ok(), "{text}");
             }
@@ -259,7 +268,7 @@ mod tests {
                 assert!(told.contains(&format!("{value} takes from 1 to 1000 members")), "{told}");
             }
         }
-        for value in ["swap", "resync:3", "rebuild", "scoot-over:2", "smallest-tree", "pop"] {
+        for value in ["swap", "resync:3", "rebuild", "scoot-over:2", "consolidate"] {
             let told = refused(&format!("rfc9420+compaction={value}"));
             assert_eq!(told, format!("no compaction `{value}` is built"));
         }
