@@ -174,7 +174,7 @@ fn a_wrong_command_line_is_refused() {
     arboretum().args(["run", "smoke", "--threads", "0"]).assert().code(2);
     arboretum().args(["list", "scenaros"]).assert().code(2);
     let own = predicates::str::contains("for experiments only");
-    let experimental = ["run", "smoke", "--strategy", "multicast-2022"];
+    let experimental = ["run", "smoke", "--strategy", "concurrent-2025"];
     arboretum().args(experimental).assert().code(2).stderr(own);
     arboretum().args(["list", "runs"]).assert().code(2);
     arboretum().args(["schema", "run"]).assert().code(2);
