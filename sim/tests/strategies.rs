@@ -96,7 +96,8 @@ fn all_choices_are_listed() {
         "none, on-join, on-return, round-robin:P, most-blanks:P",
         "keep, evict:D",
         "immediate, every:P, propose-commit:R",
-        "none, truncate, scoot-over, resync, swap:K, rebuild:T",
+        "none, truncate, scoot-over, smallest-tree, pop, resync, swap:K, rebuild:T",
+        "faster-remove, splice, taint",
         "leftmost-blank, append",
     ] {
         assert!(listed.contains(part), "no `{part}` in:\n{listed}");
