@@ -711,9 +711,10 @@ fn tainted_groups_over_many_seeds() {
         let strategy = tainted[seed as usize % tainted.len()];
         let mut trio = Trio::with(9_000_000 + seed, strategy);
         trio.commit(1 + seed as usize % 17, 0);
-        match seed % 3 {
+        match seed % 4 {
             0 => trio.live(20, 4 + seed as usize % 29),
             1 => trio.move_about(16, 4 + seed as usize % 17),
+            2 => trio.begin_anew(16, 4 + seed as usize % 17),
             _ => trio.propose_and_commit(16, 4 + seed as usize % 17),
         }
     }

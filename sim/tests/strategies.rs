@@ -100,6 +100,7 @@ fn all_choices_are_listed() {
         "keep, evict:D",
         "immediate, every:P, propose-commit:R",
         "none, truncate, scoot-over, smallest-tree, pop, resync, swap:K, rebuild:T",
+        "faster-remove, splice, taint",
         "leftmost-blank, append",
     ] {
         assert!(listed.contains(part), "no `{part}` in:\n{listed}");

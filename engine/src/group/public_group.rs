@@ -445,10 +445,12 @@ impl PublicGroup {
     }
 
     /// Whether a commit of these proposals must have a path (RFC 9420 §12.4). Where parents are
-    /// tainted every commit must: nobody is unmerged, so somebody has to refresh what they change.
+    /// tainted one that adds must, too: nobody is unmerged, so somebody has to tell the new members.
     pub(super) fn requires_path(&self, list: &[Listed<'_>]) -> bool {
         let taints = self.tree.shape().taints();
-        taints || list.is_empty() || list.iter().any(|listed| listed.proposal.requires_path())
+        let adds = |proposal: &Proposal| taints && matches!(proposal, Proposal::Add(_));
+        let mut proposals = list.iter().map(|listed| listed.proposal);
+        list.is_empty() || proposals.any(|proposal| proposal.requires_path() || adds(proposal))
     }
 
     /// Validates and applies proposals.

@@ -35,8 +35,8 @@
 //! them, and a joiner believes the signer of the GroupInfo in the rest of the tree.
 //!
 //! **Where it differs from the paper.** There, an add and a removal refresh the other's path only.
-//! Here every commit carries its sender's path as well, and so is an update besides; and it may do
-//! several things at once. Joiners learn their keys by Welcome.
+//! Here every commit that changes members carries its sender's path as well, and so is an update
+//! besides; and it may do several things at once. Joiners learn their keys by Welcome.
 //!
 //! | file | what is there |
 //! |---|---|

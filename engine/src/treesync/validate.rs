@@ -270,6 +270,6 @@ fn verify_unmerged(subtree: Subtree<'_, RatchetData>) -> Result<(), TreeError> {
 
 fn listed_between(subtree: Subtree<'_, RatchetData>, leaf: LeafIndex) -> bool {
     let way = subtree.down_to(leaf);
-    let mut parents = way.iter().filter_map(|node| node.parent());
+    let mut parents = way.iter().filter_map(Subtree::parent);
     !way.is_empty() && parents.all(|parent| parent.unmerged_leaves.binary_search(&leaf).is_ok())
 }

@@ -34,12 +34,15 @@ pub(super) fn attach<D: TreeData>(
     }
 }
 
-/// The node without the blank leaves below; none if nothing is left. `keep` makes a parent, with its
-/// key, over those of its children that are left, two or more.
+/// Makes a parent, with its key, over what is left of its children.
+pub(super) type Keep<'k, D> = dyn Fn(&mut Builder<'_, D>, &Node<D>, Children<D>) -> Link<D> + 'k;
+
+/// The node without the blank leaves below; none if nothing is left. `keep` is asked
+/// where two or more children are.
 pub(super) fn prune<D: TreeData>(
     builder: &mut Builder<'_, D>,
     node: &Link<D>,
-    keep: &dyn Fn(&mut Builder<'_, D>, &Node<D>, Children<D>) -> Link<D>,
+    keep: &Keep<'_, D>,
 ) -> Option<Link<D>> {
     if node.room() == 0 {
         return Some(node.clone());

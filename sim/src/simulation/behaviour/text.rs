@@ -223,23 +223,18 @@ mod tests {
     fn every_value_of_every_choice_is_read() {
         for (choice, values) in choices() {
             for value in values {
-                let value = value
-                    .replace(":P", ":1h")
-                    .replace(":K", ":4")
-                    .replace(":R", ":4")
-                    .replace(":T", ":4");
-                let value = value.replace("evict:D", "evict:4d").replace(":D", ":4");
-                let value = match &value[..] {
-                    "b-tree:MIN-MAX" => "b-tree:2-3".into(),
-                    "weight-balanced:1h" | "scapegoat:1h" => value.replace("1h", "70"),
-                    _ => value,
+                let value = match choice {
+                    "shape" => value.replace(":MIN-MAX", ":2-3").replace(":P", ":70"),
+                    _ => value.replace(":P", ":1h"),
                 };
-                let preset = match &value[..] {
-                    "taint" => "tainted-2021",
+                let value = value.replace(":K", ":4").replace(":R", ":4").replace(":T", ":4");
+                let value = value.replace("evict:D", "evict:4d").replace(":D", ":4");
+                let base = match value.as_str() {
                     "pop" => "rfc9420+shape=left-balanced",
+                    "taint" => "tainted-2021",
                     _ => "rfc9420",
                 };
-                let text = format!("{preset}+{choice}={value}");
+                let text = format!("{base}+{choice}={value}");
                 assert!(read(&text).is_ok(), "{text}");
             }
             let wrong = read(&format!("rfc9420+{choice}=sideways")).unwrap_err().to_string();
@@ -268,7 +263,7 @@ mod tests {
                 assert!(told.contains(&format!("{value} takes from 1 to 1000 members")), "{told}");
             }
         }
-        for value in ["swap", "resync:3", "rebuild", "scoot-over:2", "consolidate"] {
+        for value in ["swap", "resync:3", "rebuild", "scoot-over:2", "smallest-tree:2", "pop:1"] {
             let told = refused(&format!("rfc9420+compaction={value}"));
             assert_eq!(told, format!("no compaction `{value}` is built"));
         }
