@@ -8,6 +8,7 @@
 //! path of the committer's: the mean over all members. Joining checks all of it.
 
 #[path = "../tests/common/client.rs"]
+#[allow(dead_code, reason = "the other clients are for tests")]
 mod client;
 
 use std::hint::black_box;
