@@ -68,5 +68,5 @@ pub use records::{CatchUp, CommitRow, Event, PortraitRow, TreeRow};
 pub use study::{AggregateRow, CellRow, StudyTables, aggregate};
 pub use summary::{
     Audits, BlankPaths, CatchUpFigures, Commits, CostRange, Host, Invariants, Members, Operations,
-    RejectedWork, RunFacts, Summary, TreeFigures, UpdateCost, Welcomes,
+    Rebalancing, RejectedWork, RunFacts, Summary, TreeFigures, UpdateCost, Welcomes,
 };

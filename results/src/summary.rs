@@ -37,6 +37,9 @@ pub struct Summary {
     pub members: Members,
     /// What happened to members.
     pub operations: Operations,
+    /// What it took to move members about for the tree's sake.
+    #[serde(default)]
+    pub rebalancing: Rebalancing,
     /// The last epoch.
     pub epochs: u64,
     /// Commits by fate and by kind.
@@ -111,6 +114,20 @@ pub struct Operations {
     pub removes: u64,
     /// Members that updated their keys.
     pub updates: u64,
+}
+
+/// Commits by which members have moved to other leaves, or whose leaves were renewed on the way:
+/// by themselves, or removed and added at once. Where subtrees move by rule, nothing is sent.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Rebalancing {
+    /// How many there were.
+    pub commits: u64,
+    /// Members moved by them.
+    pub moves: u64,
+    /// Bytes of those commits and of their Welcomes.
+    pub bytes: u64,
+    /// Public-key encryptions that their senders made.
+    pub encapsulations: u64,
 }
 
 /// Commits by fate and by kind. A commit that adds and removes counts in both.
@@ -253,6 +270,7 @@ pub struct RunFacts {
     /// `members.ever`.
     pub members_ever: u64,
     pub operations: Operations,
+    pub rebalancing: Rebalancing,
     /// `commits.rejected`.
     pub commits_rejected: u64,
     pub rejected_work: RejectedWork,
@@ -280,6 +298,7 @@ impl Summary {
             virtual_time_s: facts.virtual_time_s,
             members: members(&states, facts.members_ever),
             operations: facts.operations,
+            rebalancing: facts.rebalancing,
             epochs: states.last().map_or(0, |state| state.epoch),
             commits: commits(recorded, facts.commits_rejected),
             rejected_work: facts.rejected_work,

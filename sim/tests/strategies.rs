@@ -91,6 +91,27 @@ fn a_table_says_the_same_as_a_text() {
 }
 
 #[test]
+fn moves_for_the_trees_sake_are_counted() {
+    let root = tempfile::tempdir().unwrap();
+    let moved = |number: u32, strategy: &str| {
+        let which = ["--strategy", strategy, "--fidelity", "counted"];
+        let run = run_into(root.path(), &number.to_string(), &[&SMALL[..], &which].concat());
+        let rebalancing = summary(&run)["rebalancing"].clone();
+        ["commits", "moves", "bytes"].map(|figure| rebalancing[figure].as_u64().unwrap())
+    };
+    for (number, still) in (0..).zip(["rfc9420", "smallest-tree", "tainted-2021"]) {
+        assert_eq!(moved(number, still), [0, 0, 0], "{still}");
+    }
+    for (number, one) in (10..).zip(["scoot-over", "rfc9420+compaction=resync"]) {
+        let [commits, moves, bytes] = moved(number, one);
+        assert!(commits > 0 && commits == moves, "{one}: {commits} and {moves}");
+        assert!(bytes > 500 * commits, "{one}: {bytes}");
+    }
+    let [commits, moves, _] = moved(20, "rfc9420+compaction=swap:3");
+    assert!(commits > 0 && (commits..=3 * commits).contains(&moves), "{commits} and {moves}");
+}
+
+#[test]
 fn all_choices_are_listed() {
     let listed = arboretum().args(["list", "strategies"]).output().unwrap();
     let listed = String::from_utf8(listed.stdout).unwrap();

@@ -209,6 +209,7 @@ fn facts(scenario: &Scenario, outcome: &Outcome, host: Host) -> RunFacts {
         virtual_time_s: outcome.virtual_time.as_secs_f64(),
         members_ever: outcome.members_ever,
         operations: outcome.operations,
+        rebalancing: outcome.rebalancing,
         commits_rejected: outcome.rejected,
         rejected_work: outcome.rejected_work,
         ops: ops.map(|(op, count)| (op.name().into(), count)).collect(),

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use arboretum_engine::crypto::{Ledger, Op};
+use arboretum_engine::group::CommitCost;
 use arboretum_engine::protocol::{ClientId, Draft, Order, Protocol, ProtocolError};
 use arboretum_engine::tree::LeafIndex;
 use arboretum_results::{ClientHistogram, CommitRow, Recorder, TreeRow};
@@ -27,6 +28,7 @@ impl<P: Protocol> World<'_, '_, P> {
             (draft.order.clone(), draft.leaf, draft.cost, draft.ledger);
         let removed = order.removes.iter().filter_map(|client| self.protocol.leaf(*client));
         let removed: Vec<LeafIndex> = removed.collect();
+        let stood = self.protocol.leaf(order.by);
         let accepted = match self.protocol.accept(draft, &audited) {
             Err(error @ ProtocolError::Audit { .. }) => {
                 self.facts.audits.mismatched += 1;
@@ -41,8 +43,9 @@ impl<P: Protocol> World<'_, '_, P> {
         self.facts.audits.performed += u64::from(accepted.audits);
         self.facts.invariants.checked += u64::from(accepted.checks);
         self.facts.ever.extend(std::iter::once(order.by).chain(order.adds.iter().copied()));
-        let operations = &mut self.facts.operations;
         if !creation {
+            self.note_moves(&order, stood, &cost, ledger);
+            let operations = &mut self.facts.operations;
             operations.adds += order.adds.len() as u64;
             operations.removes += order.removes.len() as u64;
             operations.updates += 1;
@@ -87,6 +90,26 @@ impl<P: Protocol> World<'_, '_, P> {
             receiver_ops: counts(accepted.receiver),
         });
         Ok(())
+    }
+
+    /// Counts who has moved by a commit: its sender, if it `stood` elsewhere, and who was removed and
+    /// added at once.
+    fn note_moves(
+        &mut self,
+        order: &Order,
+        stood: Option<LeafIndex>,
+        cost: &CommitCost,
+        ledger: Ledger,
+    ) {
+        let moved = order.adds.iter().filter(|client| order.removes.contains(client)).count();
+        let moves = moved as u64 + u64::from(self.protocol.leaf(order.by) != stood);
+        if moves > 0 {
+            let rebalancing = &mut self.facts.rebalancing;
+            rebalancing.commits += 1;
+            rebalancing.moves += moves;
+            rebalancing.bytes += cost.bytes + cost.bytes_welcome;
+            rebalancing.encapsulations += ledger.count(Op::KemEncapsulate);
+        }
     }
 
     /// Members of the old epoch, drawn for an audit: neither the sender nor anybody removed, unless all
@@ -176,6 +199,7 @@ impl<P: Protocol> World<'_, '_, P> {
             virtual_time: self.now,
             members_ever: self.facts.ever.len() as u64,
             operations: self.facts.operations,
+            rebalancing: self.facts.rebalancing,
             rejected: self.facts.rejected,
             rejected_work: self.facts.rejected_work,
             ops: counted.then_some(ops),

@@ -7,7 +7,8 @@ use arboretum_engine::crypto::Ledger;
 use arboretum_engine::protocol::{ClientId, Draft, Protocol, ProtocolError};
 use arboretum_engine::tree::LeafIndex;
 use arboretum_results::{
-    Audits, ClientHistogram, Event as EventRow, Invariants, Operations, Recorder, RejectedWork,
+    Audits, ClientHistogram, Event as EventRow, Invariants, Operations, Rebalancing, Recorder,
+    RejectedWork,
 };
 use arboretum_workloads::{Demand, Millis, RootSeed, Scenario, Sessions};
 
@@ -56,6 +57,8 @@ pub struct Outcome {
     pub members_ever: u64,
     /// Operations put into effect after the group was made.
     pub operations: Operations,
+    /// What it took to move members about for the tree's sake.
+    pub rebalancing: Rebalancing,
     /// Commits that lost the race.
     pub rejected: u64,
     /// What those had cost.
@@ -80,6 +83,7 @@ pub(super) struct Facts {
     pub(super) members_start: u64,
     pub(super) ever: BTreeSet<ClientId>,
     pub(super) operations: Operations,
+    pub(super) rebalancing: Rebalancing,
     pub(super) rejected: u64,
     pub(super) rejected_work: RejectedWork,
     /// Commits rejected since the last one accepted.
