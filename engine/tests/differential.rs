@@ -301,7 +301,8 @@ impl Trio {
         self.counts = Counts::new(self.strategy, member);
         let adds = full.draft.order.adds.iter().map(|client| Member(client.0)).collect();
         let changes = Changes { adds, ..Changes::default() };
-        self.counts.commit(member, &changes);
+        let cost = self.counts.commit(member, &changes);
+        assert_eq!(cost.ciphertexts, 0, "a Welcome tells everybody");
         self.proposed.clear();
         self.put_into_effect(full.draft, shared.draft, counted.draft);
         assert_eq!(self.full.epoch(), epoch + 1);

@@ -8,8 +8,11 @@ const TEXTS: &[(&str, &str)] = &[
     ("members.", "group size"),
     ("members.ever", "clients that were members at some time"),
     ("operations.", "members added, removed, updating, after the group was made"),
-    ("rebalancing.commits", "commits that moved members to other leaves"),
-    ("rebalancing.moves", "members moved by them"),
+    (
+        "rebalancing.commits",
+        "commits by which members moved, by themselves or removed and added at once",
+    ),
+    ("rebalancing.moves", "members who moved by them, or got a fresh leaf where they were"),
     ("rebalancing.bytes", "bytes of those commits and their Welcomes"),
     ("rebalancing.encapsulations", "public-key encryptions made for them"),
     ("epochs", "the last epoch"),

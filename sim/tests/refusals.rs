@@ -176,6 +176,15 @@ fn a_wrong_command_line_is_refused() {
     let own = predicates::str::contains("for experiments only");
     let experimental = ["run", "smoke", "--strategy", "concurrent-2025"];
     arboretum().args(experimental).assert().code(2).stderr(own);
+    for (strategy, reason) in [
+        ("tainted-2021+warming=most-blanks:1h", "no parent above a member is blank"),
+        ("smallest-tree+compaction=resync", "trees of this shape have none"),
+        ("bonsai-2024+compaction=swap:2", "trees of this shape have none"),
+        ("rfc9420+shape=b-tree:3-4", "from twice as many less one"),
+    ] {
+        let reason = predicates::str::contains(reason);
+        arboretum().args(["run", "smoke", "--strategy", strategy]).assert().code(2).stderr(reason);
+    }
     arboretum().args(["list", "runs"]).assert().code(2);
     arboretum().args(["schema", "run"]).assert().code(2);
     arboretum().args(["plot", "/no/such/folder"]).assert().code(2);

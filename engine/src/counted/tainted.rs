@@ -167,6 +167,7 @@ impl TaintedGroup {
     /// A member renews its keys, and does all this in the same commit.
     pub fn commit(&mut self, by: Member, changes: &Changes) -> Result<Cost, CountedError> {
         let stood = self.leaves.of(by)?;
+        self.check(by, changes)?;
         let mut starts = self.tainted(by);
         let mut emptied = vec![];
         for member in &changes.updates {
@@ -182,7 +183,6 @@ impl TaintedGroup {
         let committer = (!changes.moves).then_some(stood);
         let mut told = vec![];
         for member in changes.adds.iter().chain(changes.moves.then_some(&by)) {
-            self.leaves.check_new(*member)?;
             let newcomer = Newcomer::new(committer, self.commits, &member.0.to_be_bytes());
             told.push(self.enter(*member, newcomer)?);
         }
@@ -196,6 +196,17 @@ impl TaintedGroup {
         self.commits += 1;
         let set = self.above(starts);
         self.refresh(by, from, &set, &told)
+    }
+
+    /// Refuses a commit before anything has changed.
+    fn check(&self, by: Member, changes: &Changes) -> Result<(), CountedError> {
+        let gone = changes.updates.iter().chain(&changes.removes);
+        gone.into_iter().try_for_each(|member| self.leaves.of(*member).map(|_| ()))?;
+        if changes.removes.contains(&by) {
+            return Err(CountedError::RemovesItself(by));
+        }
+        let stays = |member: &&Member| !changes.removes.contains(member);
+        changes.adds.iter().filter(stays).try_for_each(|member| self.leaves.check_new(*member))
     }
 
     /// Whether the cached aggregates are what a recount gives; O(n).

@@ -262,7 +262,7 @@ impl<S: Seeds> Protocol for FullTreeKem<S> {
         self.turn_over(&transition, order, &packages, enters.is_some());
         let (_, roster) = self.observer.as_ref().ok_or(ProtocolError::EpochGone(0))?;
         self.witness.note(by, &pending.after.keys, roster)?;
-        self.witness.draws(by, &transition);
+        self.witness.draws(by, pending.path.as_ref());
         accepted.checks += self.witness.check(&transition, roster)?;
         let (commit, welcome) = (pending.message.clone(), pending.welcome.clone());
         self.log.push(Logged { commit, proposals, welcome, tree, reinit: None });

@@ -457,7 +457,9 @@ impl<S: Seeds> Protocol for SharedTreeKem<S> {
         drop(set);
         self.arrive(&invitations, &transition.applied.added, &joined, &epoch);
         self.go_on(by, transition.committer, &epoch, enters);
-        let watched = self.bear_witness(&before, &epoch, &transition, &draft.order, enters)?;
+        let path = pending.path.as_ref();
+        let watched =
+            self.bear_witness(&before, &epoch, &transition, &draft.order, enters, path)?;
         let checks = 3 + opened + gone + joined.len() as u32 + watched;
         self.publisher = Some(by);
         if let Some(log) = &mut self.log {

@@ -20,7 +20,7 @@ use super::{ClientId, ProtocolError, Seeds};
 use crate::crypto::HpkePublicKey;
 use crate::group::Transition;
 use crate::tree::OutsideTree;
-use crate::treekem::{PrivateKeys, key_of, recipients};
+use crate::treekem::{NewPath, PrivateKeys, key_of, recipients};
 use crate::treesync::{Roster, RosterChange};
 
 /// How many clients are watched where not all are: a commit costs each O(log n), and its keys stay.
@@ -133,14 +133,12 @@ impl Witness {
         Ok(())
     }
 
-    /// The sender of a commit has drawn all keys of its path, under a strategy that taints those of
-    /// parents that it is not below among them, which it does not hold and may have kept.
-    pub(super) fn draws(&mut self, client: ClientId, transition: &Transition) {
-        if let (Some(seen), Some(path)) = (self.members.get_mut(&client), &transition.path)
-            && transition.after.tree.shape().taints()
-        {
-            let drawn = path.update_path.nodes.iter().map(|node| mark(&node.encryption_key));
-            seen.keys.extend(drawn);
+    /// The sender of a commit, or who has made a group, has drawn all keys of its path, under a strategy
+    /// that taints those of parents that it is not below among them, which it does not hold and may
+    /// have kept.
+    pub(super) fn draws(&mut self, client: ClientId, path: Option<&NewPath>) {
+        if let (Some(seen), Some(path)) = (self.members.get_mut(&client), path) {
+            seen.keys.extend(path.key_pairs.iter().map(|pair| mark(&pair.public)));
         }
     }
 
@@ -424,5 +422,18 @@ mod tests {
         let second = sampled(&witness);
         assert!(second.len() > SAMPLE / 2 && second.iter().all(|client| !first.contains(client)));
         assert_eq!(witness.out.len(), SAMPLE);
+    }
+
+    #[test]
+    fn what_somebody_drew_far_from_itself_is_remembered() {
+        let crypto = Crypto::new(&CountingProvider);
+        let path = NewPath::generate(&crypto, 3, &Seed::default()).unwrap();
+        let mut witness = Witness::of_all();
+        witness.enter(GONE, &Plain);
+        witness.draws(GONE, Some(&path));
+        let drawn = || path.key_pairs.iter().map(|pair| &pair.public);
+        assert_eq!(witness.find(drawn()), None, "a member may know what it drew");
+        witness.end(GONE);
+        assert!(drawn().all(|key| witness.find(std::iter::once(key)) == Some(GONE)));
     }
 }

@@ -82,14 +82,14 @@ pub enum StrategyError {
     TaintedFilter,
     /// All places cost the same where nothing is blank.
     #[error(
-        "placement=cheapest and by-activity have no choice under removal=taint: no parent is blank, and \
-         every member costs the others alike"
+        "removal=taint takes placement=leftmost-blank, append, random-blank or nearest: no parent is \
+         blank, so that there is no path to spare, and no leaf says who is active"
     )]
     TaintedPlacement,
     /// Members who move without all that they know being refreshed.
     #[error(
-        "removal=taint needs compaction=none or truncate: the paper does not say what is refreshed when \
-         a member moves"
+        "removal=taint needs compaction=none or truncate: what a mover by rule leaves behind would have \
+         to be refreshed as well, and the others are not of the paper's tree"
     )]
     TaintedMoves,
     /// No such degree.

@@ -292,7 +292,7 @@ fn walk<D: TreeData, S: Shape>(
     }
     node.open(shape);
     if let Kind::Parent { value, children } = &mut node.kind
-        && let Some(position) = way.child(children)
+        && let Some((position, _)) = way.child(children)
     {
         walk(&mut children[position], shape, way, edit);
         (edit.parent)(position, value);

@@ -4,8 +4,6 @@
 
 use std::sync::Arc;
 
-use smallvec::SmallVec;
-
 use super::LeafIndex;
 
 /// Entries of one block, and their logarithm.
@@ -159,7 +157,7 @@ pub(super) enum Spot {
 }
 
 /// The nodes from a leaf up to, and without, some node above it.
-pub(super) type Ascent = SmallVec<[Spot; 24]>;
+pub(super) type Ascent = Vec<Spot>;
 
 /// Which parent each leaf and each parent is below.
 #[derive(Clone)]

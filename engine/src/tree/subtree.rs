@@ -164,8 +164,9 @@ impl<'t, D: TreeData> Subtree<'t, D> {
 
     /// The next node on a way, and which child that is.
     fn step(&self, way: &mut Way) -> Option<(usize, Self)> {
-        let position = way.child(self.node.children())?;
-        Some((position, self.children().nth(position)?))
+        let (position, before) = way.child(self.node.children())?;
+        let child = self.node.children().get(position)?;
+        Some((position, Self::new(child, self.first + before, self.places)))
     }
 
     /// Whether the cached aggregates, here and below, are what a recount gives; O(n).

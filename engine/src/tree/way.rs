@@ -16,22 +16,30 @@ pub(super) enum Way {
 }
 
 impl Way {
-    /// Which of the children of the node at hand the way goes through; none at its end.
-    pub(super) fn child<D: TreeData>(&mut self, children: &[Arc<Node<D>>]) -> Option<usize> {
-        match self {
-            Self::Offset(offset) => children.iter().position(|child| {
-                let width = child.aggregates().width;
-                let inside = *offset < width;
-                if !inside {
-                    *offset -= width;
+    /// Which of the children of the node at hand the way goes through, and how many leaves of the node
+    /// are left of that child; none at its end.
+    pub(super) fn child<D: TreeData>(&mut self, children: &[Arc<Node<D>>]) -> Option<(usize, u32)> {
+        let next = match self {
+            Self::Offset(_) => None,
+            Self::Nodes(nodes) => Some(nodes.pop()?),
+        };
+        let mut before = 0;
+        for (position, child) in children.iter().enumerate() {
+            let width = child.aggregates().width;
+            let found = match (&mut *self, next) {
+                (Self::Offset(offset), _) if *offset - before < width => {
+                    *offset -= before;
+                    true
                 }
-                inside
-            }),
-            Self::Nodes(nodes) => {
-                let next = nodes.pop()?;
-                children.iter().position(|child| child.spot() == next)
+                (_, Some(next)) => child.spot() == next,
+                _ => false,
+            };
+            if found {
+                return Some((position, before));
             }
+            before += width;
         }
+        None
     }
 }
 

@@ -30,7 +30,7 @@
 //! it.
 //!
 //! **What it trades.** A tainter has known secrets far from itself: who had broken into it has
-//! those parents until it, or another, refreshes them. No leaf's signature vouches for a tainted
+//! those parents until it, or another, refreshes them and all that it has tainted below them. No leaf's signature vouches for a tainted
 //! parent, so there are no parent hashes: members check the keys above themselves as they derive
 //! them, and a joiner believes the signer of the GroupInfo in the rest of the tree.
 //!

@@ -42,6 +42,10 @@ fn cached(subtree: Subtree<'_, RatchetData>) -> &Tainters {
 /// is certain.
 pub(crate) fn may_be_tainted(subtree: Subtree<'_, RatchetData>, tainters: &[LeafIndex]) -> bool {
     match cached(subtree) {
+        // The shorter list is gone through: a commit may remove many.
+        Tainters::Few(few) if few.len() < tainters.len() => {
+            few.iter().any(|tainter| tainters.binary_search(tainter).is_ok())
+        }
         Tainters::Few(few) => tainters.iter().any(|tainter| few.binary_search(tainter).is_ok()),
         Tainters::Many => true,
     }

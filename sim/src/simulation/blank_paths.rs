@@ -1,4 +1,5 @@
-//! How long a removal is felt. It blanks the parents above the removed member's leaf; until all
+//! How long a removal is felt. It blanks the parents above the removed member's leaf (or refreshes them,
+//! or takes the leaf away: then it is not felt); until all
 //! of them are keyed again or cut, somebody's update costs more for it. A parent that every path
 //! leaves out, since there is nobody below but on one side, costs nothing and is not waited for;
 //! nor is a path that other removals blank meanwhile told apart.

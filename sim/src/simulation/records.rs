@@ -101,7 +101,8 @@ impl<P: Protocol> World<'_, '_, P> {
         cost: &CommitCost,
         ledger: Ledger,
     ) {
-        let moved = order.adds.iter().filter(|client| order.removes.contains(client)).count();
+        let removed: BTreeSet<_> = order.removes.iter().collect();
+        let moved = order.adds.iter().filter(|client| removed.contains(client)).count();
         let moves = moved as u64 + u64::from(self.protocol.leaf(order.by) != stood);
         if moves > 0 {
             let rebalancing = &mut self.facts.rebalancing;

@@ -67,11 +67,12 @@ impl<S: Seeds> FullTreeKem<S> {
             self.witness.end(client);
             self.witness.enter(client, self.clients.seeds());
         }
-        let PendingCommit { after, applied, welcome, .. } = founded;
+        let PendingCommit { after, applied, welcome, path, .. } = founded;
         let roster = Roster::of(&after.public.tree).map_err(ApplyError::from)?;
         let tree = encode_tree(&after.public.tree)?;
         let bytes = tree.len() as u64;
         self.witness.note(order.by, &after.keys, &roster)?;
+        self.witness.draws(order.by, path.as_ref());
         self.witness.check_tree(&roster)?;
         self.observer = Some((after.public.clone(), roster.clone()));
         self.by_leaf.insert(after.leaf, order.by);

@@ -79,6 +79,7 @@ impl<S: Seeds> SharedTreeKem<S> {
         self.roster = Roster::of(&epoch.public.tree).map_err(ApplyError::from)?;
         self.replace_members(&before, &epoch, order.by, &step, &joined)?;
         self.watch(&epoch)?;
+        self.witness.draws(order.by, step.successor.founded.path.as_ref());
         self.witness.check_tree(&self.roster)?;
         let Step { last, message, .. } = step;
         self.base = epoch.number - epoch.public.epoch();

@@ -5,6 +5,7 @@
 use super::{Epoch, SharedTreeKem};
 use crate::group::Transition;
 use crate::protocol::{Order, ProtocolError, Seeds};
+use crate::treekem::NewPath;
 
 impl<S: Seeds> SharedTreeKem<S> {
     /// Tells who goes, comes and moves by a commit and what is held after it, and has it checked.
@@ -15,6 +16,7 @@ impl<S: Seeds> SharedTreeKem<S> {
         transition: &Transition,
         order: &Order,
         enters: bool,
+        path: Option<&NewPath>,
     ) -> Result<u32, ProtocolError> {
         for leaf in &transition.applied.removed {
             if let Some(member) = before.private.member(*leaf) {
@@ -29,7 +31,7 @@ impl<S: Seeds> SharedTreeKem<S> {
             self.witness.enter(*client, self.clients.seeds());
         }
         self.watch(epoch)?;
-        self.witness.draws(order.by, transition);
+        self.witness.draws(order.by, path);
         self.witness.check(transition, &self.roster)
     }
 

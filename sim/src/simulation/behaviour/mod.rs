@@ -56,6 +56,7 @@ impl Behaviour {
             moving: chosen.moving.unwrap_or_default(),
         };
         behaviour.moving.check(&tree)?;
+        behaviour.warming.check(&tree)?;
         behaviour.check_rounds(scenario.duration)?;
         Ok((tree, behaviour))
     }

@@ -85,6 +85,11 @@ pub enum BehaviourError {
     /// Moving in two ways.
     #[error("compaction={0} moves members, and this preset's compaction=scoot-over does already")]
     MovesAlready(&'static str),
+    /// Asking who has most blank parents where nobody has any.
+    #[error(
+        "warming=most-blanks has nobody to ask under removal=taint: no parent above a member is blank"
+    )]
+    NothingBlank,
     /// Moving, but not to the left.
     #[error("compaction={0} needs placement=leftmost-blank: elsewhere nobody moves to the left")]
     NotToTheLeft(&'static str),

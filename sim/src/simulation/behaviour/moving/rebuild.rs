@@ -10,7 +10,7 @@
 //! the Welcome when it is next online; until then it is in no group that goes on.
 //!
 //! What it gives: a tree as small as can be, its blank leaves wherever newcomers leave them, nobody unmerged. What it
-//! costs beside: the new tree is cold but for one path, and an update in it takes about 2n/3
+//! costs beside: the new tree is cold but for one path (not under `removal=taint`), and an update in it takes about 2n/3
 //! ciphertexts on average, until its members have committed. So it is done once each time that the
 //! cost rises past T log2 n, and not again before it has been below: a group that never warms up is
 //! made anew once at most. T is a whole number from 2 up; to look takes O(1), after each commit.

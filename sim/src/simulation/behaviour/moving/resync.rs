@@ -4,7 +4,7 @@
 //!
 //! Sent: one external commit in the place of the commit it would have sent anyway, with a KEM output
 //! and a Remove; before that it fetches the GroupInfo and the whole ratchet tree and validates
-//! them, O(n). The others follow it as they follow any commit. The old path is blanked, the new one
+//! them, O(n). The others follow it as they follow any commit. The old path is blanked (under `removal=taint` refreshed), the new one
 //! keyed, so the tree loses what was warm at the right and can be cut once nobody is left there;
 //! whoever never comes online keeps the right edge where it is.
 //!

@@ -4,7 +4,7 @@
 //! Sent: a Remove, an Add with a KeyPackage and a part of the Welcome for each, in a commit that is
 //! sent anyway; a moved member fetches the Welcome and the ratchet tree and validates it as a joiner
 //! does, O(n). Its old path is blanked and it is unmerged at its new place, until it
-//! commits itself. It need not be online, so the tree can be cut whoever is away.
+//! commits itself (under `removal=taint` both are refreshed). It need not be online, so the tree can be cut whoever is away.
 //!
 //! What it trades: who is moved while offline joins by the Welcome and cannot read what was sent in
 //! the epochs it missed; a package is used up for each move, at the end the last-resort one; its

@@ -14,6 +14,7 @@ mod on_return;
 mod round_robin;
 
 use arboretum_engine::protocol::{Protocol, ProtocolError};
+use arboretum_engine::strategy::Strategy;
 use arboretum_workloads::Millis;
 
 use super::text::{BehaviourError, duration};
@@ -54,6 +55,14 @@ impl Warming {
                 Ok(Self::MostBlanks(period("warming=most-blanks", every)?))
             }
             _ => Err(BehaviourError::value("warming", value)),
+        }
+    }
+
+    /// Refuses a tree in which nobody would ever be asked.
+    pub(super) fn check(self, tree: &Strategy) -> Result<(), BehaviourError> {
+        match self {
+            Self::MostBlanks(_) if tree.taints() => Err(BehaviourError::NothingBlank),
+            _ => Ok(()),
         }
     }
 
