@@ -1,12 +1,16 @@
 //! The worst messages of an insider that are known: lists as long as a message of a mebibyte has
 //! room for, which must not be gone through once for each of their entries.
 
+use arboretum_engine::codec::encode;
 use arboretum_engine::group::SessionError;
+use arboretum_engine::strategy::Strategy;
 use arboretum_engine::treedem::{Content, FramedContent};
 use arboretum_engine::treesync::{
-    Extension, ExtensionType, PreSharedKeyId, Proposal, ProposalOrRef, ProposalType, PskType,
-    RequiredCapabilities,
+    Capabilities, Credential, Extension, ExtensionType, LeafNode, LeafNodeSource, PreSharedKeyId,
+    Proposal, ProposalOrRef, ProposalType, PskType, RequiredCapabilities, decode_tree_of,
 };
+
+use tls_codec::VLBytes;
 
 use crate::choices::Choices;
 use crate::forge::Forger;
@@ -96,4 +100,45 @@ fn capabilities_and_what_requires_them() {
     let error = receives("required", both.into_iter());
     // The insider signs for it: that comes after the lists have been compared.
     assert!(error.to_string().contains("same signature key"), "{error}");
+}
+
+/// A free tree of leaves as short as can be, whose numbers are as far apart as can be.
+#[test]
+fn numbers_of_leaves_far_apart() {
+    let mut leaf = LeafNode::clone(&Stage::get().victim.members()[0].1);
+    leaf.encryption_key = vec![].into();
+    leaf.signature_key = vec![].into();
+    leaf.signature = vec![].into();
+    leaf.credential = Credential::Basic(vec![].into());
+    leaf.capabilities = Capabilities {
+        versions: vec![],
+        cipher_suites: vec![],
+        extensions: vec![],
+        proposals: vec![],
+        credentials: vec![],
+    };
+    leaf.leaf_node_source = LeafNodeSource::Update;
+    leaf.extensions = vec![];
+    let leaf = encode(&leaf).expect("it has an encoding");
+    let mut tree = vec![];
+    put_leaves(&mut tree, &leaf, 0, 15);
+    let tree = encode(&VLBytes::from(tree)).expect("it has an encoding");
+    let strategy = Strategy::parse("smallest-tree").expect("it is a preset");
+    take_spent();
+    let read = within(tree.len(), || decode_tree_of(strategy, &tree));
+    println!("numbers: {} bytes, {:?}", tree.len(), take_spent());
+    assert_eq!(read.expect("it is one").members(), 1 << 15);
+}
+
+/// A perfect subtree of so many levels, whose first leaf is the one with this place.
+fn put_leaves(tree: &mut Vec<u8>, leaf: &[u8], first: u32, levels: u32) {
+    if levels == 0 {
+        tree.push(1);
+        tree.extend((first << 15 | 0x7fff).to_be_bytes());
+        tree.extend(leaf);
+        return;
+    }
+    tree.extend([2, 2, 0, 0]);
+    put_leaves(tree, leaf, first, levels - 1);
+    put_leaves(tree, leaf, first + (1 << (levels - 1)), levels - 1);
 }
