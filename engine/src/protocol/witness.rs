@@ -124,13 +124,24 @@ impl Witness {
         keys: &PrivateKeys,
         roster: &Roster,
     ) -> Result<(), ProtocolError> {
-        let Some(seen) = self.members.get_mut(&client) else {
+        if !self.members.contains_key(&client) {
             return self.note_past(client, keys, roster);
-        };
-        let held: Vec<Mark> = held(keys).map(mark).collect();
-        seen.keys.extend(held.iter().filter(|key| !seen.last.contains(key)));
-        seen.last = held;
+        }
+        self.holds(client, held(keys));
         Ok(())
+    }
+
+    /// The keys that a member in the tree holds now.
+    pub(super) fn holds<'k>(
+        &mut self,
+        client: ClientId,
+        keys: impl Iterator<Item = &'k HpkePublicKey>,
+    ) {
+        if let Some(seen) = self.members.get_mut(&client) {
+            let held: Vec<Mark> = keys.map(mark).collect();
+            seen.keys.extend(held.iter().filter(|key| !seen.last.contains(key)));
+            seen.last = held;
+        }
     }
 
     /// The sender of a commit, or who has made a group, has drawn all keys of its path, under a strategy

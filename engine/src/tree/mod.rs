@@ -24,7 +24,7 @@ pub use form::{
     Attach, Beside, Form, MAX_HEIGHT, MAX_LEAVES, NotOfForm, PERCENTAGES, Written, WrittenRef,
 };
 pub use index::{LeafIndex, NodeIndex};
-pub use node::{Aggregates, Node};
+pub use node::{Aggregates, Graft, Node};
 pub use shape::{Ary, LeftBalanced, Perfect, Shape, Widths};
 pub use subtree::{ChildIter, Located, PathStep, Place, Resolved, Subtree};
 pub use traversal::{NodeState, Traversed};

@@ -1,5 +1,6 @@
 //! A node of the persistent tree and the aggregates it caches over its subtree.
 
+use std::num::NonZeroU64;
 use std::sync::Arc;
 
 use smallvec::SmallVec;
@@ -40,7 +41,33 @@ pub struct Aggregates {
     pub cheapest_room: Option<u64>,
     /// The least that a newcomer beside this node, or one below, would raise the cost of paths below
     /// this node if all its parents were keyed, and how deep that place is; the least deep of equals.
-    pub graft: Option<(u64, u8)>,
+    pub graft: Option<Graft>,
+}
+
+/// What a newcomer beside some node raises costs by, and how deep that is: both in one number, since each
+/// node has one. Costs take 55 bits: four times all leaves there can be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Graft(NonZeroU64);
+
+impl Graft {
+    const DEPTH_BITS: u32 = 8;
+
+    /// Beside a node of so many members and this resolution: neither is 0 where somebody is.
+    pub(super) const fn new(members: u32, resolution: u32) -> Self {
+        let cost = members as u64 + resolution as u64;
+        Self(NonZeroU64::MIN.saturating_add((cost << Self::DEPTH_BITS) - 1))
+    }
+
+    /// The same seen from a node above, whose other children resolve to so much.
+    #[must_use]
+    pub(super) fn below(self, copath: u64) -> Self {
+        Self(self.0.saturating_add((copath << Self::DEPTH_BITS) + 1))
+    }
+
+    /// What it raises costs by.
+    pub fn cost(self) -> u64 {
+        self.0.get() >> Self::DEPTH_BITS
+    }
 }
 
 impl Aggregates {
@@ -58,7 +85,7 @@ impl Aggregates {
             shallow: 0,
             path_cost: 0,
             cheapest_room: None,
-            graft: Some((2, 0)),
+            graft: Some(Graft::new(1, 1)),
         }
     }
 }
@@ -236,7 +263,7 @@ fn combine<D: TreeData>(value: Option<&D::Parent>, children: &[Arc<Node<D>>]) ->
         sum.path_cost += u64::from(child.members) * copath;
         let room = child.cheapest_room.map(|room| room + copath);
         sum.cheapest_room = [sum.cheapest_room, room].into_iter().flatten().min();
-        let graft = child.graft.map(|(cost, depth)| (cost + copath, depth.saturating_add(1)));
+        let graft = child.graft.map(|graft| graft.below(copath));
         sum.graft = [sum.graft, graft].into_iter().flatten().min();
     }
     match value {
@@ -248,7 +275,6 @@ fn combine<D: TreeData>(value: Option<&D::Parent>, children: &[Arc<Node<D>>]) ->
             sum.unmerged += u64::from(unmerged);
         }
     }
-    let here = (u64::from(sum.members) + u64::from(sum.resolution), 0);
-    sum.graft = sum.graft.map(|below| below.min(here));
+    sum.graft = sum.graft.map(|below| below.min(Graft::new(sum.members, sum.resolution)));
     sum
 }

@@ -1,5 +1,5 @@
-//! What the witness is told of an accepted commit at fidelity `shared`: a watched member holds what the
-//! private tree has for its leaf in the newest epoch, though its view may lag. All that leads there
+//! What the witness is told of an accepted commit at fidelity `shared`: a watched member holds its leaf's
+//! key and those above that do not list it as unmerged in the newest epoch, though its view may lag. All that leads there
 //! has been sent, and it may still follow it.
 
 use super::{Epoch, SharedTreeKem};
@@ -39,9 +39,13 @@ impl<S: Seeds> SharedTreeKem<S> {
     pub(super) fn watch(&mut self, epoch: &Epoch) -> Result<(), ProtocolError> {
         let watched: Vec<_> = self.witness.members().collect();
         for client in watched {
-            let leaf = self.membership(client)?.leaf;
-            let keys = epoch.private.keys_of(&epoch.public.tree, leaf)?;
-            self.witness.note(client, &keys, &self.roster)?;
+            let (tree, leaf) = (&epoch.public.tree, self.membership(client)?.leaf);
+            let path = tree.direct_path(leaf)?;
+            let parents = path.iter().filter_map(|step| step.node.parent());
+            let merged = parents.filter(|it| it.unmerged_leaves.binary_search(&leaf).is_err());
+            let own = tree.leaf(leaf).map(|leaf| &leaf.encryption_key);
+            let keys = own.into_iter().chain(merged.map(|parent| &parent.encryption_key));
+            self.witness.holds(client, keys);
         }
         Ok(())
     }

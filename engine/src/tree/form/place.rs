@@ -4,6 +4,7 @@
 use smallvec::SmallVec;
 
 use super::{Form, MAX_HEIGHT};
+use crate::tree::node::Graft;
 use crate::tree::{Aggregates, LeafIndex, OutsideTree, PathStep, Shape, Subtree, Tree, TreeData};
 
 /// Where a newcomer should stand.
@@ -121,12 +122,12 @@ fn cheapest<D: TreeData>(root: Subtree<'_, D>) -> Option<Attach> {
     loop {
         let Aggregates { members, resolution, .. } = *at.aggregates();
         let best = at.aggregates().graft?;
-        let here = (u64::from(members) + u64::from(resolution), 0);
+        let here = Graft::new(members, resolution);
         let below = at.children().enumerate().find(|(_, child)| {
             let copath: u32 = at.children().map(|other| other.aggregates().resolution).sum();
             let copath = u64::from(copath - child.aggregates().resolution);
             let graft = child.aggregates().graft;
-            graft.is_some_and(|(cost, depth)| (cost + copath, depth + 1) == best)
+            graft.is_some_and(|graft| graft.below(copath) == best)
         });
         match below {
             _ if here == best => return Some(route),
