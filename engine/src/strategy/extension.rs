@@ -152,6 +152,9 @@ mod tests {
         assert!(seen > 100, "{seen}");
         assert!(decode::<Strategy>("", &[0; LENGTH - 1]).is_err());
         assert!(decode::<Strategy>("", &[9; LENGTH]).is_err());
+        // Numbers from outside are not multiplied before they are bounded.
+        assert!(decode::<Strategy>("", &[0, 0, 3, 200, 10, 1, 1, 1]).is_err());
+        assert!(decode::<Strategy>("", &[0, 0, 3, 255, 255, 1, 1, 1]).is_err());
         // Whoever moves to the left goes where newcomers go.
         let [append, scoot_over] = [Placement::Append as u8, Compaction::ScootOver as u8];
         assert!(decode::<Strategy>("", &[0, 0, 0, 0, 0, scoot_over, 1, 1]).is_ok());

@@ -77,7 +77,10 @@ impl Layout {
                 Err(StrategyError::Degree(degree))
             }
             Self::BTree { least, most }
-                if least < 2 || most > MAX_DEGREE || most < 2 * least - 1 =>
+                // From outside `least` may be anything: its double is looked at in a wider type.
+                if least < 2
+                    || most > MAX_DEGREE
+                    || u16::from(most) + 1 < 2 * u16::from(least) =>
             {
                 Err(StrategyError::Children(least, most))
             }
