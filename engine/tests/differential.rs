@@ -620,14 +620,6 @@ fn a_committer_scoots_over() {
 
 /// Every strategy that makes sense: all values of all choices together.
 fn strategies() -> Vec<Strategy> {
-    let placements = [
-        Placement::LeftmostBlank,
-        Placement::Append,
-        Placement::RandomBlank,
-        Placement::Nearest,
-        Placement::Cheapest,
-        Placement::ByActivity,
-    ];
     let layouts = [
         Layout::Perfect,
         Layout::LeftBalanced,
@@ -640,19 +632,11 @@ fn strategies() -> Vec<Strategy> {
         Layout::Scapegoat(70),
         Layout::Weighted,
     ];
-    let removals = [Removal::Blank, Removal::FasterRemove, Removal::Splice, Removal::Taint];
-    let compactions = [
-        Compaction::None,
-        Compaction::Truncate,
-        Compaction::ScootOver,
-        Compaction::SmallestTree,
-        Compaction::Pop,
-    ];
     let mut all = vec![];
-    for placement in placements {
+    for placement in Placement::ALL {
         for layout in layouts {
-            for removal in removals {
-                for compaction in compactions {
+            for removal in Removal::ALL {
+                for compaction in Compaction::ALL {
                     for (unmerged, filtered) in
                         [(true, true), (true, false), (false, true), (false, false)]
                     {

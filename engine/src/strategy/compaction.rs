@@ -61,6 +61,10 @@ pub enum Compaction {
 }
 
 impl Compaction {
+    /// All of them, each at the place of its number.
+    pub const ALL: [Self; 5] =
+        [Self::None, Self::Truncate, Self::ScootOver, Self::SmallestTree, Self::Pop];
+
     /// Whether a blank right edge is cut off.
     pub fn truncates(self) -> bool {
         self != Self::None

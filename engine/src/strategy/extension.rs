@@ -41,25 +41,9 @@ fn read(letters: [u8; LENGTH]) -> Option<Strategy> {
         1 => Some(true),
         _ => None,
     };
-    let placements = [
-        Placement::LeftmostBlank,
-        Placement::Append,
-        Placement::RandomBlank,
-        Placement::Nearest,
-        Placement::Cheapest,
-        Placement::ByActivity,
-    ];
-    let removals = [Removal::Blank, Removal::FasterRemove, Removal::Splice, Removal::Taint];
-    let compactions = [
-        Compaction::None,
-        Compaction::Truncate,
-        Compaction::ScootOver,
-        Compaction::SmallestTree,
-        Compaction::Pop,
-    ];
     let strategy = Strategy {
-        placement: *placements.get(usize::from(placement))?,
-        removal: *removals.get(usize::from(removal))?,
+        placement: *Placement::ALL.get(usize::from(placement))?,
+        removal: *Removal::ALL.get(usize::from(removal))?,
         layout: match (layout, first, second) {
             (0, 0, 0) => Layout::Perfect,
             (1, 0, 0) => Layout::LeftBalanced,
@@ -71,7 +55,7 @@ fn read(letters: [u8; LENGTH]) -> Option<Strategy> {
             (7, 0, 0) => Layout::Weighted,
             _ => return None,
         },
-        compaction: *compactions.get(usize::from(compaction))?,
+        compaction: *Compaction::ALL.get(usize::from(compaction))?,
         unmerged: pick(unmerged)?,
         filtered: pick(filtered)?,
     };

@@ -56,6 +56,16 @@ impl Newcomer {
 }
 
 impl Placement {
+    /// All of them, each at the place of its number.
+    pub const ALL: [Self; 6] = [
+        Self::LeftmostBlank,
+        Self::Append,
+        Self::RandomBlank,
+        Self::Nearest,
+        Self::Cheapest,
+        Self::ByActivity,
+    ];
+
     /// Beside what a newcomer is put in a free tree, which has no blank leaves.
     pub(super) fn beside(self, newcomer: Newcomer) -> Beside {
         match (self, newcomer.committer) {

@@ -37,6 +37,9 @@ pub enum Removal {
 }
 
 impl Removal {
+    /// All of them, each at the place of its number.
+    pub const ALL: [Self; 4] = [Self::Blank, Self::FasterRemove, Self::Splice, Self::Taint];
+
     /// What stays of a parent above a removed leaf.
     pub fn keep<P: Unmerged>(self, parent: &P, removed: LeafIndex) -> Option<P> {
         match self {
