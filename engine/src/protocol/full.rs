@@ -17,8 +17,8 @@ use super::proposals::Proposals;
 use super::rebuild::Successor;
 use super::witness::Witness;
 use super::{
-    Accepted, CaughtUp, ClientId, Draft, Joined, Order, Protocol, ProtocolError, Rebuilding,
-    Rejoining, Seeds,
+    Accepted, CaughtUp, ClientId, Draft, Entering, Joined, Order, Protocol, ProtocolError,
+    Rebuilding, Seeds,
 };
 use crate::crypto::{Crypto, Digest, Provider, Secret};
 use crate::group::{CommitRequest, Holdings, Member, PendingCommit, Protection, PublicGroup};
@@ -332,11 +332,7 @@ impl<S: Seeds> Protocol for FullTreeKem<S> {
         Ok(leaves.iter().filter_map(|leaf| self.by_leaf.get(leaf).copied()).collect())
     }
 
-    fn rejoin(
-        &mut self,
-        client: ClientId,
-        now: u64,
-    ) -> Result<Rejoining<FullDraft>, ProtocolError> {
+    fn rejoin(&mut self, client: ClientId, now: u64) -> Result<Entering<FullDraft>, ProtocolError> {
         self.enter_anew(client, now)
     }
 

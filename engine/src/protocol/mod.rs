@@ -12,6 +12,7 @@
 
 mod clients;
 mod full;
+mod messages;
 mod moves;
 mod private_tree;
 mod proposals;
@@ -26,6 +27,7 @@ use crate::tree::{Aggregates, LeafIndex, OutsideTree, Traversed};
 use crate::treesync::LeafNodeError;
 
 pub use full::FullTreeKem;
+pub use messages::{MessageId, Reading, Received, Sent};
 pub use shared::{SharedTreeKem, predict};
 
 /// A client, by its number in the simulation.
@@ -74,9 +76,9 @@ pub struct Draft<D> {
     pub inner: D,
 }
 
-/// An external commit by which a member gives up its leaf for another, and what it goes by.
+/// A commit from outside, by which a client enters by itself, and what it goes by.
 #[derive(Debug)]
-pub struct Rejoining<D> {
+pub struct Entering<D> {
     /// The commit. Its order is that of a member renewing its keys.
     pub draft: Draft<D>,
     /// Bytes fetched: the GroupInfo and the ratchet tree.
@@ -299,13 +301,61 @@ pub trait Protocol {
         Err(ProtocolError::Unsupported { protocol: self.name(), what: "find the rightmost" })
     }
 
+    /// Makes the commit by which a client that is not in the group adds itself to its newest epoch: an
+    /// external commit (RFC 9420 §12.4.3.2), a UserAdd (draft-barnes-mls-protocol-00). It takes
+    /// nothing but what the group publishes, which is what an invitation link leads to.
+    fn join_by_link(
+        &mut self,
+        _client: ClientId,
+        _now: u64,
+    ) -> Result<Entering<Self::Inner>, ProtocolError> {
+        Err(ProtocolError::Unsupported { protocol: self.name(), what: "be joined by a link" })
+    }
+
+    /// A client loses all it holds but its identity: a phone is dropped, or its state is an old one
+    /// that must not be used. It stays a member in the eyes of the others until it is removed or
+    /// enters anew by [`rejoin`](Self::rejoin).
+    fn lose_state(&mut self, _client: ClientId) -> Result<(), ProtocolError> {
+        Err(ProtocolError::Unsupported { protocol: self.name(), what: "lose a client's state" })
+    }
+
+    /// A member encrypts an application message in its own view, for everybody who is a member there.
+    fn send(&mut self, _sender: ClientId, _text: &[u8]) -> Result<Sent, ProtocolError> {
+        Err(ProtocolError::Unsupported { protocol: self.name(), what: "send messages" })
+    }
+
+    /// A client opens a message in its own view, and must find the text that was sent. The ledger is
+    /// what it takes of this client, whether it can read it or not.
+    fn receive(
+        &mut self,
+        _client: ClientId,
+        _message: MessageId,
+    ) -> Result<Received, ProtocolError> {
+        Err(ProtocolError::Unsupported { protocol: self.name(), what: "receive messages" })
+    }
+
+    /// Whether a client can open a message that was not for it, or not any more, with everything it
+    /// holds: it really tries. Changes nothing and charges nobody.
+    fn pries(&self, _client: ClientId, _message: MessageId) -> Result<bool, ProtocolError> {
+        Err(ProtocolError::Unsupported { protocol: self.name(), what: "receive messages" })
+    }
+
+    /// The members that a client believes there are, in its own view, in the order of their numbers;
+    /// O(n).
+    fn roster(&self, _client: ClientId) -> Result<Vec<ClientId>, ProtocolError> {
+        Err(ProtocolError::Unsupported { protocol: self.name(), what: "show a client's roster" })
+    }
+
+    /// Nobody will ask for messages before this one.
+    fn forget_messages_before(&mut self, _message: MessageId) {}
+
     /// Makes the external commit by which a member gives up its leaf for another, in the newest
     /// epoch (RFC 9420 §12.4.3.2).
     fn rejoin(
         &mut self,
         _client: ClientId,
         _now: u64,
-    ) -> Result<Rejoining<Self::Inner>, ProtocolError> {
+    ) -> Result<Entering<Self::Inner>, ProtocolError> {
         Err(ProtocolError::Unsupported { protocol: self.name(), what: "commit from outside" })
     }
 

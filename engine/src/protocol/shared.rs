@@ -28,8 +28,8 @@ use super::proposals::Proposals;
 use super::rebuild::Successor;
 use super::witness::Witness;
 use super::{
-    Accepted, CaughtUp, ClientId, Draft, Joined, Order, Protocol, ProtocolError, Rebuilding,
-    Rejoining, Seeds,
+    Accepted, CaughtUp, ClientId, Draft, Entering, Joined, Order, Protocol, ProtocolError,
+    Rebuilding, Seeds,
 };
 use crate::crypto::{Crypto, Digest, Ledger, Provider, Secret};
 use crate::group::{
@@ -573,7 +573,7 @@ impl<S: Seeds> Protocol for SharedTreeKem<S> {
         &mut self,
         client: ClientId,
         now: u64,
-    ) -> Result<Rejoining<SharedDraft>, ProtocolError> {
+    ) -> Result<Entering<SharedDraft>, ProtocolError> {
         self.enter_anew(client, now)
     }
 

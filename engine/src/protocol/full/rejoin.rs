@@ -8,7 +8,7 @@ use tls_codec::Size;
 use super::{FullDraft, FullTreeKem};
 use crate::crypto::Crypto;
 use crate::group::{Entrant, Holdings, JoinError};
-use crate::protocol::{ClientId, Draft, Joined, Order, Protocol, ProtocolError, Rejoining, Seeds};
+use crate::protocol::{ClientId, Draft, Entering, Joined, Order, Protocol, ProtocolError, Seeds};
 use crate::treesync::{LeafNode, decode_tree_of, encode_tree};
 
 impl<S: Seeds> FullTreeKem<S> {
@@ -16,7 +16,7 @@ impl<S: Seeds> FullTreeKem<S> {
         &mut self,
         client: ClientId,
         now: u64,
-    ) -> Result<Rejoining<FullDraft>, ProtocolError> {
+    ) -> Result<Entering<FullDraft>, ProtocolError> {
         let not_a_member = ProtocolError::NotAMember(client);
         let publisher = self.publisher.ok_or(ProtocolError::NotAMember(client))?;
         let own = Crypto::new(self.provider);
@@ -38,7 +38,7 @@ impl<S: Seeds> FullTreeKem<S> {
         let none = Holdings::default();
         let pending = public.enter(&crypto, &roster, &external, entrant, &none, &mut rng)?;
         let info_bytes = info.tls_serialized_len() as u64;
-        Ok(Rejoining {
+        Ok(Entering {
             fetched: info_bytes + tree.len() as u64,
             publisher,
             published: Joined { bytes: info_bytes, ledger: own.ledger() },

@@ -7,7 +7,7 @@ use rand_core::SeedableRng;
 use super::{SharedDraft, SharedTreeKem, validation_ledger};
 use crate::crypto::Crypto;
 use crate::group::{Entrant, Holdings};
-use crate::protocol::{ClientId, Draft, Joined, Order, ProtocolError, Rejoining, Seeds};
+use crate::protocol::{ClientId, Draft, Entering, Joined, Order, ProtocolError, Seeds};
 use crate::treesync::{LeafNode, encoded_tree_length};
 
 use tls_codec::Size;
@@ -17,7 +17,7 @@ impl<S: Seeds> SharedTreeKem<S> {
         &mut self,
         client: ClientId,
         now: u64,
-    ) -> Result<Rejoining<SharedDraft>, ProtocolError> {
+    ) -> Result<Entering<SharedDraft>, ProtocolError> {
         let newest = self.newest()?.clone();
         let publisher = self.publisher.ok_or(ProtocolError::NotAMember(client))?;
         let own = Crypto::new(self.provider);
@@ -38,7 +38,7 @@ impl<S: Seeds> SharedTreeKem<S> {
         let pending =
             newest.public.enter(&crypto, &self.roster, &external, entrant, &none, &mut rng)?;
         let info_bytes = info.tls_serialized_len() as u64;
-        Ok(Rejoining {
+        Ok(Entering {
             fetched: info_bytes + encoded_tree_length(&newest.public.tree) as u64,
             publisher,
             published: Joined { bytes: info_bytes, ledger: own.ledger() },

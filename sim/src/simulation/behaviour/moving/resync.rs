@@ -11,7 +11,7 @@
 //! What it trades: everybody may enter who can sign as a member, so the credential is all that
 //! keeps others out; and the mover proves nothing of its former state, and has nothing of it after.
 
-use arboretum_engine::protocol::{ClientId, Protocol, ProtocolError, Rejoining};
+use arboretum_engine::protocol::{ClientId, Entering, Protocol, ProtocolError};
 use arboretum_workloads::Millis;
 
 use super::Moving;
@@ -35,7 +35,7 @@ impl<P: Protocol> World<'_, '_, P> {
     /// Makes the external commit, by the GroupInfo that the Delivery Service has now, and sends it.
     pub(in crate::simulation) fn resync(&mut self, client: ClientId) -> Result<(), ProtocolError> {
         let rejoining = self.protocol.rejoin(client, self.unix_now())?;
-        let Rejoining { draft, fetched, publisher, published } = rejoining;
+        let Entering { draft, fetched, publisher, published } = rejoining;
         let tally = &mut self.clients.get_mut(publisher).tally;
         tally.ledger += published.ledger;
         tally.bytes_sent += published.bytes;
