@@ -5,6 +5,7 @@
 mod authentication;
 mod commit;
 mod commit_cost;
+mod epoch_messages;
 mod external;
 mod holdings;
 mod join;
@@ -21,6 +22,7 @@ pub use authentication::{
 };
 pub use commit::{CommitError, CommitRequest, PendingCommit, Protection};
 pub use commit_cost::CommitCost;
+pub use epoch_messages::{EpochMessages, Prying};
 pub use external::Entrant;
 pub use holdings::{
     Holdings, MAX_PROPOSALS, OwnUpdate, ProposalStore, StoredProposal, TooManyProposals,

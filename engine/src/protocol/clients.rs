@@ -4,10 +4,11 @@
 use super::{ClientId, Joined, ProtocolError, Seeds};
 use crate::codec::CodecError;
 use crate::crypto::{Crypto, Provider, Seed, SignatureKeyPair};
-use crate::group::Founding;
+use crate::group::{Founding, PublicGroup};
 use crate::strategy::Strategy;
 use crate::treesync::{
-    Capabilities, Credential, ExtensionType, KeyPackage, KeyPackageSecrets, Lifetime, Profile,
+    Capabilities, Credential, ExtensionType, KeyPackage, KeyPackageSecrets, LeafNode, Lifetime,
+    Profile,
 };
 
 use rand_core::Rng;
@@ -125,4 +126,19 @@ impl<S: Seeds> Clients<S> {
         };
         Ok(KeyPackage::of_profile(crypto, &signer, profile, seed)?)
     }
+}
+
+/// The clients in a group, in the order of their numbers; O(n).
+pub(super) fn clients_of(public: &PublicGroup) -> Result<Vec<ClientId>, ProtocolError> {
+    let leaves = public.tree.root().leaves();
+    let client = |leaf: &LeafNode| match &leaf.credential {
+        Credential::Basic(identity) => identity.as_slice().try_into().ok().map(u32::from_be_bytes),
+        _ => None,
+    };
+    let clients: Option<Vec<_>> =
+        leaves.into_iter().map(|(_, leaf)| client(leaf).map(ClientId)).collect();
+    let mut clients =
+        clients.ok_or(ProtocolError::Check("a leaf has the identity of no client".into()))?;
+    clients.sort_unstable();
+    Ok(clients)
 }

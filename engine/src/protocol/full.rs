@@ -2,6 +2,7 @@
 //! the wire bytes. The oracle for `shared`, and for small groups.
 
 mod follow;
+mod messages;
 mod rebuild;
 mod rejoin;
 mod turnover;
@@ -11,20 +12,23 @@ use std::collections::{BTreeMap, VecDeque};
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
 
-use super::clients::Clients;
+use super::clients::{Clients, clients_of};
 use super::moves::Moves;
+use super::post::Post;
 use super::proposals::Proposals;
 use super::rebuild::Successor;
 use super::witness::Witness;
 use super::{
-    Accepted, CaughtUp, ClientId, Draft, Entering, Joined, Order, Protocol, ProtocolError,
-    Rebuilding, Seeds,
+    Accepted, CaughtUp, ClientId, Draft, Entering, Joined, MessageId, Order, Protocol,
+    ProtocolError, Rebuilding, Received, Seeds, Sent,
 };
 use crate::crypto::{Crypto, Digest, Provider, Secret};
 use crate::group::{CommitRequest, Holdings, Member, PendingCommit, Protection, PublicGroup};
 use crate::strategy::Strategy;
 use crate::tree::{Aggregates, LeafIndex, Traversed};
 use crate::treesync::{Proposal, ReInit, Roster, encode_tree, tree_hash};
+
+use messages::Mail;
 
 /// What the Delivery Service has of an epoch.
 struct Logged {
@@ -58,16 +62,22 @@ struct FullClient {
     leaf: Option<LeafIndex>,
     /// The first epoch of its group.
     base: u64,
+    /// What it reads messages with, and since when.
+    mail: Mail,
+    /// Whether it has lost all it held, and not entered anew.
+    lost: bool,
 }
 
 impl FullClient {
     fn member(leaf: LeafIndex, member: (Member, Roster), base: u64) -> Self {
-        Self { invitations: VecDeque::new(), member: Some(member), leaf: Some(leaf), base }
+        let mail = Mail::since(base + member.0.epoch());
+        Self { member: Some(member), leaf: Some(leaf), base, mail, ..Self::default() }
     }
 
     fn invited(leaf: LeafIndex, invited: Invited) -> Self {
+        let mail = Mail::since(invited.epoch);
         let invitations = VecDeque::from([invited]);
-        Self { invitations, leaf: Some(leaf), ..Self::default() }
+        Self { invitations, leaf: Some(leaf), mail, ..Self::default() }
     }
 }
 
@@ -96,9 +106,12 @@ pub struct FullTreeKem<S> {
     waiting: Proposals,
     /// Who committed last, and has published the newest GroupInfo.
     publisher: Option<ClientId>,
+    /// Its state, if it has lost it since.
+    published: Option<Member>,
     witness: Witness,
     /// The first epoch of the group: not 0, if it has replaced another.
     base: u64,
+    post: Post,
 }
 
 impl<S: Seeds> FullTreeKem<S> {
@@ -114,8 +127,10 @@ impl<S: Seeds> FullTreeKem<S> {
             moves: Moves::default(),
             waiting: Proposals::default(),
             publisher: None,
+            published: None,
             witness: Witness::of_all(),
             base: 0,
+            post: Post::default(),
         }
     }
 
@@ -242,7 +257,7 @@ impl<S: Seeds> Protocol for FullTreeKem<S> {
         }
         roster.advance(&transition.roster_changes);
         *public = transition.after.clone();
-        self.publisher = Some(by);
+        (self.publisher, self.published) = (Some(by), None);
         let mut accepted = Accepted {
             epoch: at + 1,
             receiver: crypto.ledger(),
@@ -277,6 +292,9 @@ impl<S: Seeds> Protocol for FullTreeKem<S> {
 
     fn advance(&mut self, client: ClientId, to: u64) -> Result<CaughtUp, ProtocolError> {
         let mut caught = CaughtUp::default();
+        if self.states.get(&client).is_some_and(|state| state.lost) {
+            return Ok(caught);
+        }
         while self.states.get(&client).is_some_and(|state| !state.invitations.is_empty()) {
             caught += self.enter(client)?;
         }
@@ -342,6 +360,43 @@ impl<S: Seeds> Protocol for FullTreeKem<S> {
         now: u64,
     ) -> Result<Rebuilding<FullDraft>, ProtocolError> {
         self.make_anew(client, now)
+    }
+
+    fn join_by_link(
+        &mut self,
+        client: ClientId,
+        now: u64,
+    ) -> Result<Entering<FullDraft>, ProtocolError> {
+        self.enter_by_link(client, now)
+    }
+
+    fn lose_state(&mut self, client: ClientId) -> Result<(), ProtocolError> {
+        self.lose(client)
+    }
+
+    fn send(&mut self, sender: ClientId, text: &[u8]) -> Result<Sent, ProtocolError> {
+        self.send_text(sender, text)
+    }
+
+    fn attach(&mut self, sender: ClientId, content: &[u8]) -> Result<Sent, ProtocolError> {
+        self.send_attachment(sender, content)
+    }
+
+    fn receive(&mut self, client: ClientId, message: MessageId) -> Result<Received, ProtocolError> {
+        self.open_message(client, message)
+    }
+
+    fn pries(&self, client: ClientId, message: MessageId) -> Result<bool, ProtocolError> {
+        self.pry(client, message)
+    }
+
+    fn roster(&self, client: ClientId) -> Result<Vec<ClientId>, ProtocolError> {
+        let member = self.member(client).ok_or(ProtocolError::NotAMember(client))?;
+        clients_of(&member.public)
+    }
+
+    fn forget_messages_before(&mut self, message: MessageId) {
+        self.post.forget_before(message);
     }
 
     fn epoch_authenticator(&self, client: ClientId) -> Option<Secret> {

@@ -3,6 +3,11 @@
 
 use crate::crypto::Ledger;
 
+/// Of how many epochs before its own a client still reads late messages. A message is late by as many
+/// commits as overtake it on the way from its sender, which are seconds apart in the busiest group; the
+/// secrets that are kept for it are secrets that can be stolen (RFC 9420 §15.3 leaves it open).
+pub const PAST_EPOCHS: u64 = 4;
+
 /// A message, by its number in the run: from 0, in the order of sending.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct MessageId(pub u64);

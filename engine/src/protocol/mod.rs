@@ -14,6 +14,7 @@ mod clients;
 mod full;
 mod messages;
 mod moves;
+mod post;
 mod private_tree;
 mod proposals;
 mod rebuild;
@@ -22,12 +23,14 @@ mod witness;
 
 use crate::codec::CodecError;
 use crate::crypto::{CryptoError, Digest, Ledger, Secret, Seed};
-use crate::group::{ApplyError, CommitCost, CommitError, FollowError, JoinError, SuccessorError};
+use crate::group::{
+    ApplyError, CommitCost, CommitError, FollowError, JoinError, SessionError, SuccessorError,
+};
 use crate::tree::{Aggregates, LeafIndex, OutsideTree, Traversed};
 use crate::treesync::LeafNodeError;
 
 pub use full::FullTreeKem;
-pub use messages::{MessageId, Reading, Received, Sent};
+pub use messages::{MessageId, PAST_EPOCHS, Reading, Received, Sent};
 pub use shared::{SharedTreeKem, predict};
 
 /// A client, by its number in the simulation.
@@ -154,6 +157,9 @@ pub enum ProtocolError {
     /// Somebody is not a member.
     #[error("{0} is not a member")]
     NotAMember(ClientId),
+    /// Somebody is a member already.
+    #[error("{0} is a member already")]
+    IsAMember(ClientId),
     /// Somebody has no key package out.
     #[error("{0} has published no key package")]
     NoKeyPackage(ClientId),
@@ -205,6 +211,12 @@ pub enum ProtocolError {
     /// Another implementation refuses.
     #[error("another implementation refuses: {0}")]
     Implementation(String),
+    /// A message is asked for that nobody has sent, or that is forgotten.
+    #[error("message {} is not kept", .0.0)]
+    NoSuchMessage(MessageId),
+    /// A message could not be sent or opened.
+    #[error("application data: {0}")]
+    Message(#[from] SessionError),
     /// A key package could not be made.
     #[error("making a key package: {0}")]
     KeyPackage(#[from] LeafNodeError),
@@ -322,6 +334,12 @@ pub trait Protocol {
     /// A member encrypts an application message in its own view, for everybody who is a member there.
     fn send(&mut self, _sender: ClientId, _text: &[u8]) -> Result<Sent, ProtocolError> {
         Err(ProtocolError::Unsupported { protocol: self.name(), what: "send messages" })
+    }
+
+    /// A member seals an attachment for everybody who is a member in its own view, under a key that is
+    /// exported for it; it is received as any message is.
+    fn attach(&mut self, _sender: ClientId, _content: &[u8]) -> Result<Sent, ProtocolError> {
+        Err(ProtocolError::Unsupported { protocol: self.name(), what: "share attachments" })
     }
 
     /// A client opens a message in its own view, and must find the text that was sent. The ledger is

@@ -8,6 +8,7 @@
 //! own epoch, and it goes on from the wire as a [`Member`].
 
 mod checking;
+mod messages;
 mod path;
 mod rebuild;
 mod rejoin;
@@ -21,15 +22,15 @@ use std::sync::{Arc, Weak};
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
 
-use super::clients::Clients;
+use super::clients::{Clients, clients_of};
 use super::moves::Moves;
 use super::private_tree::PrivateTree;
 use super::proposals::Proposals;
 use super::rebuild::Successor;
 use super::witness::Witness;
 use super::{
-    Accepted, CaughtUp, ClientId, Draft, Entering, Joined, Order, Protocol, ProtocolError,
-    Rebuilding, Seeds,
+    Accepted, CaughtUp, ClientId, Draft, Entering, Joined, MessageId, Order, Protocol,
+    ProtocolError, Rebuilding, Received, Seeds, Sent,
 };
 use crate::crypto::{Crypto, Digest, Ledger, Provider, Secret};
 use crate::group::{
@@ -44,6 +45,7 @@ use crate::treesync::{
 };
 
 use checking::{Checked, opening};
+use messages::Traffic;
 use path::next_private;
 use rebuild::Step;
 pub(super) use welcome::single_welcome_length;
@@ -77,6 +79,15 @@ struct Membership {
     /// What joining will take, until it has joined, with what must be followed before.
     invited: Option<CaughtUp>,
     departure: Option<Departure>,
+    /// Whether it has lost all it held, and not entered anew.
+    lost: bool,
+}
+
+impl Membership {
+    /// In the tree from this epoch on; `invited` says what joining will take.
+    fn at(leaf: LeafIndex, epoch: Arc<Epoch>, invited: Option<CaughtUp>) -> Self {
+        Self { leaf, epoch, invited, departure: None, lost: false }
+    }
 }
 
 /// The commit that removes a client, and the epoch before it.
@@ -130,6 +141,7 @@ pub struct SharedTreeKem<S> {
     witness: Witness,
     /// The first epoch of the group: not 0, if it has replaced another.
     base: u64,
+    traffic: Traffic,
 }
 
 impl<S: Seeds> SharedTreeKem<S> {
@@ -160,6 +172,7 @@ impl<S: Seeds> SharedTreeKem<S> {
             per_key,
             witness: Witness::of_sample(),
             base: 0,
+            traffic: Traffic::default(),
         })
     }
 
@@ -345,14 +358,15 @@ impl<S: Seeds> Protocol for SharedTreeKem<S> {
         self.witness.enter(creator, self.clients.seeds());
         let keys = epoch.private.keys_of(&epoch.public.tree, leaf)?;
         self.witness.note(creator, &keys, &self.roster)?;
-        self.set_membership(creator, Membership { leaf, epoch, invited: None, departure: None });
+        self.set_membership(creator, Membership::at(leaf, epoch, None));
+        self.traffic.enter(creator, 0);
         self.publisher = Some(creator);
         Ok(())
     }
 
     fn commit(&mut self, order: Order) -> Result<Draft<SharedDraft>, ProtocolError> {
         let membership = self.membership(order.by)?;
-        if membership.invited.is_some() {
+        if membership.invited.is_some() || membership.lost {
             return Err(ProtocolError::NotAMember(order.by));
         }
         let (epoch, leaf) = (membership.epoch.clone(), membership.leaf);
@@ -485,6 +499,9 @@ impl<S: Seeds> Protocol for SharedTreeKem<S> {
 
     fn advance(&mut self, client: ClientId, to: u64) -> Result<CaughtUp, ProtocolError> {
         let mut joined = CaughtUp::default();
+        if self.membership(client).is_ok_and(|membership| membership.lost) {
+            return Ok(joined);
+        }
         if self.membership(client).is_ok_and(|membership| membership.invited.is_some()) {
             joined = self.take_invitation(client)?;
         }
@@ -494,13 +511,14 @@ impl<S: Seeds> Protocol for SharedTreeKem<S> {
             return Ok(joined);
         }
         let mut caught;
-        match &membership.departure {
+        match membership.departure.clone() {
             Some(departure) if to > departure.last.number => {
                 caught = self.owed(from, &departure.last, membership.leaf)?;
                 caught.commits += 1;
                 caught.bytes += departure.bytes;
                 caught.ledger += departure.ledger;
                 caught.removed = true;
+                self.traffic.leave(client, &departure.last);
                 self.members[client.0 as usize] = None;
             }
             _ => {
@@ -518,6 +536,7 @@ impl<S: Seeds> Protocol for SharedTreeKem<S> {
 
     fn release_before(&mut self, epoch: u64) {
         self.moves.forget_before(epoch);
+        self.traffic.release_before(epoch);
         while self.recent.len() > 1 && self.recent.front().is_some_and(|(e, _)| e.number < epoch) {
             self.recent.pop_front();
         }
@@ -529,7 +548,8 @@ impl<S: Seeds> Protocol for SharedTreeKem<S> {
 
     fn view(&self, client: ClientId) -> Option<u64> {
         let membership = self.membership(client).ok()?;
-        membership.invited.is_none().then_some(membership.epoch.number)
+        let is_in = membership.invited.is_none() && !membership.lost;
+        is_in.then_some(membership.epoch.number)
     }
 
     fn leaf(&self, client: ClientId) -> Option<LeafIndex> {
@@ -585,8 +605,45 @@ impl<S: Seeds> Protocol for SharedTreeKem<S> {
         self.make_anew(client, now)
     }
 
+    fn join_by_link(
+        &mut self,
+        client: ClientId,
+        now: u64,
+    ) -> Result<Entering<SharedDraft>, ProtocolError> {
+        self.enter_by_link(client, now)
+    }
+
+    fn lose_state(&mut self, client: ClientId) -> Result<(), ProtocolError> {
+        self.lose(client)
+    }
+
+    fn send(&mut self, sender: ClientId, text: &[u8]) -> Result<Sent, ProtocolError> {
+        self.send_text(sender, text)
+    }
+
+    fn attach(&mut self, sender: ClientId, content: &[u8]) -> Result<Sent, ProtocolError> {
+        self.send_attachment(sender, content)
+    }
+
+    fn receive(&mut self, client: ClientId, message: MessageId) -> Result<Received, ProtocolError> {
+        self.open_message(client, message)
+    }
+
+    fn pries(&self, client: ClientId, message: MessageId) -> Result<bool, ProtocolError> {
+        self.pry(client, message)
+    }
+
+    fn roster(&self, client: ClientId) -> Result<Vec<ClientId>, ProtocolError> {
+        self.view(client).ok_or(ProtocolError::NotAMember(client))?;
+        clients_of(&self.membership(client)?.epoch.public)
+    }
+
+    fn forget_messages_before(&mut self, message: MessageId) {
+        self.traffic.forget_before(message);
+    }
+
     fn epoch_authenticator(&self, client: ClientId) -> Option<Secret> {
-        let membership = self.membership(client).ok()?;
+        let membership = self.membership(client).ok().filter(|membership| !membership.lost)?;
         Some(membership.epoch.secrets.epoch_authenticator.clone())
     }
 

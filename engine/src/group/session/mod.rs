@@ -22,6 +22,7 @@ use zeroize::Zeroizing;
 
 use super::authentication::{AuthenticationService, CredentialError};
 use super::commit::{CommitError, PendingCommit};
+use super::epoch_messages::EpochMessages;
 use super::holdings::{Holdings, TooManyProposals};
 use super::join::JoinError;
 use super::member::{FollowError, Member};
@@ -80,14 +81,6 @@ pub enum Ended {
     Reinit(ReInit),
 }
 
-/// What is kept of an epoch that has ended, to read late messages.
-#[derive(Clone, Debug)]
-struct PastEpoch {
-    public: PublicGroup,
-    sender_data_secret: Secret,
-    messages: SecretTree,
-}
-
 /// A client in one group.
 #[derive(Clone, Debug)]
 pub struct Session {
@@ -95,7 +88,7 @@ pub struct Session {
     roster: Roster,
     holdings: Holdings,
     messages: SecretTree,
-    past: VecDeque<PastEpoch>,
+    past: VecDeque<EpochMessages>,
     pending: Option<PendingCommit>,
     ended: Option<Ended>,
     settings: Settings,
@@ -117,6 +110,9 @@ pub enum SessionError {
     /// A kind of message that is not for a group's members.
     #[error("a {0} is not for the members of a group")]
     NotForMembers(&'static str),
+    /// Something else where application data is to be read.
+    #[error("the message is no private message with application data (RFC 9420 §6.3)")]
+    NotApplicationData,
     /// A proposal is waiting to be committed.
     #[error(
         "proposals of this epoch must be committed before application data is sent (RFC 9420 §12.4)"
@@ -307,7 +303,7 @@ impl Session {
         state.extend(self.messages.fingerprint().as_slice());
         for past in &self.past {
             state.extend(past.public.epoch().to_be_bytes());
-            state.extend(past.messages.fingerprint().as_slice());
+            state.extend(past.secrets.fingerprint().as_slice());
         }
         if let Some(pending) = &self.pending {
             state.extend(&pending.message);
@@ -390,10 +386,10 @@ impl Session {
     fn advance(&mut self, mut member: Member, reinit: Option<ReInit>) {
         let messages = take_messages(&mut member);
         let before = std::mem::replace(&mut self.member, member);
-        self.past.push_back(PastEpoch {
+        self.past.push_back(EpochMessages {
             public: before.public,
             sender_data_secret: before.secrets.sender_data_secret.clone(),
-            messages: std::mem::replace(&mut self.messages, messages),
+            secrets: std::mem::replace(&mut self.messages, messages),
         });
         while self.past.len() > self.settings.past_epochs {
             self.past.pop_front();

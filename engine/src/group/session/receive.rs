@@ -4,6 +4,7 @@
 use super::{Session, SessionError};
 use crate::codec::decode;
 use crate::crypto::{Crypto, Digest};
+use crate::group::epoch_messages::EpochMessages;
 use crate::group::holdings::StoredProposal;
 use crate::group::member::{FollowError, Followed};
 use crate::group::public_group::{ApplyError, PublicGroup, Transition, Verified, Viewpoint};
@@ -148,15 +149,14 @@ impl Session {
         message: &PrivateMessage,
     ) -> Result<Received, SessionError> {
         let (found, at) = (message.epoch, self.epoch());
-        let wanted = |past: &&mut super::PastEpoch| past.public.epoch() == found;
+        let wanted = |past: &&mut EpochMessages| past.public.epoch() == found;
         let past = self.past.iter_mut().find(wanted);
         let past = past.filter(|_| message.content_type == ContentType::Application);
         let kept = self.settings.past_epochs;
         let past = past.ok_or(SessionError::EpochNotKept { found, at, kept })?;
-        let secret = &past.sender_data_secret;
-        let opened = open(crypto, &past.public, &past.messages, secret, message)?;
-        past.messages.consume(opened.used);
-        Ok(application(opened.verified))
+        let (verified, used) = past.open(crypto, message)?;
+        past.secrets.consume(used);
+        Ok(application(verified))
     }
 
     /// A commit of one's own is never followed: its sender has it from making it.
@@ -253,15 +253,8 @@ fn open(
 }
 
 fn application(verified: Verified) -> Received {
-    let framed = verified.content.content;
-    let sender = match framed.sender {
-        Sender::Member(leaf) => leaf,
-        _ => unreachable!("only members send private messages"),
-    };
-    let data = match framed.content {
-        Content::Application(data) => data.into(),
-        _ => vec![],
-    };
-    let authenticated_data = framed.authenticated_data.into();
-    Received::Application { sender, epoch: framed.epoch, data, authenticated_data }
+    let framed = &verified.content.content;
+    let (epoch, authenticated_data) = (framed.epoch, framed.authenticated_data.as_slice().to_vec());
+    let (sender, data) = verified.into_application();
+    Received::Application { sender, epoch, data, authenticated_data }
 }

@@ -47,6 +47,9 @@ impl<S: Seeds> FullTreeKem<S> {
             self.witness.note_past(client, &joined.0.keys, newest)?;
         }
         if let Some(state) = self.states.get_mut(&client) {
+            if let Some((old, _)) = &state.member {
+                state.mail.leave_epoch(state.base + old.epoch(), old);
+            }
             (state.member, state.base) = (Some(joined), base);
         }
         Ok(caught)
@@ -68,6 +71,7 @@ impl<S: Seeds> FullTreeKem<S> {
             let transition = public.apply_with(&crypto, roster, &holdings.proposals, commit)?;
             caught.commits += 1;
             caught.bytes += commit.len() as u64 + proposals.bytes();
+            state.mail.leave_epoch(at as u64, member);
             if member.follow_with(&crypto, &transition, &holdings)? == Followed::Removed {
                 caught.removed = true;
                 break;
@@ -80,6 +84,7 @@ impl<S: Seeds> FullTreeKem<S> {
             }
         }
         if caught.removed {
+            state.mail.end(state.base + member.epoch() + 1);
             state.member = None;
         }
         caught.ledger += crypto.ledger();

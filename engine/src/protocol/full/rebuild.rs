@@ -83,6 +83,9 @@ impl<S: Seeds> FullTreeKem<S> {
             self.by_leaf.insert(leaf, client);
         }
         let state = self.states.get_mut(&order.by).ok_or(ProtocolError::NotAMember(order.by))?;
+        if let Some((old, _)) = &state.member {
+            state.mail.leave_epoch(state.base + old.epoch(), old);
+        }
         state.leaf = Some(after.leaf);
         state.base = self.base;
         state.member = Some((after, roster));

@@ -21,6 +21,7 @@ impl<S: Seeds> FullTreeKem<S> {
             self.witness.end(client);
             if let Some(state) = self.states.get_mut(&client) {
                 state.leaf = None;
+                state.lost = false;
             }
             if enters && client == by || order.adds.contains(&client) {
                 self.moves.note(client, epoch, *removed);
@@ -60,6 +61,7 @@ impl<S: Seeds> FullTreeKem<S> {
         } else if let Some(state) = self.states.get_mut(&by)
             && let Some((member, roster)) = &mut state.member
         {
+            state.mail.leave_epoch(state.base + member.epoch(), member);
             state.leaf = Some(transition.committer);
             roster.advance(&pending.roster_changes);
             *member = pending.after;

@@ -192,14 +192,15 @@ impl<S: Seeds> SharedTreeKem<S> {
         {
             let client = invitation.client;
             let old = self.membership(client)?;
+            let (leaf_before, lost) = (old.leaf, old.lost);
             let mut owed = old.invited.unwrap_or_default();
             owed += self.owed(&old.epoch, before, old.leaf)?;
             owed += end;
             owed.bytes += joined.bytes;
             owed.ledger += joined.ledger;
-            self.moves.note(client, epoch.number, old.leaf);
-            let (leaf, epoch) = (*leaf, epoch.clone());
-            let membership = Membership { leaf, epoch, invited: Some(owed), departure: None };
+            self.moves.note(client, epoch.number, leaf_before);
+            let mut membership = Membership::at(*leaf, epoch.clone(), Some(owed));
+            membership.lost = lost;
             self.set_membership(client, membership);
             self.witness.end(client);
         }
@@ -209,7 +210,7 @@ impl<S: Seeds> SharedTreeKem<S> {
             self.witness.enter(client, self.clients.seeds());
         }
         let (leaf, epoch) = (founded.after.leaf, epoch.clone());
-        self.set_membership(by, Membership { leaf, epoch, invited: None, departure: None });
+        self.set_membership(by, Membership::at(leaf, epoch, None));
         Ok(())
     }
 }

@@ -19,8 +19,11 @@ impl<S: Seeds> SharedTreeKem<S> {
         for leaf in removed {
             let Some(member) = departure.last.private.member(*leaf) else { continue };
             let client = member.client;
-            if let Some(Some(gone)) = self.members.get_mut(client.0 as usize) {
-                gone.departure = Some(departure.clone());
+            match self.members.get_mut(client.0 as usize) {
+                // It cannot follow; others see it go.
+                Some(gone) if gone.as_ref().is_some_and(|gone| gone.lost) => *gone = None,
+                Some(Some(gone)) => gone.departure = Some(departure.clone()),
+                _ => {}
             }
             if enters && client == order.by || order.adds.contains(&client) {
                 self.moves.note(client, epoch, *leaf);
@@ -39,9 +42,9 @@ impl<S: Seeds> SharedTreeKem<S> {
         for ((invitation, leaf), joined) in invitations.iter().zip(leaves).zip(joining) {
             let Joined { bytes, ledger } = *joined;
             let invited = Some(CaughtUp { bytes, ledger, ..CaughtUp::default() });
-            let epoch = epoch.clone();
-            let membership = Membership { leaf: *leaf, epoch, invited, departure: None };
+            let membership = Membership::at(*leaf, epoch.clone(), invited);
             self.set_membership(invitation.client, membership);
+            self.traffic.enter(invitation.client, epoch.number);
         }
     }
 
@@ -55,7 +58,8 @@ impl<S: Seeds> SharedTreeKem<S> {
     ) {
         let epoch = epoch.clone();
         if enters {
-            self.set_membership(by, Membership { leaf, epoch, invited: None, departure: None });
+            self.traffic.enter(by, epoch.number);
+            self.set_membership(by, Membership::at(leaf, epoch, None));
         } else if let Some(Some(sender)) = self.members.get_mut(by.0 as usize) {
             if sender.leaf != leaf {
                 self.moves.note(by, epoch.number, sender.leaf);
