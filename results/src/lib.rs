@@ -43,6 +43,7 @@ mod recorder;
 mod records;
 mod study;
 mod summary;
+mod system;
 mod table;
 
 pub use bootstrap::{Estimate, estimate};
@@ -70,3 +71,4 @@ pub use summary::{
     Audits, BlankPaths, CatchUpFigures, Commits, CostRange, Host, Invariants, Members, Operations,
     Rebalancing, RejectedWork, RunFacts, Summary, TreeFigures, UpdateCost, Welcomes,
 };
+pub use system::{Devices, Links, Messages, Metadata, Recovery, Seen, System};

@@ -3,6 +3,7 @@
 use crate::digest::RunDigest;
 use crate::distribution::Distribution;
 use crate::records::{CatchUp, CommitRow, Event, PortraitRow, TreeRow};
+use crate::system::Messages;
 
 /// Where a simulation reports to. Records come in the order they happen.
 pub trait Recorder {
@@ -17,6 +18,8 @@ pub trait Recorder {
     fn path_closed(&mut self, _blank_ms: u64) {}
     /// A client that caught up.
     fn catch_up(&mut self, catch_up: CatchUp);
+    /// What has become of application messages so far, where some are sent.
+    fn messages(&mut self, _messages: &Messages) {}
     /// Something worth telling. Ask [`wants_events`](Self::wants_events) before building one.
     fn event(&mut self, event: Event);
     /// Whether events are kept; `false` spares the caller the texts.
@@ -29,6 +32,7 @@ pub trait Recorder {
 const TAG_COMMIT: u8 = 1;
 const TAG_TREE: u8 = 2;
 const TAG_CATCH_UP: u8 = 3;
+const TAG_MESSAGES: u8 = 4;
 
 /// Catch-ups of clients that were away for a similar time.
 #[derive(Debug, Clone)]
@@ -161,6 +165,11 @@ impl Recorder for RunRecorder {
         let bucket = bucket_of(&mut recorded.by_away, catch_up.away_ms / 1_000);
         bucket.bytes.record(catch_up.bytes);
         bucket.commits.record(catch_up.commits);
+    }
+
+    fn messages(&mut self, messages: &Messages) {
+        self.digest.bytes(&[TAG_MESSAGES]);
+        messages.digest_fields(&mut self.digest);
     }
 
     fn event(&mut self, event: Event) {

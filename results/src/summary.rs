@@ -8,6 +8,7 @@ use serde_json::Value;
 use crate::distribution::FiveFigures;
 use crate::recorder::Recorded;
 use crate::records::{CommitRow, TreeRow, ratio};
+use crate::system::System;
 
 /// The version of the layout below, the field `schema`.
 pub(crate) const SCHEMA: u32 = 1;
@@ -78,6 +79,9 @@ pub struct Summary {
     pub tree: TreeFigures,
     /// What returning clients fetched and processed.
     pub catch_up: CatchUpFigures,
+    /// Messages, links, lost and further devices, services.
+    #[serde(flatten)]
+    pub system: System,
     /// Total of each operation over all clients.
     pub ops: BTreeMap<String, u64>,
     /// Audits of shared work.
@@ -274,6 +278,7 @@ pub struct RunFacts {
     /// `commits.rejected`.
     pub commits_rejected: u64,
     pub rejected_work: RejectedWork,
+    pub system: System,
     pub ops: BTreeMap<String, u64>,
     pub audits: Audits,
     pub invariants: Invariants,
@@ -328,6 +333,7 @@ impl Summary {
                 bytes: recorded.catch_up_bytes.five_figures(),
                 commits: recorded.catch_up_commits.five_figures(),
             },
+            system: facts.system,
             ops: facts.ops,
             audits: facts.audits,
             invariants: facts.invariants,

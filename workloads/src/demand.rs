@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use crate::sample::{Distribution, bits, exponential, poisson, zipf_weights};
-use crate::scenario::{Rhythm, Scenario, SessionRules, Workload};
+use crate::scenario::{Crowd, DeviceChanges, Losses, Rhythm, Scenario, SessionRules, Workload};
 use crate::stream::{RootSeed, Stream};
 use crate::time::Millis;
 use crate::trace::Trace;
@@ -24,6 +24,17 @@ pub struct Person {
     pub silent_from: Option<Millis>,
     /// How active it is; the mean is 1.
     pub activity: f64,
+    /// Whether it is a further device, which one of the user's others adds and removes.
+    pub further: bool,
+}
+
+/// A device that is lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Loss {
+    /// When.
+    pub at: Millis,
+    /// Whether a backup is restored to the one that replaces it.
+    pub backup: bool,
 }
 
 /// One time that a client is online.
@@ -67,6 +78,7 @@ pub struct Demand {
     initial: usize,
     people: Vec<Person>,
     source: Source,
+    losses: Option<Losses>,
 }
 
 impl Demand {
@@ -91,6 +103,7 @@ impl Demand {
                 removed: None,
                 silent_from: Some(Millis(last.0 + session.0)),
                 activity: times.len() as f64 * trace.actors() as f64 / trace.events() as f64,
+                further: false,
             };
             person.removed = draw_removal(&seed, &scenario.workload, actor as u64, person.arrives);
             person
@@ -98,32 +111,46 @@ impl Demand {
         let people: Vec<_> = (0..trace.actors()).map(person).collect();
         let initial = (scenario.group.members as usize).min(people.len());
         let duration = scenario.duration;
-        Self { seed, duration, initial, people, source: Source::Logged(Arc::new(trace), session) }
+        let source = Source::Logged(Arc::new(trace), session);
+        Self { seed, duration, initial, people, source, losses: scenario.workload.losses }
     }
 
     fn drawn(scenario: &Scenario, seed: RootSeed) -> Self {
         let work = &scenario.workload;
         let devices = work.devices as usize;
         let initial = scenario.group.members as usize;
-        let mut arrivals = vec![Millis(0); initial.div_ceil(devices)];
-        arrivals.extend(draw_arrivals(&seed, work, scenario.duration));
+        let mut arrivals = vec![Arrival::default(); initial.div_ceil(devices)];
+        let late = draw_arrivals(&seed, work, scenario.duration).into_iter();
+        arrivals.extend(late.map(|at| Arrival { at, leaves: None }));
+        if let Some(crowd) = &work.crowd {
+            arrivals
+                .extend((0..u64::from(crowd.users)).map(|user| draw_in_crowd(&seed, crowd, user)));
+            // Who is there from the start has come at 0, and nobody else: these stay in front.
+            arrivals.sort_by_key(|arrival| arrival.at);
+        }
         let mut stream = seed.stream("activity", 0, 0);
         let weights = zipf_weights(arrivals.len(), work.activity.zipf_exponent, &mut stream);
         let mut people = Vec::with_capacity(arrivals.len() * devices);
-        for (user, (arrives, activity)) in arrivals.iter().zip(weights).enumerate() {
-            let person = draw_person(&seed, work, user as u32, *arrives, activity);
+        for (user, (arrival, activity)) in arrivals.iter().zip(weights).enumerate() {
+            let mut person = draw_person(&seed, work, user as u32, arrival.at, activity);
+            person.leaves = arrival.leaves.or(person.leaves);
             // A user's clients come and go together.
             people.extend(std::iter::repeat_n(person, devices));
-            if *arrives == Millis(0) {
+            if arrival.at == Millis(0) {
                 people.truncate(initial.max(user * devices + 1));
             }
         }
+        if let Some(changes) = &work.device_changes {
+            let further = draw_devices(&seed, changes, &people, scenario.duration);
+            people.extend(further);
+        }
         let messages = work.activity.messages_per_day;
         let source = Source::Drawn(work.sessions, messages);
-        Self { seed, duration: scenario.duration, initial, people, source }
+        let (duration, losses) = (scenario.duration, work.losses);
+        Self { seed, duration, initial, people, source, losses }
     }
 
-    /// Everybody, in the order of arrival: a client's number is its place here.
+    /// Everybody, in the order of arrival, and then further devices: a client's number is its place here.
     pub fn people(&self) -> &[Person] {
         &self.people
     }
@@ -150,6 +177,16 @@ impl Demand {
             Sessions { demand: self, client, stream, next: person.arrives, end, first: None };
         sessions.begin(is_initial, person.activity);
         sessions
+    }
+
+    /// The next time that a client's device is lost after `now`; `count` is how often it was.
+    pub fn next_loss(&self, client: u32, count: u32, now: Millis) -> Option<Loss> {
+        let Losses { per_client_per_day, backups } =
+            self.losses.filter(|losses| losses.per_client_per_day > 0.0)?;
+        let mut stream = self.seed.stream("loss", client.into(), count.into());
+        let days = exponential(&mut stream) / per_client_per_day;
+        let at = Millis(now.0 + Millis::from_secs_f64(days * 86_400.0).0.max(1));
+        Some(Loss { at, backup: stream.uniform() < backups })
     }
 
     /// How long a client that is there from the start had been unseen when the run begins.
@@ -212,6 +249,51 @@ fn draw_arrivals(seed: &RootSeed, work: &Workload, duration: Millis) -> Vec<Mill
     }
 }
 
+/// When a user comes, and goes, if that is certain.
+#[derive(Clone, Copy, Debug, Default)]
+struct Arrival {
+    at: Millis,
+    leaves: Option<Millis>,
+}
+
+fn draw_in_crowd(seed: &RootSeed, crowd: &Crowd, user: u64) -> Arrival {
+    let mut stream = seed.stream("crowd", user, 0);
+    let mut within = |length: Millis| stream.below(length.0.max(1));
+    let at = Millis((crowd.at.0 + within(crowd.within)).max(1));
+    let leaves = crowd.at.0 + crowd.within.0 + crowd.stay.0 + within(crowd.leave_within);
+    Arrival { at, leaves: Some(Millis(leaves)) }
+}
+
+/// Further devices of the users, each like the first in all but when it comes and goes.
+fn draw_devices(
+    seed: &RootSeed,
+    changes: &DeviceChanges,
+    people: &[Person],
+    duration: Millis,
+) -> Vec<Person> {
+    let mut further = vec![];
+    if changes.adds_per_user_per_day <= 0.0 {
+        return further;
+    }
+    for first in people.chunk_by(|one, other| one.user == other.user).map(|devices| devices[0]) {
+        let mut stream = seed.stream("devices", first.user.into(), 0);
+        let end = [first.leaves, first.silent_from].into_iter().flatten().min().unwrap_or(duration);
+        let mut arrives = first.arrives;
+        loop {
+            let days = exponential(&mut stream) / changes.adds_per_user_per_day;
+            arrives = Millis(arrives.0 + Millis::from_secs_f64(days * 86_400.0).0.max(1));
+            if arrives >= end {
+                break;
+            }
+            let kept = changes.kept_for.map(|kept| kept.sample(&mut stream).0.max(1));
+            let given_up = kept.map(|kept| Millis(arrives.0 + kept));
+            let leaves = [first.leaves, given_up].into_iter().flatten().min();
+            further.push(Person { arrives, leaves, further: true, ..first });
+        }
+    }
+    further
+}
+
 fn draw_person(
     seed: &RootSeed,
     work: &Workload,
@@ -230,6 +312,7 @@ fn draw_person(
         removed: draw_removal(seed, work, user.into(), arrives),
         silent_from: None,
         activity,
+        further: false,
     };
     if let Some(silent) = &work.silent
         && seed.stream("silent", user.into(), 0).uniform() < silent.fraction

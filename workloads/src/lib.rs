@@ -24,16 +24,16 @@ mod study;
 mod time;
 mod trace;
 
-pub use demand::{Demand, Person, Session, Sessions};
+pub use demand::{Demand, Loss, Person, Session, Sessions};
 pub use operations::{
     Absence, Amount, Commits, Experiment, ExperimentGroup, Inactive, Issuers, MAX_OPERATIONS, Mix,
     Operation, OperationKind, Operations, Sequence, Updated,
 };
 pub use sample::{Distribution, Unit, zipf_weights};
 pub use scenario::{
-    Activity, Arrivals, Batching, Expectation, Fidelity, Group, MAX_MEMBERS, Measure, Network,
-    Policy, Removals, Rhythm, Scenario, ScenarioError, SessionRules, Silent, Start, Workload,
-    nearest,
+    Activity, Arrivals, Batching, Crowd, DeviceChanges, Expectation, Fidelity, Group, Joining,
+    Losses, MAX_MEMBERS, Measure, Messages, Network, Policy, Recovery, Removals, Rhythm, Scenario,
+    ScenarioError, Service, SessionRules, Silent, Start, Workload, nearest,
 };
 pub use shipped::{Shipped, find_shipped, shipped};
 pub use stream::{RootSeed, Stream};

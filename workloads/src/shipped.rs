@@ -29,7 +29,17 @@ macro_rules! ship {
     };
 }
 
-ship!("fifty-thousand", "smoke", "trace");
+ship!(
+    "fifty-thousand",
+    "smoke",
+    "trace",
+    "conference",
+    "devices",
+    "federation",
+    "join-link",
+    "recovery",
+    "rejoin",
+);
 
 /// All of them.
 pub fn shipped() -> &'static [Shipped] {

@@ -68,6 +68,13 @@ impl Stream {
         seed
     }
 
+    /// The next bytes.
+    pub fn bytes(&mut self, count: usize) -> Vec<u8> {
+        let mut bytes = vec![0; count];
+        self.0.fill_bytes(&mut bytes);
+        bytes
+    }
+
     /// A whole number below `n`, each as likely: Lemire's multiplication with rejection.
     pub fn below(&mut self, n: u64) -> u64 {
         assert!(n > 0, "nothing is below zero");

@@ -61,7 +61,7 @@ impl<S: Seeds> Clients<S> {
         provider.signature_key_pair(&self.seeds.seed("identity", client.0.into(), 0))
     }
 
-    /// Makes an identity and the first packages; all packages cost the same.
+    /// Makes an identity and the first packages.
     pub(super) fn register(
         &mut self,
         provider: &dyn Provider,
@@ -73,6 +73,16 @@ impl<S: Seeds> Clients<S> {
             self.published.resize(at + 1, Published::default());
         }
         self.published[at].registered = true;
+        self.publish(provider, client, packages)
+    }
+
+    /// What publishing packages takes: all cost the same.
+    pub(super) fn publish(
+        &self,
+        provider: &dyn Provider,
+        client: ClientId,
+        packages: u32,
+    ) -> Result<Joined, ProtocolError> {
         let crypto = Crypto::new(provider);
         let (package, _) = self.package(&crypto, client, 0)?;
         Ok(Joined {

@@ -162,6 +162,10 @@ impl<S: Seeds> Protocol for FullTreeKem<S> {
         self.clients.register(self.provider, client, packages)
     }
 
+    fn publish(&mut self, client: ClientId, packages: u32) -> Result<Joined, ProtocolError> {
+        self.clients.publish(self.provider, client, packages)
+    }
+
     fn create(&mut self, creator: ClientId) -> Result<(), ProtocolError> {
         let crypto = Crypto::new(self.provider);
         let number = self.clients.take_package(creator)?;

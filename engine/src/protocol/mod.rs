@@ -248,6 +248,11 @@ pub trait Protocol {
     /// and the bytes of one package.
     fn register(&mut self, client: ClientId, packages: u32) -> Result<Joined, ProtocolError>;
 
+    /// A client that has registered publishes more key packages.
+    fn publish(&mut self, _client: ClientId, _packages: u32) -> Result<Joined, ProtocolError> {
+        Err(ProtocolError::Unsupported { protocol: self.name(), what: "publish key packages" })
+    }
+
     /// Creates the group with one member.
     fn create(&mut self, creator: ClientId) -> Result<(), ProtocolError>;
 

@@ -339,6 +339,10 @@ impl<S: Seeds> Protocol for SharedTreeKem<S> {
         self.clients.register(self.provider, client, packages)
     }
 
+    fn publish(&mut self, client: ClientId, packages: u32) -> Result<Joined, ProtocolError> {
+        self.clients.publish(self.provider, client, packages)
+    }
+
     fn create(&mut self, creator: ClientId) -> Result<(), ProtocolError> {
         let invitation = self.invite(creator)?;
         let crypto = Crypto::new(self.provider);

@@ -212,6 +212,7 @@ fn facts(scenario: &Scenario, outcome: &Outcome, host: Host) -> RunFacts {
         rebalancing: outcome.rebalancing,
         commits_rejected: outcome.rejected,
         rejected_work: outcome.rejected_work,
+        system: outcome.system,
         ops: ops.map(|(op, count)| (op.name().into(), count)).collect(),
         audits: outcome.audits,
         invariants: outcome.invariants,

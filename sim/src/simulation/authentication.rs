@@ -22,9 +22,4 @@ impl AuthenticationService {
     pub(super) fn vouches_for(&self, client: ClientId) -> bool {
         self.issued.contains(&client)
     }
-
-    /// How many have registered.
-    pub(super) fn registered(&self) -> usize {
-        self.issued.len()
-    }
 }

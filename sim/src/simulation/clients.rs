@@ -6,6 +6,7 @@ use arboretum_engine::protocol::ClientId;
 use arboretum_workloads::Millis;
 
 use super::delivery::Requests;
+use super::outside::Progress;
 
 /// How a client stands to the group, as the Delivery Service sees it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -28,6 +29,8 @@ pub(super) enum Purpose {
     Requests(Requests),
     /// To make the group anew.
     Rebuild,
+    /// To enter the group by itself.
+    Enter,
 }
 
 /// One client.
@@ -51,7 +54,22 @@ pub(super) struct Client {
     pub(super) purpose: Option<Purpose>,
     /// Its place among the members online.
     pub(super) online_place: Option<u32>,
+    /// Messages it has sent.
+    pub(super) said: u64,
+    /// What its newest backup is known by.
+    pub(super) backup: Progress,
+    /// How often its device was lost.
+    pub(super) losses: u32,
+    /// Since when it has been without a state, if it is.
+    pub(super) lost: Option<Millis>,
     pub(super) tally: Tally,
+}
+
+impl Client {
+    /// Whether messages reach it.
+    pub(super) fn is_awake(&self) -> bool {
+        self.online && self.lost.is_none()
+    }
 }
 
 /// What a client has done and received.

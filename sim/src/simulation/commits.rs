@@ -9,7 +9,7 @@ use super::clients::{Purpose, Standing};
 use super::delivery::{Reason, Requests};
 use super::events::Event;
 use super::policy::draw_committer;
-use super::world::World;
+use super::world::{OnTheWay, World};
 
 impl<P: Protocol> World<'_, '_, P> {
     pub(super) fn hand_out_if_immediate(&mut self) -> Result<(), ProtocolError> {
@@ -82,6 +82,9 @@ impl<P: Protocol> World<'_, '_, P> {
         let entry = self.clients.get(client);
         let (delay, online) = (entry.delay, entry.online);
         let received = self.delivery.received(self.now, delay);
+        if matches!(self.clients.get(client).purpose, Some(Purpose::Enter)) {
+            return self.try_to_enter(client);
+        }
         self.bring_forward(client, received)?;
         let may = online && self.protocol.view(client).is_some();
         let Some(purpose) = self.clients.get_mut(client).purpose.take() else { return Ok(()) };
@@ -114,11 +117,22 @@ impl<P: Protocol> World<'_, '_, P> {
         draft: Draft<P::Inner>,
         delay: Millis,
     ) {
+        self.put_on_the_way(OnTheWay { sender: client, draft, enters: false }, purpose, delay);
+    }
+
+    pub(super) fn put_on_the_way(
+        &mut self,
+        sent: OnTheWay<P::Inner>,
+        purpose: Purpose,
+        delay: Millis,
+    ) {
+        let OnTheWay { sender: client, draft, .. } = &sent;
+        let client = *client;
         let entry = self.clients.get_mut(client);
         entry.purpose = Some(purpose);
         entry.tally.ledger += draft.ledger;
         entry.tally.bytes_sent += draft.cost.bytes + draft.cost.bytes_welcome;
-        self.drafts.push((client, draft));
+        self.drafts.push(sent);
         self.schedule(self.later(delay), Event::Deliver(client));
     }
 
@@ -143,10 +157,10 @@ impl<P: Protocol> World<'_, '_, P> {
         client: ClientId,
         recorder: &mut dyn Recorder,
     ) -> Result<(), ProtocolError> {
-        let Some(at) = self.drafts.iter().position(|(sender, _)| *sender == client) else {
+        let Some(at) = self.drafts.iter().position(|sent| sent.sender == client) else {
             return Ok(());
         };
-        let (_, draft) = self.drafts.swap_remove(at);
+        let OnTheWay { draft, enters, .. } = self.drafts.swap_remove(at);
         if draft.epoch != self.protocol.epoch() {
             self.facts.rejected += 1;
             self.facts.rejected_here += 1;
@@ -168,10 +182,15 @@ impl<P: Protocol> World<'_, '_, P> {
         self.count_requests(&draft.order, &requests);
         let order = draft.order.clone();
         order.adds.iter().for_each(|added| self.delivery.take_package(*added));
+        let cost = draft.cost;
         self.put_into_effect(draft, false, recorder)?;
         self.delivery.accept(self.now);
-        let first = self.delivery.forget_before(self.now, self.scenario.network.max_delay);
+        let first = self.delivery.forget_before(self.now, self.longest_delay());
         self.protocol.release_before(first);
+        self.mail.forget_sizes_before(first);
+        if enters {
+            self.has_entered(client, &cost, recorder)?;
+        }
         self.settle_members(&order, recorder);
         self.updates_are_in_effect(client);
         self.clients.get_mut(client).tally.commits_sent += 1;
@@ -199,11 +218,14 @@ impl<P: Protocol> World<'_, '_, P> {
             let entry = self.clients.get_mut(*removed);
             entry.standing = Standing::Outside;
             entry.renew_at = None;
+            self.is_leaving(*removed);
+            self.mail.leave(*removed, self.protocol.epoch());
             self.clients.settle(*removed);
             self.note(recorder, "removed", *removed);
             self.schedule(self.later(self.clients.get(*removed).delay), Event::Fetch(*removed));
         }
         for added in &order.adds {
+            self.count_return(*added, order.by);
             self.enter(*added);
             self.note(recorder, "added", *added);
             self.schedule(self.later(self.clients.get(*added).delay), Event::Fetch(*added));

@@ -15,6 +15,8 @@ pub(super) enum Reason {
     ByMember,
     /// The server has not seen it for too long.
     Evict,
+    /// It has lost its state, and wants to be added anew.
+    Lost,
 }
 
 /// Requests that wait, or that a committer has taken.
@@ -81,6 +83,15 @@ impl DeliveryService {
     /// A client publishes key packages.
     pub(super) fn publish(&mut self, client: ClientId, packages: u32) {
         *self.directory.entry(client).or_default() += packages;
+    }
+
+    /// A client publishes new packages in the place of those that were taken, up to as many as it
+    /// keeps; gives how many.
+    pub(super) fn refill(&mut self, client: ClientId, kept: u32) -> u32 {
+        let left = self.directory.entry(client).or_default();
+        let missing = kept.saturating_sub(*left);
+        *left += missing;
+        missing
     }
 
     /// A committer takes a client's package; the last one is never used up.

@@ -4,7 +4,7 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use arboretum_engine::protocol::ClientId;
+use arboretum_engine::protocol::{ClientId, MessageId};
 use arboretum_workloads::Millis;
 
 /// Something that happens at a moment. The order of the kinds is the order within one
@@ -13,8 +13,12 @@ use arboretum_workloads::Millis;
 pub(super) enum Event {
     /// A commit reaches the Delivery Service.
     Deliver(ClientId),
+    /// An application message reaches the Delivery Service.
+    Relay(MessageId),
     /// Something new reaches a client that is online: a Welcome, or its removal.
     Fetch(ClientId),
+    /// A copy of an application message reaches a client, by its place in the log.
+    Receive(ClientId, u32),
     /// A person turns up for the first time and asks to be added.
     Arrive(ClientId),
     /// A client comes online.
@@ -34,6 +38,8 @@ pub(super) enum Event {
     /// A client has been unseen for as long as the server allows; the number tells absences
     /// of one client apart.
     Evict(ClientId, u32),
+    /// A client's device is lost; whether a backup is restored.
+    Lose(ClientId, bool),
     /// The waiting requests are handed to a committer.
     Batch,
     /// A member is asked to warm the tree.

@@ -9,6 +9,10 @@
 //! | `behaviour` | the clients' half of a strategy: warming, the inactive, batches |
 //! | `policy` | when a client renews its key, who commits, when the server evicts |
 //! | `world` | everything there is in a run, and the clock |
+//! | `mail` | application messages: sent, relayed, kept, read, and tried by those they are not for |
+//! | `outside` | entering by oneself: by a link, after a loss, after too long an absence |
+//! | `devices` | further devices of a user |
+//! | `services` | federated services and what they see |
 //! | `people` | people come and go, views move |
 //! | `commits` | commits are made, raced and accepted |
 //! | `records` | what is written down |
@@ -25,14 +29,18 @@ mod blank_paths;
 mod clients;
 mod commits;
 mod delivery;
+mod devices;
 mod events;
 mod fault;
 mod huffman;
+mod mail;
+mod outside;
 mod people;
 mod policy;
 mod portrait;
 mod records;
 mod seeds;
+mod services;
 mod start;
 mod survey;
 mod world;

@@ -19,13 +19,19 @@ impl<P: Protocol> World<'_, '_, P> {
     ) -> Result<(), ProtocolError> {
         self.register(client)?;
         self.note(recorder, "register", client);
-        self.ask_add(client)
+        self.ask_in(client)
+    }
+
+    /// Whoever enters must have a credential.
+    pub(super) fn vouch_for(&self, client: ClientId) -> Result<(), ProtocolError> {
+        if self.authentication.vouches_for(client) {
+            return Ok(());
+        }
+        Err(ProtocolError::Check(format!("{client} has no credential")))
     }
 
     pub(super) fn ask_add(&mut self, client: ClientId) -> Result<(), ProtocolError> {
-        if !self.authentication.vouches_for(client) {
-            return Err(ProtocolError::Check(format!("{client} has no credential")));
-        }
+        self.vouch_for(client)?;
         self.clients.get_mut(client).standing = Standing::Asked;
         self.delivery.ask_add(client);
         self.hand_out_if_immediate()
@@ -40,8 +46,21 @@ impl<P: Protocol> World<'_, '_, P> {
         self.clients.settle(client);
         self.note(recorder, "online", client);
         let away = Millis(self.now.0 - self.clients.get(client).last_seen.0);
+        self.refill_packages(client)?;
+        if self.is_cut_off(client) {
+            self.facts.recovery.cut_off += 1;
+            self.note(recorder, "cut off", client);
+            self.mail.forfeit(client);
+            self.give_up_state(client)?;
+        }
+        if self.clients.get(client).lost.is_some() {
+            self.clients.get_mut(client).lost = Some(self.now);
+            self.recover(client, recorder)?;
+            return self.hand_out_if_immediate();
+        }
         if self.protocol.view(client).is_some() {
-            let caught = self.bring_forward(client, self.protocol.epoch())?;
+            let mut caught = self.fetch_mail(client)?;
+            caught += self.bring_forward(client, self.protocol.epoch())?;
             recorder.catch_up(CatchUp {
                 time_ms: self.now.0,
                 client: client.0,
@@ -54,9 +73,13 @@ impl<P: Protocol> World<'_, '_, P> {
                 return self.find_oneself_removed(client);
             }
         } else if self.clients.get(client).standing == Standing::Member {
+            self.fetch_mail(client)?;
             self.bring_forward(client, self.protocol.epoch())?;
-            self.has_joined(client)?;
+            self.is_in(client)?;
+        } else if matches!(self.clients.get(client).purpose, Some(Purpose::Enter)) {
+            self.commit(client)?;
         }
+        self.look_after_devices(client)?;
         let warming = self.behaviour.warming.on_return_after();
         let after = warming.or(self.scenario.policy.update_on_return_after);
         if self.clients.get(client).standing == Standing::Member
@@ -72,7 +95,7 @@ impl<P: Protocol> World<'_, '_, P> {
     pub(super) fn find_oneself_removed(&mut self, client: ClientId) -> Result<(), ProtocolError> {
         let entry = self.clients.get(client);
         if entry.wants_in && entry.standing == Standing::Outside {
-            return self.ask_add(client);
+            return self.ask_in(client);
         }
         Ok(())
     }
@@ -84,6 +107,10 @@ impl<P: Protocol> World<'_, '_, P> {
     ) -> Result<(), ProtocolError> {
         let received = self.delivery.received(self.now, self.clients.get(client).delay);
         self.bring_forward(client, received)?;
+        if self.clients.get(client).is_awake() {
+            self.close_mail(client);
+            self.back_up(client);
+        }
         self.clients.get_mut(client).online = false;
         self.clients.settle(client);
         self.note(recorder, "offline", client);
@@ -145,7 +172,15 @@ impl<P: Protocol> World<'_, '_, P> {
         Ok(())
     }
 
-    pub(super) fn message(&mut self, client: ClientId) -> Result<(), ProtocolError> {
+    pub(super) fn message(
+        &mut self,
+        client: ClientId,
+        recorder: &mut dyn Recorder,
+    ) -> Result<(), ProtocolError> {
+        let entry = self.clients.get(client);
+        if entry.standing == Standing::Member && entry.is_awake() {
+            self.say(client, recorder)?;
+        }
         let entry = self.clients.get_mut(client);
         if entry.standing == Standing::Member && entry.online {
             entry.messages += 1;
@@ -181,10 +216,17 @@ impl<P: Protocol> World<'_, '_, P> {
     }
 
     /// News reaches a client that is online: a Welcome, or its own removal.
-    pub(super) fn fetch(&mut self, client: ClientId) -> Result<(), ProtocolError> {
+    pub(super) fn fetch(
+        &mut self,
+        client: ClientId,
+        recorder: &mut dyn Recorder,
+    ) -> Result<(), ProtocolError> {
         let entry = self.clients.get(client);
         if !entry.online {
             return Ok(());
+        }
+        if entry.lost.is_some() {
+            return self.recover(client, recorder);
         }
         let received = self.delivery.received(self.now, entry.delay);
         let was_in = self.protocol.view(client).is_some();
@@ -192,8 +234,14 @@ impl<P: Protocol> World<'_, '_, P> {
             return self.find_oneself_removed(client);
         }
         if !was_in && self.protocol.view(client).is_some() {
-            return self.has_joined(client);
+            return self.is_in(client);
         }
         Ok(())
+    }
+
+    /// A client has processed what makes it a member.
+    pub(super) fn is_in(&mut self, client: ClientId) -> Result<(), ProtocolError> {
+        self.have_newcomer_try(client)?;
+        self.has_joined(client)
     }
 }

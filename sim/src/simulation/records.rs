@@ -7,10 +7,13 @@ use arboretum_engine::crypto::{Ledger, Op};
 use arboretum_engine::group::CommitCost;
 use arboretum_engine::protocol::{ClientId, Draft, Order, Protocol, ProtocolError};
 use arboretum_engine::tree::LeafIndex;
-use arboretum_results::{ClientHistogram, CommitRow, Recorder, TreeRow};
+use arboretum_results::{ClientHistogram, CommitRow, Recorder, System, TreeRow};
 
 use super::clients::Standing;
 use super::world::{Outcome, World};
+
+/// Members that show the roster they believe at each recount.
+const ROSTERS: usize = 4;
 
 /// Snapshots from one recount of everything that is cached to the next.
 const RECOUNT_EVERY: u64 = 8;
@@ -24,6 +27,8 @@ impl<P: Protocol> World<'_, '_, P> {
         recorder: &mut dyn Recorder,
     ) -> Result<(), ProtocolError> {
         let audited = if creation { vec![] } else { self.draw_audited(&draft.order) };
+        // Who is no member and commits adds itself.
+        let joins = self.clients.get(draft.order.by).standing != Standing::Member && !creation;
         let (order, leaf, cost, ledger) =
             (draft.order.clone(), draft.leaf, draft.cost, draft.ledger);
         let removed = order.removes.iter().filter_map(|client| self.protocol.leaf(*client));
@@ -46,11 +51,14 @@ impl<P: Protocol> World<'_, '_, P> {
         if !creation {
             self.note_moves(&order, stood, &cost, ledger);
             let operations = &mut self.facts.operations;
-            operations.adds += order.adds.len() as u64;
+            operations.adds += order.adds.len() as u64 + u64::from(joins);
             operations.removes += order.removes.len() as u64;
             operations.updates += 1;
         }
         let tree = self.protocol.tree();
+        self.mail.note_size(accepted.epoch, tree.members.into());
+        let changes = order.adds.len() + order.removes.len() + usize::from(joins);
+        self.services.order(changes as u64);
         let online = self.clients.online().len() as u64;
         let counted = if self.protocol.counts_operations() { &Op::ALL[..] } else { &[] };
         let counts = |ledger: Ledger| counted.iter().map(|op| ledger.count(*op)).collect();
@@ -61,9 +69,9 @@ impl<P: Protocol> World<'_, '_, P> {
             committer_leaf: leaf.0,
             creation,
             has_path: !creation && cost.public_keys > 0,
-            adds: order.adds.len() as u32,
+            adds: order.adds.len() as u32 + u32::from(joins),
             removes: order.removes.len() as u32,
-            updates: u32::from(order.adds.is_empty() && order.removes.is_empty()),
+            updates: u32::from(changes == 0),
             leaves: std::mem::take(&mut self.facts.leaves),
             evictions: std::mem::take(&mut self.facts.evictions),
             rejected_before: std::mem::take(&mut self.facts.rejected_here),
@@ -127,7 +135,8 @@ impl<P: Protocol> World<'_, '_, P> {
                 break;
             }
             let client = ClientId(stream.below(count) as u32);
-            let is_member = self.clients.get(client).standing == Standing::Member;
+            let entry = self.clients.get(client);
+            let is_member = entry.standing == Standing::Member && entry.lost.is_none();
             let is_new = client != order.by && !audited.contains(&client);
             if is_member && is_new && (anew || !order.removes.contains(&client)) {
                 audited.push(client);
@@ -142,6 +151,11 @@ impl<P: Protocol> World<'_, '_, P> {
         {
             self.protocol.recount()?;
             self.facts.invariants.checked += 1;
+            self.compare_rosters()?;
+        }
+        if self.has_mail() {
+            self.clear_mail();
+            recorder.messages(&self.mail.books);
         }
         self.facts.snapshots += 1;
         let found = self.survey(recorder)?;
@@ -173,13 +187,50 @@ impl<P: Protocol> World<'_, '_, P> {
         Ok(())
     }
 
+    /// Members show the roster that they believe, which must be the one of their epoch.
+    fn compare_rosters(&mut self) -> Result<(), ProtocolError> {
+        let count = self.clients.iter().len() as u64;
+        let mut stream = self.root_seed.stream("roster", self.facts.snapshots, 0);
+        for _ in 0..ROSTERS {
+            let client = ClientId(stream.below(count) as u32);
+            let Some(view) = self.protocol.view(client) else { continue };
+            let believed = match self.protocol.roster(client) {
+                Err(ProtocolError::Unsupported { .. }) => return Ok(()),
+                believed => believed?,
+            };
+            let everybody = (0..count as u32).map(ClientId);
+            let members = everybody.filter(|it| self.mail.mailbox(*it).was_member_in(view));
+            if !members.eq(believed) {
+                let message = format!("{client} believes in another roster in epoch {view}");
+                return Err(ProtocolError::Check(message));
+            }
+            self.facts.invariants.checked += 1;
+        }
+        Ok(())
+    }
+
+    fn system(&self) -> System {
+        let mut recovery = self.facts.recovery;
+        recovery.seconds = self.facts.recovery_s.five_figures();
+        System {
+            messages: self.mail.books,
+            links: self.facts.links,
+            recovery,
+            devices: self.facts.devices,
+            metadata: self.services.metadata(),
+        }
+    }
+
     pub(super) fn outcome(&self, interrupted: bool) -> Outcome {
         let mut ops = Ledger::default();
         self.clients.iter().for_each(|client| ops += client.tally.ledger);
+        let numbers = 0..self.clients.iter().len();
+        let is_registered = |at: &usize| self.authentication.vouches_for(ClientId(*at as u32));
+        let registered: Vec<_> = numbers.filter(is_registered).collect();
         let histogram = |metric: &str, unit: &str, value: &dyn Fn(usize) -> u64| ClientHistogram {
             metric: metric.into(),
             unit: unit.into(),
-            values: (0..self.authentication.registered()).map(value).collect(),
+            values: registered.iter().copied().map(value).collect(),
         };
         let tally = |at: usize| self.clients.get(ClientId(at as u32)).tally;
         let mut clients = vec![
@@ -203,6 +254,7 @@ impl<P: Protocol> World<'_, '_, P> {
             rebalancing: self.facts.rebalancing,
             rejected: self.facts.rejected,
             rejected_work: self.facts.rejected_work,
+            system: self.system(),
             ops: counted.then_some(ops),
             audits: self.facts.audits,
             invariants: self.facts.invariants,

@@ -44,7 +44,9 @@ impl<P: Protocol> World<'_, '_, P> {
         }
         self.delivery.begin(epoch);
         self.protocol.release_before(epoch);
-        self.facts.members_start = u64::from(self.protocol.tree().members);
+        let members = u64::from(self.protocol.tree().members);
+        self.mail.note_size(epoch, members);
+        self.facts.members_start = members;
         Ok(())
     }
 
@@ -88,6 +90,10 @@ impl<P: Protocol> World<'_, '_, P> {
     /// A client is in the group now.
     pub(super) fn enter(&mut self, client: ClientId) {
         let now = self.now;
+        if self.clients.get(client).is_awake() {
+            self.close_mail(client);
+        }
+        self.mail.enter(client, self.protocol.epoch());
         let renewal = first_renewal(&self.scenario.policy, &self.root_seed, client, now);
         let entry = self.clients.get_mut(client);
         entry.standing = Standing::Member;
@@ -97,6 +103,21 @@ impl<P: Protocol> World<'_, '_, P> {
             self.schedule(at, super::events::Event::Renew(client));
         }
         self.clients.settle(client);
+    }
+
+    /// A client that has come online publishes new key packages in the place of used ones.
+    pub(super) fn refill_packages(&mut self, client: ClientId) -> Result<(), ProtocolError> {
+        if !self.scenario.service.refill_packages {
+            return Ok(());
+        }
+        let missing = self.delivery.refill(client, self.scenario.policy.key_packages);
+        if missing > 0 {
+            let published = self.protocol.publish(client, missing)?;
+            let tally = &mut self.clients.get_mut(client).tally;
+            tally.ledger += published.ledger;
+            tally.bytes_sent += published.bytes;
+        }
+        Ok(())
     }
 
     /// Gives a client its identity and publishes its key packages.
@@ -113,7 +134,8 @@ impl<P: Protocol> World<'_, '_, P> {
         let mut stream = self.root_seed.stream("delay", client.0.into(), 0);
         let network = &self.scenario.network;
         let delay = network.delay.sample(&mut stream).min(network.max_delay);
-        self.clients.get_mut(client).delay = delay.max(Millis(1));
+        let between = self.services.delay(self.service_of(client));
+        self.clients.get_mut(client).delay = Millis(delay.0.max(1) + between.0);
         Ok(())
     }
 }

@@ -7,8 +7,8 @@ use arboretum_engine::crypto::Ledger;
 use arboretum_engine::protocol::{ClientId, Draft, Protocol, ProtocolError};
 use arboretum_engine::tree::LeafIndex;
 use arboretum_results::{
-    Audits, ClientHistogram, Event as EventRow, Invariants, Operations, Rebalancing, Recorder,
-    RejectedWork,
+    Audits, ClientHistogram, Devices as DeviceFigures, Distribution, Event as EventRow, Invariants,
+    Links, Operations, Rebalancing, Recorder, Recovery, RejectedWork, System,
 };
 use arboretum_workloads::{Demand, Millis, RootSeed, Scenario, Sessions};
 
@@ -17,9 +17,12 @@ use super::behaviour::{Behaviour, Proposing};
 use super::blank_paths::BlankPaths;
 use super::clients::Clients;
 use super::delivery::{DeliveryService, Reason};
+use super::devices::Devices;
 use super::events::{Event, Queue};
 use super::fault::Fault;
+use super::mail::Mail;
 use super::policy::UNIX_ZERO;
+use super::services::Services;
 
 /// What a run is told beside its scenario.
 pub struct Settings<'r> {
@@ -63,6 +66,8 @@ pub struct Outcome {
     pub rejected: u64,
     /// What those had cost.
     pub rejected_work: RejectedWork,
+    /// Messages, links, lost and further devices, services.
+    pub system: System,
     /// Work of all clients together; none if the protocol does not count it.
     pub ops: Option<Ledger>,
     /// Audits.
@@ -93,9 +98,21 @@ pub(super) struct Facts {
     pub(super) leaves: u32,
     pub(super) evictions: u32,
     pub(super) batches: u64,
+    pub(super) links: Links,
+    pub(super) recovery: Recovery,
+    pub(super) recovery_s: Distribution,
+    pub(super) devices: DeviceFigures,
     pub(super) snapshots: u64,
     pub(super) portraits: u64,
     pub(super) blank_paths: BlankPaths,
+}
+
+/// A commit on its way to the Delivery Service.
+pub(super) struct OnTheWay<D> {
+    pub(super) sender: ClientId,
+    pub(super) draft: Draft<D>,
+    /// Whether its sender enters by it.
+    pub(super) enters: bool,
 }
 
 /// Everything there is in a run.
@@ -113,7 +130,10 @@ pub(super) struct World<'w, 's, P: Protocol> {
     pub(super) settings: Settings<'s>,
     pub(super) sessions: Vec<Option<Sessions<'w>>>,
     /// Commits on their way to the Delivery Service.
-    pub(super) drafts: Vec<(ClientId, Draft<P::Inner>)>,
+    pub(super) drafts: Vec<OnTheWay<P::Inner>>,
+    pub(super) mail: Mail,
+    pub(super) devices: Devices,
+    pub(super) services: Services,
     pub(super) queue: Queue,
     pub(super) end: Millis,
     pub(super) batch_waiting: bool,
@@ -157,11 +177,13 @@ impl<'w, 's, P: Protocol> World<'w, 's, P> {
         settings: Settings<'s>,
     ) -> Self {
         let count = demand.people().len();
+        let seed = RootSeed::from_u64(scenario.seed);
+        let services = Services::new(&scenario.service, scenario.network.max_delay, &seed);
         Self {
             scenario,
             behaviour,
             demand,
-            root_seed: RootSeed::from_u64(scenario.seed),
+            root_seed: seed,
             protocol,
             clients: Clients::new(count),
             delivery: DeliveryService::default(),
@@ -171,6 +193,9 @@ impl<'w, 's, P: Protocol> World<'w, 's, P> {
             settings,
             sessions: std::iter::repeat_with(|| None).take(count).collect(),
             drafts: vec![],
+            mail: Mail::new(count),
+            devices: Devices::new(demand),
+            services,
             queue: Queue::default(),
             end: demand.duration(),
             batch_waiting: false,
@@ -221,6 +246,7 @@ impl<'w, 's, P: Protocol> World<'w, 's, P> {
             }
         }
         self.now = self.end;
+        self.balance()?;
         self.snapshot(recorder)?;
         Ok(false)
     }
@@ -246,6 +272,7 @@ impl<'w, 's, P: Protocol> World<'w, 's, P> {
             }
             self.sessions[number] = Some(self.demand.sessions(number as u32));
             self.next_session(client);
+            self.plan_loss(client);
             if let Some(at) = person.leaves {
                 self.schedule(at, Event::Leave(client));
             }
@@ -269,7 +296,7 @@ impl<'w, 's, P: Protocol> World<'w, 's, P> {
         };
         self.schedule(session.online, Event::Online(client));
         self.schedule(session.offline, Event::Offline(client));
-        if self.scenario.policy.update_every_messages.is_some() {
+        if self.scenario.policy.update_every_messages.is_some() || self.has_mail() {
             for at in session.message_times() {
                 self.schedule(at, Event::Message(client));
             }
@@ -279,11 +306,14 @@ impl<'w, 's, P: Protocol> World<'w, 's, P> {
     fn happen(&mut self, event: Event, recorder: &mut dyn Recorder) -> Result<(), ProtocolError> {
         match event {
             Event::Deliver(client) => self.deliver(client, recorder),
-            Event::Fetch(client) => self.fetch(client),
+            Event::Fetch(client) => self.fetch(client, recorder),
             Event::Arrive(client) => self.arrive(client, recorder),
             Event::Online(client) => self.come_online(client, recorder),
             Event::Retry(client) | Event::Commit(client) => self.commit(client),
-            Event::Message(client) => self.message(client),
+            Event::Message(client) => self.message(client, recorder),
+            Event::Relay(message) => self.relay(message),
+            Event::Receive(client, at) => self.receive(client, at, recorder),
+            Event::Lose(client, backup) => self.lose(client, backup, recorder),
             Event::Renew(client) => self.renew(client),
             Event::Leave(client) => self.leave(client),
             Event::Remove(client) => self.ask_remove(client, Reason::ByMember),

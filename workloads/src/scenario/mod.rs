@@ -4,6 +4,7 @@
 mod error;
 mod load;
 mod strategy;
+mod system;
 mod validate;
 
 use std::collections::BTreeMap;
@@ -15,6 +16,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 pub use error::{ScenarioError, nearest};
 pub(crate) use load::{parse, read};
 pub(crate) use strategy::read as strategy_words;
+pub use system::{Crowd, DeviceChanges, Joining, Losses, Messages, Recovery, Service};
 pub use validate::MAX_MEMBERS;
 pub(crate) use validate::{Wrong, check_name, require};
 
@@ -46,6 +48,9 @@ pub struct Scenario {
     /// The network.
     #[serde(default)]
     pub network: Network,
+    /// The Delivery Service.
+    #[serde(default)]
+    pub service: Service,
     /// What is measured.
     #[serde(default)]
     pub measure: Measure,
@@ -157,6 +162,18 @@ pub struct Workload {
     /// How active people are.
     #[serde(default)]
     pub activity: Activity,
+    /// Whether their messages are really sent; without it they are counted at most.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub messages: Option<Messages>,
+    /// A crowd that comes and goes at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub crowd: Option<Crowd>,
+    /// Devices that are lost.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub losses: Option<Losses>,
+    /// Devices that users add and give up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device_changes: Option<DeviceChanges>,
     /// Removal by other members.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub removals: Option<Removals>,
@@ -249,6 +266,10 @@ pub struct Policy {
     pub evict_after: Option<Millis>,
     /// Key packages that a client keeps in the directory.
     pub key_packages: u32,
+    /// How somebody comes into the group.
+    pub joining: Joining,
+    /// How somebody comes back whose state is lost, or too old.
+    pub recovery: Recovery,
 }
 
 impl Default for Policy {
@@ -260,6 +281,8 @@ impl Default for Policy {
             batching: Batching::Immediate,
             evict_after: None,
             key_packages: 10,
+            joining: Joining::Invited,
+            recovery: Recovery::External,
         }
     }
 }
@@ -322,11 +345,21 @@ pub struct Network {
     pub delay: Distribution,
     /// What is longer is this long.
     pub max_delay: Millis,
+    /// A further delay of one application message to one client, so that some overtake others.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub jitter: Option<Distribution>,
+    /// The share of an application message's copies that never arrive.
+    pub loss: f64,
 }
 
 impl Default for Network {
     fn default() -> Self {
-        Self { delay: Distribution::Constant { value: Millis(50) }, max_delay: Millis(10_000) }
+        Self {
+            delay: Distribution::Constant { value: Millis(50) },
+            max_delay: Millis(10_000),
+            jitter: None,
+            loss: 0.0,
+        }
     }
 }
 

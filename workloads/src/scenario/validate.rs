@@ -22,6 +22,12 @@ const MAX_SNAPSHOTS: u64 = 1_000_000;
 /// The most messages a day of the mean person.
 const MAX_MESSAGES: f64 = 100_000.0;
 
+/// The most bytes of a text or an attachment: 16 MiB.
+const MAX_BYTES: u32 = 1 << 24;
+
+/// The most federated services.
+const MAX_SERVICES: u32 = 1_000;
+
 /// A key whose value cannot be.
 pub(crate) struct Wrong {
     pub(crate) key: &'static str,
@@ -76,6 +82,7 @@ impl Scenario {
         self.check_group()?;
         self.check_policy()?;
         possible(&self.network.delay, "network.delay")?;
+        self.check_system()?;
         for (name, bound) in &self.expect {
             let told = bound.min.is_some() || bound.max.is_some();
             require(told, "expect", format!("`{name}` has neither `min` nor `max`"))?;
@@ -146,6 +153,48 @@ impl Scenario {
             possible(&silent.after, "workload.silent.after")?;
         }
         Ok(())
+    }
+
+    /// Messages, crowds, lost and changing devices, mailboxes and services.
+    fn check_system(&self) -> Result<(), Wrong> {
+        let work = &self.workload;
+        if let Some(messages) = work.messages {
+            within(messages.attachments, 0.0, 1.0, "workload.messages.attachments")?;
+            let longest = messages.bytes.max(messages.attachment_bytes);
+            let key = "workload.messages";
+            require(
+                longest <= MAX_BYTES,
+                key,
+                format!("a text or attachment of more than {MAX_BYTES} bytes"),
+            )?;
+        }
+        if let Some(crowd) = work.crowd {
+            let key = "workload.crowd";
+            require(f64::from(crowd.users) <= MAX_ARRIVALS, key, "more users than may come")?;
+            let gone = crowd.at.0.saturating_add(crowd.within.0).saturating_add(crowd.stay.0);
+            let gone = gone.saturating_add(crowd.leave_within.0);
+            require(gone <= self.duration.0, key, "the crowd is not gone when the run ends")?;
+            require(work.trace.is_none(), key, "a trace says who comes: leave one of the two out")?;
+        }
+        if let Some(losses) = work.losses {
+            within(losses.per_client_per_day, 0.0, 100.0, "workload.losses.per_client_per_day")?;
+            within(losses.backups, 0.0, 1.0, "workload.losses.backups")?;
+        }
+        if let Some(changes) = &work.device_changes {
+            let key = "workload.device_changes";
+            within(changes.adds_per_user_per_day, 0.0, 100.0, key)?;
+            require(work.trace.is_none(), key, "the actors of a trace have one device each")?;
+            changes.kept_for.as_ref().map_or(Ok(()), |kept| possible(kept, key))?;
+        }
+        within(self.network.loss, 0.0, 1.0, "network.loss")?;
+        self.network.jitter.as_ref().map_or(Ok(()), |it| possible(it, "network.jitter"))?;
+        let service = &self.service;
+        possible(&service.between, "service.between")?;
+        let few = (1..=MAX_SERVICES).contains(&service.services);
+        require(few, "service.services", format!("from 1 to {MAX_SERVICES} services"))?;
+        let kept = service.retention.is_none_or(|kept| kept > self.network.max_delay);
+        let key = "service.retention";
+        require(kept, key, "a mailbox keeps for longer than `network.max_delay`")
     }
 
     fn check_policy(&self) -> Result<(), Wrong> {

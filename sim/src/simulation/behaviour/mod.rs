@@ -55,6 +55,10 @@ impl Behaviour {
             batching: chosen.batching.unwrap_or_else(|| policy.batching.into()),
             moving: chosen.moving.unwrap_or_default(),
         };
+        let waits = matches!(behaviour.batching, Batching::ProposeCommit(_));
+        if waits && scenario.workload.messages.is_some() {
+            return Err(BehaviourError::ProposalsWait);
+        }
         behaviour.moving.check(&tree)?;
         behaviour.warming.check(&tree)?;
         behaviour.check_rounds(scenario.duration)?;

@@ -93,6 +93,11 @@ pub enum BehaviourError {
     /// Moving, but not to the left.
     #[error("compaction={0} needs placement=leftmost-blank: elsewhere nobody moves to the left")]
     NotToTheLeft(&'static str),
+    /// Proposals wait where messages are sent.
+    #[error(
+        "batching=propose-commit lets proposals wait, and nobody may send messages before they are committed (RFC 9420 §12.4): take `workload.messages` out"
+    )]
+    ProposalsWait,
     /// More rounds than a run can have.
     #[error("every {period} for {duration} is more than {MAX_ROUNDS} rounds")]
     TooOften {

@@ -11,8 +11,7 @@
 //! What it trades: everybody may enter who can sign as a member, so the credential is all that
 //! keeps others out; and the mover proves nothing of its former state, and has nothing of it after.
 
-use arboretum_engine::protocol::{ClientId, Entering, Protocol, ProtocolError};
-use arboretum_workloads::Millis;
+use arboretum_engine::protocol::{ClientId, Protocol, ProtocolError};
 
 use super::Moving;
 use crate::simulation::clients::Purpose;
@@ -34,16 +33,6 @@ impl<P: Protocol> World<'_, '_, P> {
 
     /// Makes the external commit, by the GroupInfo that the Delivery Service has now, and sends it.
     pub(in crate::simulation) fn resync(&mut self, client: ClientId) -> Result<(), ProtocolError> {
-        let rejoining = self.protocol.rejoin(client, self.unix_now())?;
-        let Entering { draft, fetched, publisher, published } = rejoining;
-        let tally = &mut self.clients.get_mut(publisher).tally;
-        tally.ledger += published.ledger;
-        tally.bytes_sent += published.bytes;
-        let entry = self.clients.get_mut(client);
-        entry.tally.bytes_received += fetched;
-        // The GroupInfo takes a delay to come, and the commit another to go.
-        let delay = Millis(2 * entry.delay.0);
-        self.send(client, Purpose::Renew, draft, delay);
-        Ok(())
+        self.enter_by_oneself(client, Purpose::Renew)
     }
 }

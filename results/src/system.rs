@@ -1,0 +1,150 @@
+//! Figures of the system around the tree, parts of `summary.json`: messages and what became of them, lost
+//! and further devices, what federated services see.
+
+use serde::{Deserialize, Serialize};
+
+use crate::digest::RunDigest;
+use crate::distribution::FiveFigures;
+
+/// Application messages. A copy is one message for one member of its sender's epoch; the copies that
+/// were due are those read, lost, expired, too late, forfeited and waiting together.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Messages {
+    /// Messages sent, attachments among them.
+    pub sent: u64,
+    /// Attachments sent.
+    pub attachments: u64,
+    /// Bytes that senders uploaded.
+    pub bytes_sent: u64,
+    /// Copies of the messages that reached the Delivery Service.
+    pub due: u64,
+    /// Copies opened, whose text was the one sent.
+    pub read: u64,
+    /// Of `read`, those that a commit had overtaken: they were opened in a later epoch than their own.
+    pub overtaken: u64,
+    /// Copies lost on the way.
+    pub lost: u64,
+    /// Copies that no mailbox kept until they were asked for.
+    pub expired: u64,
+    /// Copies that came when their keys were erased.
+    pub too_late: u64,
+    /// Copies that their recipient cannot read any more, since it has lost its state or has been given a
+    /// new one without having read them.
+    pub forfeited: u64,
+    /// Copies whose recipient had not come for them when the run ended.
+    pub waiting: u64,
+    /// Attempts of clients that were no members to open a message with all they hold; all failed.
+    pub pried: u64,
+    /// Bytes that recipients fetched.
+    pub bytes_received: u64,
+    /// From the Delivery Service to being read, seconds.
+    pub delay_s: FiveFigures,
+}
+
+impl Messages {
+    /// The numbers that a digest takes: what people did and what came of it, but not who was made to
+    /// pry, which depends on the fidelity.
+    pub(crate) fn digest_fields(&self, digest: &mut RunDigest) {
+        let Self { sent, attachments, bytes_sent, due, read, overtaken, lost, .. } = *self;
+        let Self { expired, too_late, forfeited, waiting, bytes_received, .. } = *self;
+        digest.u64s(&[
+            sent,
+            attachments,
+            bytes_sent,
+            due,
+            read,
+            overtaken,
+            lost,
+            expired,
+            too_late,
+            forfeited,
+            waiting,
+            bytes_received,
+        ]);
+    }
+}
+
+/// Who came in by itself.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Links {
+    /// Clients that added themselves by an invitation link.
+    pub joins: u64,
+    /// Bytes of their commits.
+    pub bytes: u64,
+    /// Bytes that they fetched for it: the GroupInfo and the ratchet tree.
+    pub bytes_fetched: u64,
+}
+
+/// Lost devices and old states.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Recovery {
+    /// Devices lost whose client was a member.
+    pub losses: u64,
+    /// Backups that were as new as what was lost.
+    pub backups_restored: u64,
+    /// Backups that were older: found out, and not used.
+    pub stale_backups: u64,
+    /// Members that were away for longer than a mailbox keeps what they missed.
+    pub cut_off: u64,
+    /// Members that came back by a commit of their own.
+    pub rejoined: u64,
+    /// Members that were removed and added anew by another for it.
+    pub readded: u64,
+    /// Bytes of the commits by which they came back, and of what they fetched for them.
+    pub bytes: u64,
+    /// From coming online without a state to having one again, seconds.
+    pub seconds: FiveFigures,
+}
+
+/// Further devices of users.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Devices {
+    /// Devices that asked the others of their user to be added.
+    pub asked: u64,
+    /// Devices that one of those has added.
+    pub added: u64,
+}
+
+/// What a service sees of the group.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Seen {
+    /// Commits, with their sender's leaf.
+    pub commits: u64,
+    /// Members added and removed in them.
+    pub changes: u64,
+    /// Application messages: when, in which epoch, how long.
+    pub messages: u64,
+    /// Of these, those whose sender it knows.
+    pub senders: u64,
+}
+
+/// What the services see.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Metadata {
+    /// How many services there are.
+    pub services: u64,
+    /// The first, which decides the order.
+    pub first: Seen,
+    /// The others together.
+    pub others: Seen,
+}
+
+/// All of them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct System {
+    /// Application messages.
+    #[serde(default)]
+    pub messages: Messages,
+    /// Who came in by itself.
+    #[serde(default)]
+    pub links: Links,
+    /// Lost devices and old states.
+    #[serde(default)]
+    pub recovery: Recovery,
+    /// Further devices of users.
+    #[serde(default)]
+    pub devices: Devices,
+    /// What the services see.
+    #[serde(default)]
+    pub metadata: Metadata,
+}

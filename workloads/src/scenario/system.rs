@@ -1,0 +1,110 @@
+//! The parts of a scenario that say what the system of the architecture (RFC 9750) is asked to do beside
+//! keeping a tree: messages, lost devices, crowds that come at once, mailboxes, federated services.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::sample::Distribution;
+use crate::time::Millis;
+
+/// The messages of [`Activity::messages_per_day`](super::Activity) are really sent, encrypted and opened.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Messages {
+    /// Bytes of a text.
+    pub bytes: u32,
+    /// The share of messages that carry an attachment.
+    pub attachments: f64,
+    /// Bytes of an attachment.
+    pub attachment_bytes: u32,
+}
+
+impl Default for Messages {
+    fn default() -> Self {
+        Self { bytes: 200, attachments: 0.0, attachment_bytes: 100_000 }
+    }
+}
+
+/// Devices that are lost, with all that is on them, and replaced. The new one comes online when the
+/// old one would have.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Losses {
+    /// The hazard: losses a day for each client.
+    pub per_client_per_day: f64,
+    /// The share of those who restore a backup, made whenever the client went offline.
+    #[serde(default)]
+    pub backups: f64,
+}
+
+/// A crowd: users who come at once, and go at once.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Crowd {
+    /// How many come.
+    pub users: u32,
+    /// When the first may come.
+    #[serde(default)]
+    pub at: Millis,
+    /// Within how long all of them come, evenly.
+    pub within: Millis,
+    /// When the first may go, after the last may have come.
+    pub stay: Millis,
+    /// Within how long all of them go, evenly.
+    pub leave_within: Millis,
+}
+
+/// A user's devices change.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DeviceChanges {
+    /// New devices a day for each user; one of its own adds it.
+    pub adds_per_user_per_day: f64,
+    /// The mean time until a new device is given up again; one of the user's others removes it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kept_for: Option<Distribution>,
+}
+
+/// How somebody comes into the group.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Joining {
+    /// It asks, and a member adds it.
+    #[default]
+    Invited,
+    /// It adds itself, by an invitation link.
+    Link,
+}
+
+/// How somebody comes back whose state is lost, or too old.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Recovery {
+    /// By an external commit that removes its old leaf.
+    #[default]
+    External,
+    /// By another member, who removes it and adds it anew.
+    Invited,
+}
+
+/// The Delivery Service.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Service {
+    /// How long a mailbox keeps what nobody has fetched; for ever without it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retention: Option<Millis>,
+    /// Federated services, of which each has some of the users; the first decides the order.
+    pub services: u32,
+    /// The one-way delay between two services, drawn once a service.
+    pub between: Distribution,
+    /// Whether a client that comes online publishes new key packages in the place of used ones.
+    pub refill_packages: bool,
+}
+
+impl Default for Service {
+    fn default() -> Self {
+        let between = Distribution::Constant { value: Millis(50) };
+        Self { retention: None, services: 1, between, refill_packages: false }
+    }
+}
