@@ -92,8 +92,8 @@ pub struct Recovery {
     pub readded: u64,
     /// Bytes of the commits by which they came back, and of what they fetched for them.
     pub bytes: u64,
-    /// From coming online without a state to having one again, seconds.
-    pub seconds: FiveFigures,
+    /// From coming online without a state to having one again, milliseconds.
+    pub ms: FiveFigures,
 }
 
 /// Further devices of users.

@@ -106,7 +106,7 @@ impl<P: Protocol> World<'_, '_, P> {
         if let Some(since) = lost {
             self.facts.recovery.rejoined += 1;
             self.facts.recovery.bytes += cost.bytes;
-            self.facts.recovery_s.record((self.now.0 - since.0) / 1_000);
+            self.facts.recovery_ms.record(self.now.0 - since.0);
             self.note(recorder, "rejoined", client);
         }
         if was_member {
@@ -129,7 +129,7 @@ impl<P: Protocol> World<'_, '_, P> {
         if let Some(since) = self.clients.get_mut(client).lost.take() {
             self.mail.forfeit(client);
             self.facts.recovery.readded += 1;
-            self.facts.recovery_s.record((self.now.0 - since.0) / 1_000);
+            self.facts.recovery_ms.record(self.now.0 - since.0);
         }
         let people = self.demand.people();
         let (added, adder) = (people[client.0 as usize], people[by.0 as usize]);

@@ -211,7 +211,7 @@ impl<P: Protocol> World<'_, '_, P> {
 
     fn system(&self) -> System {
         let mut recovery = self.facts.recovery;
-        recovery.seconds = self.facts.recovery_s.five_figures();
+        recovery.ms = self.facts.recovery_ms.five_figures();
         System {
             messages: self.mail.books,
             links: self.facts.links,

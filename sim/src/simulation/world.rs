@@ -100,7 +100,7 @@ pub(super) struct Facts {
     pub(super) batches: u64,
     pub(super) links: Links,
     pub(super) recovery: Recovery,
-    pub(super) recovery_s: Distribution,
+    pub(super) recovery_ms: Distribution,
     pub(super) devices: DeviceFigures,
     pub(super) snapshots: u64,
     pub(super) portraits: u64,
