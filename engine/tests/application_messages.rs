@@ -154,6 +154,10 @@ impl Trio {
         let by = self.any_member();
         let epoch = self.full.epoch();
         self.advance(by, epoch);
+        if self.below(4) == 0 {
+            all!(self, it => it.rotate(by).unwrap());
+            self.note("rotated");
+        }
         let adds: Vec<_> = (0..adds).map(|_| self.newcomer()).collect();
         let removed = Some(self.any_member()).filter(|client| removes && *client != by);
         let order =
@@ -322,7 +326,7 @@ fn all_fidelities_read_what_the_roster_says() {
         "lost",
         "insider",
         "pried before joining",
-        "pried after removal",
+        "pried after removal", "rotated",
     ] {
         assert!(outcomes.get(what).is_some_and(|count| *count >= 5), "{what}: {outcomes:?}");
     }

@@ -71,4 +71,6 @@ pub use summary::{
     Audits, BlankPaths, CatchUpFigures, Commits, CostRange, Host, Invariants, Members, Operations,
     Rebalancing, RejectedWork, RunFacts, Summary, TreeFigures, UpdateCost, Welcomes,
 };
-pub use system::{Devices, Links, Messages, Metadata, Recovery, Seen, System};
+pub use system::{
+    Abilities, Credentials, Devices, Links, Messages, Metadata, Recovery, Seen, System,
+};

@@ -105,6 +105,36 @@ pub struct Devices {
     pub added: u64,
 }
 
+/// What the Authentication Service did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Credentials {
+    /// Credentials issued.
+    pub issued: u64,
+    /// Signature keys replaced, by a commit of their client.
+    pub rotated: u64,
+    /// Credentials taken back.
+    pub revoked: u64,
+}
+
+/// What all members can beside taking part (RFC 9420 §7.2); zeros where nobody has old clients.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Abilities {
+    /// Members with an old client, at the end.
+    pub old_members: u64,
+    /// Cipher suites that all members have, at the start.
+    pub suites_start: u64,
+    /// The same at the end.
+    pub suites_end: u64,
+    /// The fewest at any snapshot.
+    pub suites_min: u64,
+    /// Extensions that all members know, at the start.
+    pub extensions_start: u64,
+    /// The same at the end.
+    pub extensions_end: u64,
+    /// The fewest at any snapshot.
+    pub extensions_min: u64,
+}
+
 /// What a service sees of the group.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Seen {
@@ -147,4 +177,10 @@ pub struct System {
     /// What the services see.
     #[serde(default)]
     pub metadata: Metadata,
+    /// What the Authentication Service did.
+    #[serde(default)]
+    pub credentials: Credentials,
+    /// What all members can.
+    #[serde(default)]
+    pub abilities: Abilities,
 }

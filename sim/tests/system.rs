@@ -31,6 +31,12 @@ attachments = 0.1
 attachment_bytes = 3000
 [workload.removals]
 per_member_per_day = 0.1
+[workload.revocations]
+per_member_per_day = 0.05
+[workload.old_clients]
+fraction = 0.3
+[authentication]
+rotate_every = "10h"
 [workload.losses]
 per_client_per_day = 0.5
 backups = 0.5
@@ -69,7 +75,18 @@ fn all_fidelities_tell_of_the_same_system() {
         summary(&folder)
     };
     let (full, shared, counted) = (run("full"), run("shared"), run("counted"));
-    for key in ["digest", "links", "recovery", "devices", "metadata", "ops", "members"] {
+    let same = [
+        "digest",
+        "links",
+        "recovery",
+        "devices",
+        "metadata",
+        "credentials",
+        "abilities",
+        "ops",
+        "members",
+    ];
+    for key in same {
         assert_eq!(full[key], shared[key], "{key}");
         assert_eq!(full[key], counted[key], "{key}");
     }
@@ -90,9 +107,17 @@ fn all_fidelities_tell_of_the_same_system() {
         ("devices.added", 3),
         ("metadata.others.senders", 100),
         ("evictions", 1),
+        ("credentials.issued", 50),
+        ("credentials.rotated", 10),
+        ("credentials.revoked", 1),
+        ("abilities.old_members", 1),
+        ("abilities.suites_start", 2),
+        ("abilities.extensions_start", 1),
     ] {
         assert!(number(&shared, name) >= least, "{name}: {}", number(&shared, name));
     }
+    assert_eq!(number(&shared, "abilities.suites_min"), 1, "an old client has the group's suite");
+    assert_eq!(number(&shared, "abilities.extensions_min"), 0);
     let ends = ["read", "lost", "expired", "too_late", "forfeited", "waiting"];
     let known: u64 = ends.iter().map(|end| number(&shared, &format!("messages.{end}"))).sum();
     assert_eq!(known, number(&shared, "messages.due"));

@@ -4,7 +4,9 @@
 use std::sync::Arc;
 
 use crate::sample::{Distribution, bits, exponential, poisson, zipf_weights};
-use crate::scenario::{Crowd, DeviceChanges, Losses, Rhythm, Scenario, SessionRules, Workload};
+use crate::scenario::{
+    Crowd, DeviceChanges, Losses, Removals, Rhythm, Scenario, SessionRules, Workload,
+};
 use crate::stream::{RootSeed, Stream};
 use crate::time::Millis;
 use crate::trace::Trace;
@@ -26,6 +28,10 @@ pub struct Person {
     pub activity: f64,
     /// Whether it is a further device, which one of the user's others adds and removes.
     pub further: bool,
+    /// When the Authentication Service takes its credential back.
+    pub revoked: Option<Millis>,
+    /// Whether its client is an old one.
+    pub old: bool,
 }
 
 /// A device that is lost.
@@ -104,8 +110,13 @@ impl Demand {
                 silent_from: Some(Millis(last.0 + session.0)),
                 activity: times.len() as f64 * trace.actors() as f64 / trace.events() as f64,
                 further: false,
+                revoked: None,
+                old: false,
             };
-            person.removed = draw_removal(&seed, &scenario.workload, actor as u64, person.arrives);
+            let work = &scenario.workload;
+            person.removed = draw_hazard(&seed, "removal", work.removals, actor as u64, &person);
+            person.revoked =
+                draw_hazard(&seed, "revocation", work.revocations, actor as u64, &person);
             person
         };
         let people: Vec<_> = (0..trace.actors()).map(person).collect();
@@ -309,11 +320,17 @@ fn draw_person(
         user,
         arrives,
         leaves: work.lifetime.as_ref().map(|lifetime| after(lifetime, "lifetime")),
-        removed: draw_removal(seed, work, user.into(), arrives),
+        removed: None,
         silent_from: None,
         activity,
         further: false,
+        revoked: None,
+        old: false,
     };
+    person.removed = draw_hazard(seed, "removal", work.removals, user.into(), &person);
+    person.revoked = draw_hazard(seed, "revocation", work.revocations, user.into(), &person);
+    let old = work.old_clients.filter(|_| arrives > Millis(0));
+    person.old = old.is_some_and(|old| seed.stream("old", user.into(), 0).uniform() < old.fraction);
     if let Some(silent) = &work.silent
         && seed.stream("silent", user.into(), 0).uniform() < silent.fraction
     {
@@ -322,10 +339,17 @@ fn draw_person(
     person
 }
 
-fn draw_removal(seed: &RootSeed, work: &Workload, user: u64, arrives: Millis) -> Option<Millis> {
-    let hazard = work.removals.filter(|removals| removals.per_member_per_day > 0.0)?;
-    let days = exponential(&mut seed.stream("removal", user, 0)) / hazard.per_member_per_day;
-    Some(Millis(arrives.0 + Millis::from_secs_f64(days * 86_400.0).0.max(1)))
+/// When something happens to a user that happens to a member so many times a day.
+fn draw_hazard(
+    seed: &RootSeed,
+    domain: &str,
+    hazard: Option<Removals>,
+    user: u64,
+    person: &Person,
+) -> Option<Millis> {
+    let hazard = hazard.filter(|hazard| hazard.per_member_per_day > 0.0)?;
+    let days = exponential(&mut seed.stream(domain, user, 0)) / hazard.per_member_per_day;
+    Some(Millis(person.arrives.0 + Millis::from_secs_f64(days * 86_400.0).0.max(1)))
 }
 
 /// How a client stands when the run begins.

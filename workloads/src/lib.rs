@@ -31,9 +31,10 @@ pub use operations::{
 };
 pub use sample::{Distribution, Unit, zipf_weights};
 pub use scenario::{
-    Activity, Arrivals, Batching, Crowd, DeviceChanges, Expectation, Fidelity, Group, Joining,
-    Losses, MAX_MEMBERS, Measure, Messages, Network, Policy, Recovery, Removals, Rhythm, Scenario,
-    ScenarioError, Service, SessionRules, Silent, Start, Workload, nearest,
+    Activity, Arrivals, Authentication, Batching, Crowd, DeviceChanges, Expectation, Fidelity,
+    Group, Joining, Losses, MAX_MEMBERS, Measure, Messages, Network, OldClients, Policy, Recovery,
+    Removals, Rhythm, Scenario, ScenarioError, Service, SessionRules, Silent, Start, Workload,
+    nearest,
 };
 pub use shipped::{Shipped, find_shipped, shipped};
 pub use stream::{RootSeed, Stream};

@@ -36,6 +36,8 @@ pub struct CommitRequest {
     pub references: Vec<Digest>,
     /// Whether to send a path although none is required.
     pub path: bool,
+    /// A signature key that the sender's new leaf is to have in the place of its old one.
+    pub signer: Option<SignatureKeyPair>,
     /// Whether a Welcome carries the ratchet tree, or leaves its recipients to fetch it.
     pub tree_in_welcome: bool,
     /// The second since the Unix epoch at which lifetimes are checked.
@@ -174,8 +176,10 @@ pub(super) struct Author<'a> {
     pub(super) member: Option<LeafIndex>,
     /// What the leaf of a path is made from.
     pub(super) leaf_node: LeafNode,
-    /// Who signs, now and in the leaf.
+    /// Who signs now.
     pub(super) signer: &'a SignatureKeyPair,
+    /// Who signs in the leaf, and from then on.
+    pub(super) successor: SignatureKeyPair,
     /// The member's private keys.
     pub(super) keys: Option<&'a PrivateKeys>,
     /// The member's secrets of the epoch.
@@ -213,11 +217,18 @@ impl Member {
         rng: &mut dyn Rng,
     ) -> Result<PendingCommit, CommitError> {
         let leaf = self.public.tree.leaf(self.leaf).ok_or(ApplyError::UnknownSender)?;
+        let mut leaf_node = LeafNode::clone(leaf);
+        let successor = request.signer.clone().unwrap_or_else(|| self.signer.clone());
+        leaf_node.signature_key = successor.public.clone();
+        // The new key comes in by the leaf of a path.
+        let path = request.path || request.signer.is_some();
+        let request = CommitRequest { path, ..request };
         let author = Author {
             public: &self.public,
             member: Some(self.leaf),
-            leaf_node: LeafNode::clone(leaf),
+            leaf_node,
             signer: &self.signer,
+            successor,
             keys: Some(&self.keys),
             secrets: Some(&self.secrets),
             init_secret: self.secrets.init_secret.clone(),
@@ -362,7 +373,7 @@ impl Author<'_> {
             leaf_node.leaf_node_source = LeafNodeSource::Commit(parent_hash);
             // Somebody who joins must support what the group demands (RFC 9420 §13.4).
             rules.check(&leaf_node, ExpectedSource::Commit)?;
-            leaf_node.sign(crypto, &self.signer.private, group_id, leaf)?;
+            leaf_node.sign(crypto, &self.successor.private, group_id, leaf)?;
             Ok::<_, CommitError>(leaf_node.clone())
         })?;
         Ok(DrawnPath { secrets: path, leaf_node })
@@ -413,7 +424,7 @@ impl Author<'_> {
         let keys = path.as_ref().map(own_keys).or_else(|| self.keys.cloned());
         let mut keys = keys.ok_or(ApplyError::PathRequired)?;
         keys.forget_outdated(&public.tree, leaf)?;
-        let (signer, secrets) = (self.signer.clone(), Arc::new(secrets));
+        let (signer, secrets) = (self.successor.clone(), Arc::new(secrets));
         Ok(Member { public, leaf, signer, keys, secrets })
     }
 }

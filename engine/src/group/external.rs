@@ -57,6 +57,7 @@ impl PublicGroup {
             member: None,
             leaf_node,
             signer,
+            successor: signer.clone(),
             keys: None,
             secrets: None,
             init_secret,

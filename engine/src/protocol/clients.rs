@@ -1,14 +1,13 @@
 //! The clients' identities and key packages, drawn from addressed seeds. A package's private
 //! half is not stored: it is derived again when its owner joins.
 
-use super::{ClientId, Joined, ProtocolError, Seeds};
+use super::{Abilities, ClientId, Joined, ProtocolError, Seeds};
 use crate::codec::CodecError;
-use crate::crypto::{Crypto, Provider, Seed, SignatureKeyPair};
+use crate::crypto::{Crypto, Provider, Seed, SignatureKeyPair, SignaturePublicKey};
 use crate::group::{Founding, PublicGroup};
 use crate::strategy::Strategy;
 use crate::treesync::{
-    Capabilities, Credential, ExtensionType, KeyPackage, KeyPackageSecrets, LeafNode, Lifetime,
-    Profile,
+    Credential, ExtensionType, KeyPackage, KeyPackageSecrets, LeafNode, Lifetime, Profile,
 };
 
 use rand_core::Rng;
@@ -25,6 +24,12 @@ struct Published {
     taken: u32,
     /// Commits made so far.
     commits: u32,
+    /// How often its signature key was replaced.
+    rotations: u32,
+    /// Whether its next commit replaces it.
+    rotates: bool,
+    /// What it can do.
+    abilities: Abilities,
 }
 
 /// All clients that have registered.
@@ -58,7 +63,60 @@ impl<S: Seeds> Clients<S> {
 
     /// The client's signature key pair.
     pub(super) fn signer(&self, provider: &dyn Provider, client: ClientId) -> SignatureKeyPair {
-        provider.signature_key_pair(&self.seeds.seed("identity", client.0.into(), 0))
+        self.signer_after(provider, client, self.rotations(client))
+    }
+
+    fn rotations(&self, client: ClientId) -> u32 {
+        self.published.get(client.0 as usize).map_or(0, |published| published.rotations)
+    }
+
+    fn signer_after(
+        &self,
+        provider: &dyn Provider,
+        client: ClientId,
+        rotations: u32,
+    ) -> SignatureKeyPair {
+        let seed = self.seeds.seed("identity", client.0.into(), rotations.into());
+        provider.signature_key_pair(&seed)
+    }
+
+    /// The client's next commit replaces its signature key.
+    pub(super) fn rotate(&mut self, client: ClientId) -> Result<(), ProtocolError> {
+        self.published(client)?.rotates = true;
+        Ok(())
+    }
+
+    /// The signature key that a commit which a client makes now gives its leaf, if another.
+    pub(super) fn successor(
+        &self,
+        provider: &dyn Provider,
+        client: ClientId,
+    ) -> Option<SignatureKeyPair> {
+        let published = self.published.get(client.0 as usize).filter(|it| it.rotates)?;
+        Some(self.signer_after(provider, client, published.rotations + 1))
+    }
+
+    /// A client's commit is in effect, after which it signs with this key.
+    pub(super) fn signs_with(
+        &mut self,
+        provider: &dyn Provider,
+        client: ClientId,
+        key: &SignaturePublicKey,
+    ) {
+        let is_new = self.successor(provider, client).is_some_and(|new| new.public == *key);
+        if let (true, Ok(published)) = (is_new, self.published(client)) {
+            published.rotations += 1;
+            published.rotates = false;
+        }
+    }
+
+    /// Says what a client can do, before it registers.
+    pub(super) fn declare(&mut self, client: ClientId, abilities: Abilities) {
+        let at = client.0 as usize;
+        if self.published.len() <= at {
+            self.published.resize(at + 1, Published::default());
+        }
+        self.published[at].abilities = abilities;
     }
 
     /// Makes an identity and the first packages.
@@ -120,7 +178,8 @@ impl<S: Seeds> Clients<S> {
         let signer = self.signer(crypto.provider(), client);
         let credential = Credential::Basic(client.0.to_be_bytes().to_vec().into());
         let seed = self.seeds.seed("key package", client.0.into(), number.into());
-        let mut capabilities = Capabilities::basic(crypto.cipher_suite());
+        let abilities = self.published.get(client.0 as usize).map(|it| it.abilities);
+        let mut capabilities = abilities.unwrap_or_default().capabilities(crypto.cipher_suite());
         if self.strategy != Strategy::default() {
             capabilities.extensions.push(ExtensionType::STRATEGY);
         }

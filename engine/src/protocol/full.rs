@@ -12,6 +12,7 @@ use std::collections::{BTreeMap, VecDeque};
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
 
+use super::abilities::common;
 use super::clients::{Clients, clients_of};
 use super::moves::Moves;
 use super::post::Post;
@@ -19,8 +20,8 @@ use super::proposals::Proposals;
 use super::rebuild::Successor;
 use super::witness::Witness;
 use super::{
-    Accepted, CaughtUp, ClientId, Draft, Entering, Joined, MessageId, Order, Protocol,
-    ProtocolError, Rebuilding, Received, Seeds, Sent,
+    Abilities, Accepted, CaughtUp, ClientId, Common, Draft, Entering, Joined, MessageId, Order,
+    Protocol, ProtocolError, Rebuilding, Received, Seeds, Sent,
 };
 use crate::crypto::{Crypto, Digest, Provider, Secret};
 use crate::group::{CommitRequest, Holdings, Member, PendingCommit, Protection, PublicGroup};
@@ -162,6 +163,19 @@ impl<S: Seeds> Protocol for FullTreeKem<S> {
         self.clients.register(self.provider, client, packages)
     }
 
+    fn declare(&mut self, client: ClientId, abilities: Abilities) -> Result<(), ProtocolError> {
+        self.clients.declare(client, abilities);
+        Ok(())
+    }
+
+    fn common(&self) -> Result<Common, ProtocolError> {
+        Ok(common(self.observer().ok_or(ProtocolError::EpochGone(0))?.tree.root()))
+    }
+
+    fn rotate(&mut self, client: ClientId) -> Result<(), ProtocolError> {
+        self.clients.rotate(client)
+    }
+
     fn publish(&mut self, client: ClientId, packages: u32) -> Result<Joined, ProtocolError> {
         self.clients.publish(self.provider, client, packages)
     }
@@ -213,9 +227,15 @@ impl<S: Seeds> Protocol for FullTreeKem<S> {
             references = self.waiting.references(&order);
             holdings = self.waiting.holdings(&crypto, public, secrets, order.by)?;
         }
-        let now = order.now;
-        let request =
-            CommitRequest { proposals, references, path: true, now, ..CommitRequest::default() };
+        let (now, signer) = (order.now, self.clients.successor(self.provider, order.by));
+        let request = CommitRequest {
+            proposals,
+            references,
+            path: true,
+            signer,
+            now,
+            ..CommitRequest::default()
+        };
         let mut rng = ChaCha20Rng::from_seed(seed);
         let plain = Protection::Public;
         let pending = member.commit_with(&crypto, roster, request, &holdings, plain, &mut rng)?;
@@ -262,6 +282,7 @@ impl<S: Seeds> Protocol for FullTreeKem<S> {
         roster.advance(&transition.roster_changes);
         *public = transition.after.clone();
         (self.publisher, self.published) = (Some(by), None);
+        self.clients.signs_with(self.provider, by, &pending.after.signer.public);
         let mut accepted = Accepted {
             epoch: at + 1,
             receiver: crypto.ledger(),

@@ -10,6 +10,7 @@
 //! * [`SharedTreeKem`]: each distinct computation is done once, and every client who would
 //!   have done it is charged and moved on.
 
+mod abilities;
 mod clients;
 mod full;
 mod messages;
@@ -29,6 +30,7 @@ use crate::group::{
 use crate::tree::{Aggregates, LeafIndex, OutsideTree, Traversed};
 use crate::treesync::LeafNodeError;
 
+pub use abilities::{Abilities, Common};
 pub use full::FullTreeKem;
 pub use messages::{MessageId, PAST_EPOCHS, Reading, Received, Sent};
 pub use shared::{SharedTreeKem, predict};
@@ -247,6 +249,22 @@ pub trait Protocol {
     /// Makes a client's identity and publishes `packages` key packages for it. Gives the work
     /// and the bytes of one package.
     fn register(&mut self, client: ClientId, packages: u32) -> Result<Joined, ProtocolError>;
+
+    /// Says what a client can do, before it registers: [`Abilities::Plain`] if nothing is said.
+    fn declare(&mut self, _client: ClientId, _abilities: Abilities) -> Result<(), ProtocolError> {
+        Err(ProtocolError::Unsupported { protocol: self.name(), what: "tell clients' abilities" })
+    }
+
+    /// What all members of the newest epoch can; O(n).
+    fn common(&self) -> Result<Common, ProtocolError> {
+        Err(ProtocolError::Unsupported { protocol: self.name(), what: "tell clients' abilities" })
+    }
+
+    /// A client is to replace its signature key: its next commit that is accepted does so (RFC 9420
+    /// §5.3.1). The identity stays.
+    fn rotate(&mut self, _client: ClientId) -> Result<(), ProtocolError> {
+        Err(ProtocolError::Unsupported { protocol: self.name(), what: "rotate credentials" })
+    }
 
     /// A client that has registered publishes more key packages.
     fn publish(&mut self, _client: ClientId, _packages: u32) -> Result<Joined, ProtocolError> {

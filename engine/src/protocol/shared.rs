@@ -22,6 +22,7 @@ use std::sync::{Arc, Weak};
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
 
+use super::abilities::common;
 use super::clients::{Clients, clients_of};
 use super::moves::Moves;
 use super::private_tree::PrivateTree;
@@ -29,8 +30,8 @@ use super::proposals::Proposals;
 use super::rebuild::Successor;
 use super::witness::Witness;
 use super::{
-    Accepted, CaughtUp, ClientId, Draft, Entering, Joined, MessageId, Order, Protocol,
-    ProtocolError, Rebuilding, Received, Seeds, Sent,
+    Abilities, Accepted, CaughtUp, ClientId, Common, Draft, Entering, Joined, MessageId, Order,
+    Protocol, ProtocolError, Rebuilding, Received, Seeds, Sent,
 };
 use crate::crypto::{Crypto, Digest, Ledger, Provider, Secret};
 use crate::group::{
@@ -339,6 +340,19 @@ impl<S: Seeds> Protocol for SharedTreeKem<S> {
         self.clients.register(self.provider, client, packages)
     }
 
+    fn declare(&mut self, client: ClientId, abilities: Abilities) -> Result<(), ProtocolError> {
+        self.clients.declare(client, abilities);
+        Ok(())
+    }
+
+    fn common(&self) -> Result<Common, ProtocolError> {
+        Ok(common(self.newest()?.public.tree.root()))
+    }
+
+    fn rotate(&mut self, client: ClientId) -> Result<(), ProtocolError> {
+        self.clients.rotate(client)
+    }
+
     fn publish(&mut self, client: ClientId, packages: u32) -> Result<Joined, ProtocolError> {
         self.clients.publish(self.provider, client, packages)
     }
@@ -400,9 +414,15 @@ impl<S: Seeds> Protocol for SharedTreeKem<S> {
             references = self.waiting.references(&order);
             holdings = self.waiting.holdings(&crypto, public, secrets, order.by)?;
         }
-        let now = order.now;
-        let request =
-            CommitRequest { proposals, references, path: true, now, ..CommitRequest::default() };
+        let (now, signer) = (order.now, self.clients.successor(provider, order.by));
+        let request = CommitRequest {
+            proposals,
+            references,
+            path: true,
+            signer,
+            now,
+            ..CommitRequest::default()
+        };
         let mut rng = ChaCha20Rng::from_seed(seed);
         let plain = Protection::Public;
         let pending = self.with_roster_of(epoch.number, |this| {
@@ -480,6 +500,7 @@ impl<S: Seeds> Protocol for SharedTreeKem<S> {
             self.bear_witness(&before, &epoch, &transition, &draft.order, enters, path)?;
         let checks = 3 + opened + gone + joined.len() as u32 + watched;
         self.publisher = Some(by);
+        self.clients.signs_with(self.provider, by, &pending.after.signer.public);
         if let Some(log) = &mut self.log {
             log.push((pending.message, proposals));
         }

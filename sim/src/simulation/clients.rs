@@ -58,6 +58,8 @@ pub(super) struct Client {
     pub(super) said: u64,
     /// What its newest backup is known by.
     pub(super) backup: Progress,
+    /// Whether its next commit brings a new signature key.
+    pub(super) rotates: bool,
     /// How often its device was lost.
     pub(super) losses: u32,
     /// Since when it has been without a state, if it is.

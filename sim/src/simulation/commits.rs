@@ -195,6 +195,9 @@ impl<P: Protocol> World<'_, '_, P> {
         self.updates_are_in_effect(client);
         self.clients.get_mut(client).tally.commits_sent += 1;
         self.has_new_keys(client);
+        if !enters {
+            self.has_rotated(client, recorder);
+        }
         if was_asked {
             self.requests_are_settled()?;
         }

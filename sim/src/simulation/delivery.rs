@@ -17,6 +17,8 @@ pub(super) enum Reason {
     Evict,
     /// It has lost its state, and wants to be added anew.
     Lost,
+    /// Its credential was taken back.
+    Revoked,
 }
 
 /// Requests that wait, or that a committer has taken.

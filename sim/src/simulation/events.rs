@@ -40,6 +40,10 @@ pub(super) enum Event {
     Evict(ClientId, u32),
     /// A client's device is lost; whether a backup is restored.
     Lose(ClientId, bool),
+    /// A client is to have a new signature key.
+    Rotate(ClientId),
+    /// A client's credential is taken back.
+    Revoke(ClientId),
     /// The waiting requests are handed to a committer.
     Batch,
     /// A member is asked to warm the tree.

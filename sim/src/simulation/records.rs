@@ -7,7 +7,10 @@ use arboretum_engine::crypto::{Ledger, Op};
 use arboretum_engine::group::CommitCost;
 use arboretum_engine::protocol::{ClientId, Draft, Order, Protocol, ProtocolError};
 use arboretum_engine::tree::LeafIndex;
-use arboretum_results::{ClientHistogram, CommitRow, Recorder, System, TreeRow};
+use arboretum_results::{
+    Abilities, ClientHistogram, CommitRow, Credentials, Recorder, System, TreeRow,
+};
+use arboretum_workloads::Person;
 
 use super::clients::Standing;
 use super::world::{Outcome, World};
@@ -153,6 +156,7 @@ impl<P: Protocol> World<'_, '_, P> {
             self.facts.invariants.checked += 1;
             self.compare_rosters()?;
         }
+        self.look_at_abilities(recorder)?;
         if self.has_mail() {
             self.clear_mail();
             recorder.messages(&self.mail.books);
@@ -209,6 +213,40 @@ impl<P: Protocol> World<'_, '_, P> {
         Ok(())
     }
 
+    /// What all members can, where some have old clients.
+    fn look_at_abilities(&mut self, recorder: &mut dyn Recorder) -> Result<(), ProtocolError> {
+        if self.scenario.workload.old_clients.is_none() {
+            return Ok(());
+        }
+        let common = self.protocol.common()?;
+        let (suites, extensions) = (common.suites.len() as u64, common.extensions.len() as u64);
+        let is_old = |(client, person): &(ClientId, &Person)| {
+            person.old && self.clients.get(*client).standing == Standing::Member
+        };
+        let people = (0..).map(ClientId).zip(self.demand.people());
+        let old_members = people.filter(is_old).count() as u64;
+        let before = self.facts.abilities;
+        let seen = before.unwrap_or(Abilities {
+            suites_start: suites,
+            suites_min: suites,
+            extensions_start: extensions,
+            extensions_min: extensions,
+            ..Abilities::default()
+        });
+        if before.is_some_and(|before| suites < before.suites_end) {
+            self.note(recorder, "abilities shrink", ClientId(0));
+        }
+        self.facts.abilities = Some(Abilities {
+            old_members,
+            suites_end: suites,
+            suites_min: seen.suites_min.min(suites),
+            extensions_end: extensions,
+            extensions_min: seen.extensions_min.min(extensions),
+            ..seen
+        });
+        Ok(())
+    }
+
     fn system(&self) -> System {
         let mut recovery = self.facts.recovery;
         recovery.ms = self.facts.recovery_ms.five_figures();
@@ -218,6 +256,11 @@ impl<P: Protocol> World<'_, '_, P> {
             recovery,
             devices: self.facts.devices,
             metadata: self.services.metadata(),
+            credentials: Credentials {
+                rotated: self.facts.rotated,
+                ..self.authentication.figures()
+            },
+            abilities: self.facts.abilities.unwrap_or_default(),
         }
     }
 
@@ -225,7 +268,7 @@ impl<P: Protocol> World<'_, '_, P> {
         let mut ops = Ledger::default();
         self.clients.iter().for_each(|client| ops += client.tally.ledger);
         let numbers = 0..self.clients.iter().len();
-        let is_registered = |at: &usize| self.authentication.vouches_for(ClientId(*at as u32));
+        let is_registered = |at: &usize| self.authentication.knows(ClientId(*at as u32));
         let registered: Vec<_> = numbers.filter(is_registered).collect();
         let histogram = |metric: &str, unit: &str, value: &dyn Fn(usize) -> u64| ClientHistogram {
             metric: metric.into(),

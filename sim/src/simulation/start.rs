@@ -1,6 +1,6 @@
 //! How the group comes to be: all at once, one by one, or warm (RFC 9420 §11).
 
-use arboretum_engine::protocol::{ClientId, Order, Protocol, ProtocolError};
+use arboretum_engine::protocol::{Abilities, ClientId, Order, Protocol, ProtocolError};
 use arboretum_results::Recorder;
 use arboretum_workloads::{Millis, Start};
 
@@ -124,6 +124,11 @@ impl<P: Protocol> World<'_, '_, P> {
     pub(super) fn register(&mut self, client: ClientId) -> Result<(), ProtocolError> {
         if !self.authentication.register(client) {
             return Err(ProtocolError::Check(format!("{client} registers twice")));
+        }
+        if self.scenario.workload.old_clients.is_some() {
+            let old = self.demand.people()[client.0 as usize].old;
+            let abilities = if old { Abilities::Plain } else { Abilities::Modern };
+            self.protocol.declare(client, abilities)?;
         }
         let packages = self.scenario.policy.key_packages;
         let published = self.protocol.register(client, packages)?;

@@ -7,8 +7,8 @@ use arboretum_engine::crypto::Ledger;
 use arboretum_engine::protocol::{ClientId, Draft, Protocol, ProtocolError};
 use arboretum_engine::tree::LeafIndex;
 use arboretum_results::{
-    Audits, ClientHistogram, Devices as DeviceFigures, Distribution, Event as EventRow, Invariants,
-    Links, Operations, Rebalancing, Recorder, Recovery, RejectedWork, System,
+    Abilities, Audits, ClientHistogram, Devices as DeviceFigures, Distribution, Event as EventRow,
+    Invariants, Links, Operations, Rebalancing, Recorder, Recovery, RejectedWork, System,
 };
 use arboretum_workloads::{Demand, Millis, RootSeed, Scenario, Sessions};
 
@@ -102,6 +102,8 @@ pub(super) struct Facts {
     pub(super) recovery: Recovery,
     pub(super) recovery_ms: Distribution,
     pub(super) devices: DeviceFigures,
+    pub(super) rotated: u64,
+    pub(super) abilities: Option<Abilities>,
     pub(super) snapshots: u64,
     pub(super) portraits: u64,
     pub(super) blank_paths: BlankPaths,
@@ -279,6 +281,10 @@ impl<'w, 's, P: Protocol> World<'w, 's, P> {
             if let Some(at) = person.removed {
                 self.schedule(at, Event::Remove(client));
             }
+            if let Some(at) = person.revoked {
+                self.schedule(at, Event::Revoke(client));
+            }
+            self.plan_rotation(client, true);
         }
         if let Some(period) = self.behaviour.batching.period() {
             self.schedule(period, Event::Batch);
@@ -313,6 +319,8 @@ impl<'w, 's, P: Protocol> World<'w, 's, P> {
             Event::Message(client) => self.message(client, recorder),
             Event::Relay(message) => self.relay(message),
             Event::Receive(client, at) => self.receive(client, at, recorder),
+            Event::Rotate(client) => self.rotate(client),
+            Event::Revoke(client) => self.revoke(client, recorder),
             Event::Lose(client, backup) => self.lose(client, backup, recorder),
             Event::Renew(client) => self.renew(client),
             Event::Leave(client) => self.leave(client),

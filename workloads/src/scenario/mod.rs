@@ -16,7 +16,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 pub use error::{ScenarioError, nearest};
 pub(crate) use load::{parse, read};
 pub(crate) use strategy::read as strategy_words;
-pub use system::{Crowd, DeviceChanges, Joining, Losses, Messages, Recovery, Service};
+pub use system::{
+    Authentication, Crowd, DeviceChanges, Joining, Losses, Messages, OldClients, Recovery, Service,
+};
 pub use validate::MAX_MEMBERS;
 pub(crate) use validate::{Wrong, check_name, require};
 
@@ -51,6 +53,9 @@ pub struct Scenario {
     /// The Delivery Service.
     #[serde(default)]
     pub service: Service,
+    /// The Authentication Service.
+    #[serde(default)]
+    pub authentication: Authentication,
     /// What is measured.
     #[serde(default)]
     pub measure: Measure,
@@ -180,6 +185,12 @@ pub struct Workload {
     /// People who stop coming without leaving.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub silent: Option<Silent>,
+    /// Credentials that the Authentication Service takes back, so that members remove their owners.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revocations: Option<Removals>,
+    /// Users whose clients are old.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub old_clients: Option<OldClients>,
 }
 
 fn one_device() -> u32 {

@@ -65,6 +65,23 @@ pub struct DeviceChanges {
     pub kept_for: Option<Distribution>,
 }
 
+/// Users whose clients are old: they can take part, and have none of what newer ones can beside that.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OldClients {
+    /// The share of users who come later and have one. Those who are there from the start have new ones.
+    pub fraction: f64,
+}
+
+/// The Authentication Service.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Authentication {
+    /// Each client's credential gets a new signature key this often; never without it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rotate_every: Option<Millis>,
+}
+
 /// How somebody comes into the group.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]

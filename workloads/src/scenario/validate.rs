@@ -186,6 +186,19 @@ impl Scenario {
             require(work.trace.is_none(), key, "the actors of a trace have one device each")?;
             changes.kept_for.as_ref().map_or(Ok(()), |kept| possible(kept, key))?;
         }
+        if let Some(revocations) = work.revocations {
+            let key = "workload.revocations.per_member_per_day";
+            within(revocations.per_member_per_day, 0.0, 100.0, key)?;
+        }
+        if let Some(old) = work.old_clients {
+            within(old.fraction, 0.0, 1.0, "workload.old_clients.fraction")?;
+        }
+        let key = "authentication.rotate_every";
+        require(
+            self.authentication.rotate_every != Some(Millis(0)),
+            key,
+            "a period is more than 0s",
+        )?;
         within(self.network.loss, 0.0, 1.0, "network.loss")?;
         self.network.jitter.as_ref().map_or(Ok(()), |it| possible(it, "network.jitter"))?;
         let service = &self.service;

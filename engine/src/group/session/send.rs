@@ -172,6 +172,7 @@ impl Session {
             proposals: plan.proposals,
             references,
             path: plan.path,
+            signer: None,
             tree_in_welcome: plan.tree_in_welcome.unwrap_or(self.settings.tree_in_welcome),
             now: plan.now,
             purpose,
