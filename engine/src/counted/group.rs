@@ -1,5 +1,6 @@
 //! TreeKEM in counts, under any strategy: adds, removals and Update proposals change the tree as
-//! RFC 9420 §12.1 has it, and a commit keys its sender's filtered direct path (§4.1.2, §7.5).
+//! RFC 9420 §12.1 has it, proposed paths as `treekem/concurrent` does, and a commit keys its sender's
+//! filtered direct path (§4.1.2, §7.5).
 
 use std::sync::Arc;
 
@@ -178,11 +179,40 @@ impl CountedGroup {
         Ok(path.cost)
     }
 
-    /// A member uploads a new path beside those of others, and nothing is blanked
-    /// (`concurrent-2025`): its cost, of keys that stay until the commit.
+    /// What it costs a member to propose a whole path in the tree as it stands.
     pub fn upload(&self, member: Member) -> Result<Cost, CountedError> {
         let leaf = self.leaves.of(member)?;
         Ok(path_cost(&self.tree, leaf, &[], &self.sizes).cost)
+    }
+
+    /// Whether members propose whole paths.
+    pub fn proposes_paths(&self) -> bool {
+        self.tree.shape().concurrent
+    }
+
+    /// The paths that members have proposed in the tree as it stands take effect: parents above one of
+    /// them are keyed, those above several blank.
+    pub fn merge_paths(&mut self, members: &[Member]) -> Result<(), CountedError> {
+        let mut leaves = vec![];
+        for member in members {
+            leaves.push(self.leaves.of(*member)?);
+        }
+        leaves.sort_unstable();
+        leaves.dedup();
+        let mut parts = Vec::with_capacity(leaves.len());
+        for leaf in &leaves {
+            let keyed = path_cost(&self.tree, *leaf, &[], &self.sizes).keyed;
+            parts.push((*leaf, keyed, self.tree.exclusive_part(*leaf, &leaves)?));
+        }
+        for (leaf, mut keyed, exclusive) in parts {
+            let (key, mut height) = (&self.key, 0);
+            self.tree.edit(leaf, &mut |leaf| leaf, &mut |_, parent| {
+                *parent = (height < exclusive && keyed & 1 == 1).then(|| key.clone());
+                keyed >>= 1;
+                height += 1;
+            })?;
+        }
+        Ok(())
     }
 
     fn key(&mut self, leaf: LeafIndex, mut keyed: u64) -> Result<(), OutsideTree> {

@@ -68,7 +68,7 @@ impl Behaviour {
     /// Whether what clients do takes more of a protocol than commits of adds and removes.
     pub fn takes_more_than_commits(&self) -> bool {
         matches!(self.warming, Warming::MostBlanks(_))
-            || matches!(self.batching, Batching::ProposeCommit(_))
+            || self.batching.proposers().is_some()
             || self.moving != Moving::Nobody
     }
 
