@@ -12,7 +12,7 @@ use arboretum_engine::treekem::{PathSecret, UpdatePath};
 use arboretum_engine::treesync::{Proposal, RatchetData, RatchetTree};
 
 use crate::common::Group;
-use crate::rounds::{COUNTING, Done, Epoch, REAL, concurrent, random, round, warm};
+use crate::rounds::{COUNTING, Done, Epoch, REAL, concurrent, follow, make, random, warm};
 
 /// All keys that somebody has who holds these and has seen a path that is bound to a context.
 fn learn(crypto: &Crypto<'_>, known: &mut Vec<HpkeKeyPair>, path: &UpdatePath, context: &[u8]) {
@@ -104,7 +104,7 @@ fn who_proposes_or_commits_heals() {
     ] {
         let mut group = warm(concurrent(), 8);
         let epoch = Epoch { by, paths, ..Epoch::default() };
-        let done = round(&mut group, &epoch);
+        let (done, _) = make(&mut group, &epoch);
         check(&group.crypto(), &done, &epoch);
     }
 }
@@ -128,13 +128,12 @@ fn live(provider: &dyn Provider, seed: u64, rounds: usize, strategy: Strategy) {
         let mut taken = BTreeSet::from([by]);
         let paths = pick(&mut group, 4, &mut taken);
         let updates = pick(&mut group, 1, &mut taken);
-        let mut removes = pick(&mut group, 2, &mut taken);
-        // Somebody receives the commit, and is there to join a group.
-        removes.truncate(group.live.len().saturating_sub(2));
+        let removes = pick(&mut group, 2, &mut taken);
         let adds = if group.live.len() < 20 { group.below(3) } else { 0 };
         let epoch = Epoch { by, paths, updates, removes, adds };
-        let done = round(&mut group, &epoch);
+        let (done, clients) = make(&mut group, &epoch);
         check(&group.crypto(), &done, &epoch);
+        follow(&mut group, &epoch, &done, clients);
     }
 }
 

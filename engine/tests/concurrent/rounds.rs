@@ -118,12 +118,29 @@ pub(crate) fn commit(
 
 /// Proposes and commits, and lets everybody follow or join.
 pub(crate) fn round(group: &mut Group<'_>, epoch: &Epoch) -> Done {
-    let before: BTreeMap<_, _> =
-        group.live.iter().map(|(leaf, live)| (*leaf, live.member.clone())).collect();
+    let (done, clients) = make(group, epoch);
+    follow(group, epoch, &done, clients);
+    done
+}
+
+/// Proposes and commits; nobody has followed yet.
+pub(crate) fn make(group: &mut Group<'_>, epoch: &Epoch) -> (Done, Vec<Client>) {
+    let members = group.live.iter().map(|(leaf, live)| (*leaf, live.member.clone()));
+    let before = members.collect();
     let proposed = propose(group, epoch);
     let clients: Vec<Client> = (0..epoch.adds).map(|_| group.client()).collect();
     let pending = commit(group, epoch, &proposed, &clients).unwrap();
-    let mut transition = None;
+    let by = &group.live[&LeafIndex(epoch.by)];
+    let crypto = group.crypto();
+    let received = holdings(&crypto, &by.member, &proposed).proposals;
+    let (public, message) = (&by.member.public, &pending.message);
+    let transition = public.apply_with(&crypto, &by.roster, &received, message).unwrap();
+    (Done { before, proposed, pending, transition }, clients)
+}
+
+/// Lets everybody follow or join.
+pub(crate) fn follow(group: &mut Group<'_>, epoch: &Epoch, done: &Done, clients: Vec<Client>) {
+    let Done { proposed, pending, .. } = done;
     let crypto = group.crypto();
     for (leaf, live) in &mut group.live {
         if leaf.0 == epoch.by {
@@ -131,7 +148,7 @@ pub(crate) fn round(group: &mut Group<'_>, epoch: &Epoch) -> Done {
             live.roster.advance(&pending.roster_changes);
             continue;
         }
-        let holdings = holdings(&crypto, &live.member, &proposed);
+        let holdings = holdings(&crypto, &live.member, proposed);
         let (received, roster) = (&holdings.proposals, &live.roster);
         let public = &live.member.public;
         let seen = public.apply_with(&crypto, roster, received, &pending.message).unwrap();
@@ -140,15 +157,12 @@ pub(crate) fn round(group: &mut Group<'_>, epoch: &Epoch) -> Done {
             if epoch.removes.contains(&leaf.0) { Followed::Removed } else { Followed::Advanced };
         assert_eq!(followed, expected, "{leaf}");
         live.roster.advance(&seen.roster_changes);
-        transition = Some(seen);
     }
     group.live.retain(|leaf, _| !epoch.removes.contains(&leaf.0));
     for (client, leaf) in clients.into_iter().zip(&pending.applied.added) {
-        join(group, client, *leaf, &pending);
+        join(group, client, *leaf, pending);
     }
-    let done = Done { before, proposed, pending, transition: transition.expect("a receiver") };
-    check(group, &done);
-    done
+    check(group, done);
 }
 
 fn join(group: &mut Group<'_>, client: Client, leaf: LeafIndex, pending: &PendingCommit) {
