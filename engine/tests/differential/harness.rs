@@ -12,6 +12,8 @@ use arboretum_engine::treesync::Roster;
 use rand_chacha::ChaCha20Rng;
 use rand_core::{Rng, SeedableRng};
 
+use crate::remembering::REMEMBERING;
+
 /// Seeds by address, for tests: ChaCha20 keyed by the test's seed and the domain's length and
 /// letters, its stream the entity, its position the counter.
 #[derive(Clone, Copy)]
@@ -111,8 +113,12 @@ pub(crate) struct Trio {
     pub(crate) proposed: Vec<(ClientId, bool)>,
     pub(crate) next: u32,
     pub(crate) strategy: Strategy,
+    real: &'static dyn Provider,
     pub(crate) rng: ChaCha20Rng,
 }
+
+/// One group in so many asks the real provider for everything.
+const FORGETFUL: u64 = 16;
 
 pub(crate) fn sizes() -> PathSizes {
     PathSizes::of(&RealProvider).unwrap()
@@ -129,7 +135,9 @@ impl Trio {
 
     pub(crate) fn with(seed: u64, strategy: Strategy) -> Self {
         let seeds = TestSeeds(seed);
-        let real: &'static dyn Provider = &RealProvider;
+        // Now and then by the real one, which remembers nothing.
+        let real: &'static dyn Provider =
+            if seed.is_multiple_of(FORGETFUL) { &RealProvider } else { &REMEMBERING };
         let mut trio = Self {
             full: FullTreeKem::new(real, seeds, strategy),
             shared: SharedTreeKem::new(real, seeds, strategy).unwrap(),
@@ -139,6 +147,7 @@ impl Trio {
             proposed: vec![],
             next: 1,
             strategy,
+            real,
             rng: ChaCha20Rng::seed_from_u64(seed),
         };
         trio.shared.keep_log();
@@ -345,7 +354,7 @@ impl Trio {
         if self.shared.view(client).is_none() || self.shared.leaf(client).is_none() {
             return;
         }
-        let crypto = Crypto::new(&RealProvider);
+        let crypto = Crypto::new(self.real);
         let (mut member, mut roster) = self.shared.materialise(client).unwrap();
         let view = self.shared.view(client).unwrap();
         for epoch in view + 1..=self.shared.epoch() {

@@ -1,29 +1,64 @@
 //! `full` against `shared` against `counted`: random sequences of operations, driven through
 //! all three, must give the same trees, bytes, ledgers and epoch secrets after every commit; and
 //! groups in counts must give the same trees, ciphertexts and public keys.
+//!
+//! | file | what is there |
+//! |---|---|
+//! | this one | what is done with groups, under which strategies and seeds |
+//! | `harness` | the fidelities side by side |
+//! | `remembering` | the real provider, asked once for the same thing |
 
 mod harness;
+mod remembering;
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 
 use arboretum_engine::protocol::{ClientId, Order, Protocol};
 use arboretum_engine::strategy::{Compaction, Strategy};
 
 use harness::{Trio, strategies};
 
+/// Does so many things, as many at a time as there are processors.
+fn each(count: usize, work: impl Fn(usize) + Sync) {
+    let next = AtomicUsize::new(0);
+    let take_one = || Some(next.fetch_add(1, Ordering::Relaxed)).filter(|at| *at < count);
+    let threads = thread::available_parallelism().map_or(1, Into::into);
+    thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                while let Some(at) = take_one() {
+                    work(at);
+                }
+            });
+        }
+    });
+}
+
+fn each_seed(count: u64, work: impl Fn(u64) + Sync) {
+    each(count as usize, |seed| work(seed as u64));
+}
+
+/// Every strategy of a choice, or some of them, with its number among them.
+fn each_strategy(chosen: &[Strategy], step: usize, work: impl Fn(u64, Strategy) + Sync) {
+    each(chosen.len().div_ceil(step), |at| work((at * step) as u64, chosen[at * step]));
+}
+
 #[test]
 fn small_groups_over_many_seeds() {
-    for seed in 0..SEEDS {
+    each_seed(SEEDS, |seed| {
         let mut trio = Trio::new(seed);
         trio.live(12, 4 + (seed as usize % 13));
-    }
+    });
 }
 
 #[test]
 fn groups_of_up_to_64() {
-    for seed in 0..20 {
+    each_seed(20, |seed| {
         let mut trio = Trio::new(1_000_000 + seed);
         trio.commit(30, 0);
         trio.live(60, 64);
-    }
+    });
 }
 
 #[test]
@@ -35,30 +70,30 @@ fn a_group_of_a_thousand() {
 
 #[test]
 fn members_that_move_to_other_leaves() {
-    for seed in 0..SEEDS / 10 {
+    each_seed(SEEDS / 10, |seed| {
         let mut trio = Trio::new(4_000_000 + seed);
         trio.commit(3 + seed as usize % 11, 0);
         trio.move_about(14, 4 + seed as usize % 17);
-    }
-    for (number, strategy) in strategies().into_iter().enumerate().step_by(LARGER_STEP) {
-        let mut trio = Trio::with(5_000_000 + number as u64, strategy);
+    });
+    each_strategy(&strategies(), LARGER_STEP, |number, strategy| {
+        let mut trio = Trio::with(5_000_000 + number, strategy);
         trio.commit(20, 0);
         trio.move_about(20, 40);
-    }
+    });
 }
 
 #[test]
 fn members_that_propose_updates() {
-    for seed in 0..SEEDS / 10 {
+    each_seed(SEEDS / 10, |seed| {
         let mut trio = Trio::new(7_000_000 + seed);
         trio.commit(3 + seed as usize % 11, 0);
         trio.propose_and_commit(14, 4 + seed as usize % 17);
-    }
-    for (number, strategy) in strategies().into_iter().enumerate().step_by(LARGER_STEP) {
-        let mut trio = Trio::with(8_000_000 + number as u64, strategy);
+    });
+    each_strategy(&strategies(), LARGER_STEP, |number, strategy| {
+        let mut trio = Trio::with(8_000_000 + number, strategy);
         trio.commit(20, 0);
         trio.propose_and_commit(20, 40);
-    }
+    });
 }
 
 /// Whoever commits in an epoch in which another still stood elsewhere removes it from there.
@@ -84,16 +119,16 @@ fn a_late_committer_removes_a_member_where_it_stood() {
 
 #[test]
 fn groups_that_are_made_anew() {
-    for seed in 0..SEEDS / 20 {
+    each_seed(SEEDS / 20, |seed| {
         let mut trio = Trio::new(11_000_000 + seed);
         trio.commit(3 + seed as usize % 11, 0);
         trio.begin_anew(14, 4 + seed as usize % 17);
-    }
-    for (number, strategy) in strategies().into_iter().enumerate().step_by(LARGER_STEP) {
-        let mut trio = Trio::with(12_000_000 + number as u64, strategy);
+    });
+    each_strategy(&strategies(), LARGER_STEP, |number, strategy| {
+        let mut trio = Trio::with(12_000_000 + number, strategy);
         trio.commit(20, 0);
         trio.begin_anew(14, 40);
-    }
+    });
 }
 
 /// Whoever lags does not know who is in the group, and whoever is out has nothing to say. A ReInit
@@ -122,11 +157,11 @@ fn a_group_is_made_anew_from_its_newest_epoch() {
 #[test]
 fn members_that_scoot_over() {
     let scoot_over = Strategy { compaction: Compaction::ScootOver, ..Strategy::default() };
-    for seed in 0..SEEDS / 10 {
+    each_seed(SEEDS / 10, |seed| {
         let mut trio = Trio::with(10_000_000 + seed, scoot_over);
         trio.commit(3 + seed as usize % 11, 0);
         trio.propose_and_commit(14, 4 + seed as usize % 17);
-    }
+    });
 }
 
 /// A committer takes the leftmost blank leaf, before those it adds and in the place of one that it
@@ -187,32 +222,32 @@ fn small_groups_under_every_strategy() {
     let free = search + weighted + splice + smallest + pop;
     // Paths are proposed where trees stay where they are.
     assert_eq!(strategies.len(), 2 * indexed + free + tainted);
-    for (number, strategy) in strategies.into_iter().enumerate() {
+    each_strategy(&strategies, 1, |number, strategy| {
         for seed in 0..STRATEGY_SEEDS {
-            let mut trio = Trio::with(2_000_000 + seed * 1_000 + number as u64, strategy);
-            let largest = 5 + (seed as usize + number) % 16;
+            let mut trio = Trio::with(2_000_000 + seed * 1_000 + number, strategy);
+            let largest = 5 + (seed + number) as usize % 16;
             match strategy.concurrent {
                 true => trio.propose_and_commit(12, largest),
                 false => trio.live(14, largest),
             }
         }
-    }
+    });
 }
 
 #[test]
 fn groups_of_up_to_64_under_every_strategy() {
-    for (number, strategy) in strategies().into_iter().enumerate().step_by(LARGER_STEP) {
-        let mut trio = Trio::with(3_000_000 + number as u64, strategy);
+    each_strategy(&strategies(), LARGER_STEP, |number, strategy| {
+        let mut trio = Trio::with(3_000_000 + number, strategy);
         trio.commit(30, 0);
         trio.live(20, 64);
-    }
+    });
 }
 
 /// Proposed paths on their own, mostly in groups that are warm, and everything that may happen beside them.
 #[test]
 fn members_that_propose_paths() {
     let concurrent: Vec<_> = strategies().into_iter().filter(|it| it.concurrent).collect();
-    for seed in 0..SEEDS / 20 {
+    each_seed(SEEDS / 20, |seed| {
         let strategy = concurrent[seed as usize * 7 % concurrent.len()];
         let mut trio = Trio::with(14_000_000 + seed, strategy);
         trio.commit(1 + seed as usize % 17, 0);
@@ -220,14 +255,14 @@ fn members_that_propose_paths() {
             0 => trio.begin_anew(14, 4 + seed as usize % 17),
             _ => trio.propose_and_commit(18, 4 + seed as usize % 29),
         }
-    }
+    });
 }
 
 /// Tainting on its own: larger groups, and everything that may happen to its trees in turn.
 #[test]
 fn tainted_groups_over_many_seeds() {
     let tainted: Vec<_> = strategies().into_iter().filter(Strategy::taints).collect();
-    for seed in 0..SEEDS / 20 {
+    each_seed(SEEDS / 20, |seed| {
         let strategy = tainted[seed as usize % tainted.len()];
         let mut trio = Trio::with(9_000_000 + seed, strategy);
         trio.commit(1 + seed as usize % 17, 0);
@@ -237,7 +272,7 @@ fn tainted_groups_over_many_seeds() {
             2 => trio.begin_anew(16, 4 + seed as usize % 17),
             _ => trio.propose_and_commit(16, 4 + seed as usize % 17),
         }
-    }
+    });
 }
 
 /// Without a filter a parent over nobody but its committer's side is keyed, and truncation may cut it.
