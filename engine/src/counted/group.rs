@@ -174,7 +174,7 @@ impl CountedGroup {
         let levels = self.tree.climb_of(leaf)?;
         self.tree.climb(leaf, levels, &mut |_| {})?;
         let path = path_cost(&self.tree, leaf, &self.added, &self.sizes);
-        self.key(leaf, path.keyed)?;
+        self.key(leaf, path.keyed, true)?;
         self.settle();
         Ok(path.cost)
     }
@@ -191,33 +191,33 @@ impl CountedGroup {
     }
 
     /// The paths that members have proposed in the tree as it stands take effect: parents above one of
-    /// them are keyed, those above several blank.
-    pub fn merge_paths(&mut self, members: &[Member]) -> Result<(), CountedError> {
+    /// them are keyed, those above several blank. Gives what they cost together.
+    pub fn merge_paths(&mut self, members: &[Member]) -> Result<Cost, CountedError> {
         let mut leaves = vec![];
         for member in members {
             leaves.push(self.leaves.of(*member)?);
         }
         leaves.sort_unstable();
         leaves.dedup();
+        let mut together = Cost::default();
         let mut parts = Vec::with_capacity(leaves.len());
         for leaf in &leaves {
-            let keyed = path_cost(&self.tree, *leaf, &[], &self.sizes).keyed;
-            parts.push((*leaf, keyed, self.tree.exclusive_part(*leaf, &leaves)?));
+            let PathCost { cost, keyed } = path_cost(&self.tree, *leaf, &[], &self.sizes);
+            together += cost;
+            let exclusive = self.tree.exclusive_part(*leaf, &leaves)?;
+            // One bit for each parent that takes the path's key; a tree is less than 64 high.
+            parts.push((*leaf, keyed & !(u64::MAX << exclusive)));
         }
-        for (leaf, mut keyed, exclusive) in parts {
-            let (key, mut height) = (&self.key, 0);
-            self.tree.edit(leaf, &mut |leaf| leaf, &mut |_, parent| {
-                *parent = (height < exclusive && keyed & 1 == 1).then(|| key.clone());
-                keyed >>= 1;
-                height += 1;
-            })?;
+        for (leaf, keyed) in parts {
+            self.key(leaf, keyed, false)?;
         }
-        Ok(())
+        Ok(together)
     }
 
-    fn key(&mut self, leaf: LeafIndex, mut keyed: u64) -> Result<(), OutsideTree> {
+    /// Keys the parents above a leaf whose bits are set, the lowest the lowest, and blanks the others.
+    fn key(&mut self, leaf: LeafIndex, mut keyed: u64, commits: bool) -> Result<(), OutsideTree> {
         let key = &self.key;
-        let counts = self.tree.shape().counts_commits();
+        let counts = commits && self.tree.shape().counts_commits();
         let count = |seat: &Seat| Arc::new(Seat { commits: seat.commits + 1, ..*seat });
         let mut again = |leaf: Option<Arc<Seat>>| match leaf {
             Some(seat) if counts => Some(count(&seat)),

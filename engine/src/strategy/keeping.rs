@@ -54,8 +54,10 @@ impl<D: TreeData> Tree<D, Strategy> {
         leaf: LeafIndex,
         leaves: &[LeafIndex],
     ) -> Result<usize, OutsideTree> {
-        let path = self.direct_path(leaf)?;
-        Ok(path.iter().take_while(|step| step.node.count_below(leaves) == 1).count())
+        self.inside(leaf)?;
+        let way = self.root().down_to(leaf);
+        let parents = way.iter().rev().skip(1);
+        Ok(parents.take_while(|node| node.count_below(leaves) == 1).count())
     }
 
     /// Makes the room that another tree of the same layout has made.

@@ -88,7 +88,8 @@ pub(crate) fn commit_in_counts(
     changes: &Changes,
     paths: &[Member],
 ) -> Cost {
-    group.merge_paths(paths).unwrap();
+    let apart = paths.iter().map(|member| group.upload(*member).unwrap().ciphertexts).sum::<u64>();
+    assert_eq!(group.merge_paths(paths).unwrap().ciphertexts, apart);
     changes.updates.iter().for_each(|member| group.update(*member).unwrap());
     if changes.moves {
         group.remove(by).unwrap();

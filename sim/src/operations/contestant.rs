@@ -221,10 +221,7 @@ fn treekem(
     let mut cost = Cost::default();
     let proposers: Vec<Member> = operation.proposers.iter().copied().map(Member).collect();
     if group.proposes_paths() {
-        for proposer in &proposers {
-            cost += group.upload(*proposer)?;
-        }
-        group.merge_paths(&proposers)?;
+        cost += group.merge_paths(&proposers)?;
     } else {
         proposers.iter().try_for_each(|proposer| group.update(*proposer))?;
     }
