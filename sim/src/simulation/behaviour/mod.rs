@@ -55,7 +55,7 @@ impl Behaviour {
             batching: chosen.batching.unwrap_or_else(|| policy.batching.into()),
             moving: chosen.moving.unwrap_or_default(),
         };
-        let waits = matches!(behaviour.batching, Batching::ProposeCommit(_));
+        let waits = behaviour.batching.proposers().is_some();
         if waits && scenario.workload.messages.is_some() {
             return Err(BehaviourError::ProposalsWait);
         }
