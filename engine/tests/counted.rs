@@ -127,3 +127,49 @@ fn proposals_cost_a_power_of_n() {
         assert!((found - law).abs() < 0.03, "p = {p}: {found}, by the law {law}");
     }
 }
+
+/// A round in which `p` random members propose whole paths and another commits, on average over many, and
+/// the most that one cost.
+fn concurrent(members: u32, p: usize, seed: u64) -> (f64, u64) {
+    let mut rng = ChaCha20Rng::seed_from_u64(seed);
+    let strategy = Strategy { concurrent: true, ..Strategy::RFC9420 };
+    let mut group = CountedGroup::new(strategy, SIZES, members, true).unwrap();
+    let (mut sum, mut most, measured) = (0, 0, 4 * members);
+    for round in 0..members + measured {
+        let mut drawn: Vec<Member> = vec![];
+        while drawn.len() <= p {
+            let one = Member(below(&mut rng, members));
+            if !drawn.contains(&one) {
+                drawn.push(one);
+            }
+        }
+        let mut cost = group.merge_paths(&drawn[1..]).unwrap();
+        cost += group.commit(drawn[0]).unwrap();
+        if round >= members {
+            sum += cost.ciphertexts;
+            most = most.max(cost.ciphertexts);
+        }
+    }
+    (sum as f64 / f64::from(measured), most)
+}
+
+/// One path meets no other: the tree stays warm, and both senders pay log2 n.
+#[test]
+fn one_proposed_path_costs_log2_n() {
+    for height in [4, 9_u32] {
+        let exact = 2 * u64::from(height);
+        assert_eq!(concurrent(1 << height, 1, 5), (exact as f64, exact));
+    }
+}
+
+/// Of several, each costs log2 n and what is blank where they meet, whatever n is.
+#[test]
+fn proposed_paths_cost_log2_n_each_and_what_is_blank_at_the_top() {
+    for (p, least, most) in [(2, 1.5, 2.6), (4, 9.5, 14.0), (8, 48.0, 64.0)] {
+        for height in [7, 11] {
+            let (mean, _) = concurrent(1 << height, p, 6);
+            let above = mean - (p + 1) as f64 * f64::from(height);
+            assert!((least..most).contains(&above), "p = {p}, n = 2^{height}: {above}");
+        }
+    }
+}

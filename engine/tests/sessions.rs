@@ -22,6 +22,8 @@ mod messages;
 mod misplaced;
 #[path = "sessions/outside.rs"]
 mod outside;
+#[path = "sessions/paths.rs"]
+mod paths;
 #[path = "sessions/scoot_over.rs"]
 mod scoot_over;
 #[path = "sessions/ties.rs"]

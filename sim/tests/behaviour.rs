@@ -355,6 +355,23 @@ fn proposed_updates_renew_more_members_and_blank_more_of_the_tree() {
 }
 
 #[test]
+fn proposed_paths_renew_as_many_members_and_blank_only_where_they_meet() {
+    let warm = ["group.start=warm", "policy.update_every=6h"];
+    let together = play(STILL, "rfc9420+batching=propose-commit:3", &warm);
+    let concurrent = play(STILL, "rfc9420+batching=concurrent:3", &warm);
+    // The same members at the same times: a proposal is one, whatever it carries.
+    let committers = |played: &Recorded| {
+        updates(played).iter().map(|row| (row.time_ms, row.committer)).collect::<Vec<_>>()
+    };
+    assert_eq!(committers(&concurrent), committers(&together));
+    assert!(mean_cost(&concurrent) < 0.5 * mean_cost(&together));
+    // Three paths in a warm tree meet in two parents, and two rounds' are blank at most for a while.
+    let first = &updates(&concurrent)[0];
+    assert!(first.blank_parents <= 2 + 5, "{}", first.blank_parents);
+    assert!(updates(&concurrent).iter().any(|row| row.expected_cost_sum > 6 * 64));
+}
+
+#[test]
 fn people_are_the_same_whatever_clients_do() {
     let digest = |strategy| {
         let scenario = scenario(CHURN, strategy, &[]);

@@ -75,7 +75,7 @@ fn strategies_that_are_none() {
         ("rfc9420+warming=most-blanks:0s", &["takes a duration above 0s", "`0s` is none"]),
         ("rfc9420+warming=most-blanks:1ms", &["every 1ms for 2d is more than"]),
         ("rfc9420+inactive=quarantine", &["no inactive `quarantine` is built", "keep, evict:D"]),
-        ("rfc9420+batching=concurrent", &["no batching `concurrent` is built"]),
+        ("rfc9420+batching=concurrent", &["no batching `concurrent` is built", "concurrent:R"]),
         ("rfc9420+batching=propose-commit:0", &["propose-commit takes from 1 to 1000 members"]),
         ("rfc9420+batching=every:5parsecs", &["batching=every takes", "`5parsecs` is none"]),
         ("rfc9420+compaction=rebuilt:2", &["no compaction `rebuilt:2` is built", "rebuild:T"]),
@@ -173,14 +173,15 @@ fn a_wrong_command_line_is_refused() {
     arboretum().arg("rnu").assert().code(2);
     arboretum().args(["run", "smoke", "--threads", "0"]).assert().code(2);
     arboretum().args(["list", "scenaros"]).assert().code(2);
-    let own = predicates::str::contains("for experiments only");
-    let experimental = ["run", "smoke", "--strategy", "concurrent-2025"];
-    arboretum().args(experimental).assert().code(2).stderr(own);
     for (strategy, reason) in [
         ("tainted-2021+warming=most-blanks:1h", "no parent above a member is blank"),
         ("smallest-tree+compaction=resync", "trees of this shape have none"),
         ("bonsai-2024+compaction=swap:2", "trees of this shape have none"),
         ("rfc9420+shape=b-tree:3-4", "from twice as many less one"),
+        ("multicast-2022+batching=concurrent:2", "needs shape=perfect, left-balanced or m-ary"),
+        ("bonsai-2024+proposals=paths", "needs removal=blank or faster-remove"),
+        ("tainted-2021+batching=concurrent:2", "needs removal=blank or faster-remove"),
+        ("concurrent-2025+proposals=updates", "batching=concurrent needs proposals=paths"),
     ] {
         let reason = predicates::str::contains(reason);
         arboretum().args(["run", "smoke", "--strategy", strategy]).assert().code(2).stderr(reason);

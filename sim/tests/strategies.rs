@@ -10,7 +10,7 @@ use common::{arboretum, check_contract, digest, run_into, summary};
 const SMALL: [&str; 5] = ["smoke", "--members", "40", "--set", "duration=20h"];
 
 /// Every choice of the clients at once, one after the other of those that exclude each other.
-const STRATEGIES: [&str; 12] = [
+const STRATEGIES: [&str; 14] = [
     "rfc9420+warming=most-blanks:1h+batching=every:30m",
     "rfc9420+warming=round-robin:20min+inactive=evict:5h+compaction=swap:2",
     "rfc9420+warming=on-join+compaction=resync+removal=faster-remove",
@@ -23,6 +23,8 @@ const STRATEGIES: [&str; 12] = [
     "multicast-2022+shape=llrb+removal=faster-remove",
     "tainted-2021+batching=propose-commit:2+compaction=swap:1",
     "tainted-2021+warming=on-join+compaction=resync+placement=leftmost-blank",
+    "concurrent-2025+warming=on-return+inactive=evict:5h+compaction=swap:1",
+    "rfc9420+batching=concurrent:2+removal=faster-remove+shape=m-ary:3+compaction=resync",
 ];
 
 #[test]
@@ -46,6 +48,31 @@ fn every_fidelity_and_thread_count_gives_the_same_records() {
         assert_eq!(summary(&one)["strategy"], strategy, "as it was written");
         check_contract(&one);
     }
+}
+
+/// Whole paths among people who come and go, followed from the wire by those who are audited.
+#[test]
+fn concurrent_updates_are_audited() {
+    let root = tempfile::tempdir().unwrap();
+    let rest = ["--members", "60", "--set", "duration=1d", "--audit", "4"];
+    let run = |name, strategy| {
+        run_into(root.path(), name, &[&["smoke", "--strategy", strategy], &rest[..]].concat())
+    };
+    let concurrent = run("concurrent", "concurrent-2025");
+    check_contract(&concurrent);
+    let found = summary(&concurrent);
+    assert_eq!(
+        (&found["audits"]["mismatched"], &found["invariants"]["violated"]),
+        (&0.into(), &0.into())
+    );
+    assert!(found["audits"]["performed"].as_u64().unwrap() > 300);
+    // The same in Updates: whoever renews its keys blanks a path, and commits are dearer.
+    let updates = run("updates", "rfc9420+batching=propose-commit:4");
+    let cost = |run: &std::path::Path| {
+        summary(run)["update_cost"]["ciphertexts"]["mean"].as_f64().unwrap()
+    };
+    let (paths, updates) = (cost(&concurrent), cost(&updates));
+    assert!(2.0 * paths < updates, "{paths} and {updates}");
 }
 
 #[test]
@@ -119,7 +146,8 @@ fn all_choices_are_listed() {
         "+warming=",
         "none, on-join, on-return, round-robin:P, most-blanks:P",
         "keep, evict:D",
-        "immediate, every:P, propose-commit:R",
+        "immediate, every:P, propose-commit:R, concurrent:R",
+        "updates, paths",
         "none, truncate, scoot-over, smallest-tree, pop, resync, swap:K, rebuild:T",
         "faster-remove, splice, taint",
         "leftmost-blank, append",
@@ -127,4 +155,5 @@ fn all_choices_are_listed() {
         assert!(listed.contains(part), "no `{part}` in:\n{listed}");
     }
     assert_eq!(listed.matches("+compaction=").count(), 1);
+    assert_eq!(listed.matches("\nconcurrent-2025 ").count(), 1);
 }

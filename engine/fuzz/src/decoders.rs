@@ -71,7 +71,8 @@ decoders! {
     "extensions": Vec<Extension> = || all(&[Stage::get().victim.public().context.extensions.clone()]);
     "external_senders": Vec<ExternalSender> = || vec![Stage::get().external_senders()];
     "group_secrets": GroupSecrets = || all(std::slice::from_ref(&Stage::get().group_secrets));
-    "strategy": Strategy = || all(&[Strategy::default()]);
+    "strategy": Strategy =
+        || all(&[Strategy::default(), Strategy { concurrent: true, ..Strategy::default() }]);
     "hpke_ciphertext": HpkeCiphertext = || all(&ciphertexts());
 }
 
@@ -154,6 +155,7 @@ fn leaves() -> Vec<LeafNode> {
     let packages = inside(|proposal| match proposal {
         Proposal::Add(package) => Some(package.leaf_node),
         Proposal::Update(leaf) => Some(leaf),
+        Proposal::Path(path) => Some(path.0.leaf_node),
         _ => None,
     });
     members.map(|(_, leaf)| LeafNode::clone(&leaf)).chain(packages).collect()

@@ -132,6 +132,9 @@ fn proposal(stage: &Stage, forger: &Forger<'_>, choices: &mut Choices<'_>) -> Pr
     match &mut proposal {
         Proposal::Add(package) if choices.one_in(2) => forger.sign_package(package),
         Proposal::Update(leaf) if choices.one_in(2) => forger.sign_leaf(leaf, LeafIndex(INSIDER)),
+        Proposal::Path(path) if choices.one_in(2) => {
+            forger.sign_leaf(&mut path.0.leaf_node, LeafIndex(INSIDER));
+        }
         Proposal::Remove(leaf) if choices.one_in(2) => leaf.0 = choices.number() as u32,
         _ => {}
     }

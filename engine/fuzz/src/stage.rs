@@ -11,12 +11,12 @@ use arboretum_engine::group::{
 };
 use arboretum_engine::strategy::Strategy;
 use arboretum_engine::tree::LeafIndex;
-use arboretum_engine::treedem::{AuthenticatedContent, FramedContent, MlsMessage};
+use arboretum_engine::treedem::{AuthenticatedContent, Content, FramedContent, MlsMessage};
 use arboretum_engine::treekem::{GroupInfo, GroupSecrets, PskStore};
 use arboretum_engine::treesync::{
     Capabilities, Credential, Extension, ExtensionType, ExternalSender, KeyPackage,
     KeyPackageSecrets, LeafNode, Lifetime, ParentNode, Profile, Proposal, ProposalType,
-    ProtocolVersion, PskType, ReInit, ResumptionPskUsage,
+    ProposedPath, ProtocolVersion, PskType, ReInit, ResumptionPskUsage,
 };
 use rand_chacha::ChaCha20Rng;
 use rand_core::{Rng, SeedableRng};
@@ -307,7 +307,17 @@ impl Making {
             Proposal::Custom(CUSTOM, b"custom".to_vec().into()),
             Proposal::ExternalInit(vec![4; 32].into()),
             Proposal::GroupContextExtensions(vec![kept_otherwise()]),
+            Proposal::Path(self.path()),
         ]
+    }
+
+    /// A path as the insider would propose it, in a group whose strategy has that.
+    fn path(&mut self) -> ProposedPath {
+        let message = self.committed(INSIDER, vec![]);
+        match public(&message).expect(MADE).content.content {
+            Content::Commit(commit) => ProposedPath(commit.path.expect(MADE)),
+            other => panic!("{other:?}"),
+        }
     }
 
     /// A leaf that the insider may propose for itself.
@@ -315,7 +325,7 @@ impl Making {
         let message = self
             .aside(INSIDER, |it, rng| it.propose_update(&crypto(), None, |_| (), rng).expect(MADE));
         match public(&message).expect(MADE).content.content {
-            arboretum_engine::treedem::Content::Proposal(Proposal::Update(leaf)) => leaf,
+            Content::Proposal(Proposal::Update(leaf)) => leaf,
             other => panic!("{other:?}"),
         }
     }

@@ -1,5 +1,6 @@
 //! TreeKEM in counts, under any strategy: adds, removals and Update proposals change the tree as
-//! RFC 9420 §12.1 has it, and a commit keys its sender's filtered direct path (§4.1.2, §7.5).
+//! RFC 9420 §12.1 has it, proposed paths as `treekem/concurrent` does, and a commit keys its sender's
+//! filtered direct path (§4.1.2, §7.5).
 
 use std::sync::Arc;
 
@@ -173,21 +174,50 @@ impl CountedGroup {
         let levels = self.tree.climb_of(leaf)?;
         self.tree.climb(leaf, levels, &mut |_| {})?;
         let path = path_cost(&self.tree, leaf, &self.added, &self.sizes);
-        self.key(leaf, path.keyed)?;
+        self.key(leaf, path.keyed, true)?;
         self.settle();
         Ok(path.cost)
     }
 
-    /// A member uploads a new path beside those of others, and nothing is blanked
-    /// (`concurrent-2025`): its cost, of keys that stay until the commit.
+    /// What it costs a member to propose a whole path in the tree as it stands.
     pub fn upload(&self, member: Member) -> Result<Cost, CountedError> {
         let leaf = self.leaves.of(member)?;
         Ok(path_cost(&self.tree, leaf, &[], &self.sizes).cost)
     }
 
-    fn key(&mut self, leaf: LeafIndex, mut keyed: u64) -> Result<(), OutsideTree> {
+    /// Whether members propose whole paths.
+    pub fn proposes_paths(&self) -> bool {
+        self.tree.shape().concurrent
+    }
+
+    /// The paths that members have proposed in the tree as it stands take effect: parents above one of
+    /// them are keyed, those above several blank. Gives what they cost together.
+    pub fn merge_paths(&mut self, members: &[Member]) -> Result<Cost, CountedError> {
+        let mut leaves = vec![];
+        for member in members {
+            leaves.push(self.leaves.of(*member)?);
+        }
+        leaves.sort_unstable();
+        leaves.dedup();
+        let mut together = Cost::default();
+        let mut parts = Vec::with_capacity(leaves.len());
+        for leaf in &leaves {
+            let PathCost { cost, keyed } = path_cost(&self.tree, *leaf, &[], &self.sizes);
+            together += cost;
+            let exclusive = self.tree.exclusive_part(*leaf, &leaves)?;
+            // One bit for each parent that takes the path's key; a tree is less than 64 high.
+            parts.push((*leaf, keyed & !(u64::MAX << exclusive)));
+        }
+        for (leaf, keyed) in parts {
+            self.key(leaf, keyed, false)?;
+        }
+        Ok(together)
+    }
+
+    /// Keys the parents above a leaf whose bits are set, the lowest the lowest, and blanks the others.
+    fn key(&mut self, leaf: LeafIndex, mut keyed: u64, commits: bool) -> Result<(), OutsideTree> {
         let key = &self.key;
-        let counts = self.tree.shape().counts_commits();
+        let counts = commits && self.tree.shape().counts_commits();
         let count = |seat: &Seat| Arc::new(Seat { commits: seat.commits + 1, ..*seat });
         let mut again = |leaf: Option<Arc<Seat>>| match leaf {
             Some(seat) if counts => Some(count(&seat)),

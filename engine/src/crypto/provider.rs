@@ -98,6 +98,13 @@ pub struct SignedItem<'a> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HpkeInfo(pub(super) SmallVec<[u8; 1 + 2 * MAX_DIGEST]>);
 
+impl AsRef<[u8]> for HpkeInfo {
+    /// Bytes that tell one `info` from another under a suite.
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
 /// What a [`CryptoError::BadKey`] calls the thing that it refuses.
 pub(super) mod what {
     pub(in super::super) const AEAD_KEY: &str = "key of the AEAD";

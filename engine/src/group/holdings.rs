@@ -1,6 +1,6 @@
 //! What a member holds beside its state of the group and may need for the next commit: the
 //! proposals it has received in this epoch (RFC 9420 §12.1), pre-shared keys (§8.4), and the
-//! private halves of the Updates that it has proposed.
+//! private halves of the Updates and paths that it has proposed.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,7 +8,7 @@ use crate::codec::encode;
 use crate::crypto::{Digest, HpkeKeyPair, HpkePublicKey, SignatureKeyPair};
 use crate::tree::LeafIndex;
 use crate::treekem::PskStore;
-use crate::treesync::Proposal;
+use crate::treesync::{MAX_PATHS, Proposal};
 
 /// How many proposals of one epoch are kept: what somebody who may propose can make a member
 /// store.
@@ -87,7 +87,9 @@ impl ProposalStore {
                     psks.find(&id.psk_type).is_some() && is_new(&stored.proposal)
                 }
                 Proposal::Add(_) => is_new(&stored.proposal),
-                Proposal::Update(_) => stored.sender.is_some_and(|sender| sender != committer),
+                Proposal::Update(_) | Proposal::Path(_) => {
+                    stored.sender.is_some_and(|sender| sender != committer)
+                }
                 Proposal::GroupContextExtensions(_) => !std::mem::replace(&mut extensions, true),
                 Proposal::ExternalInit(_) => false,
                 Proposal::ReInit(_) | Proposal::Custom(..) => true,
@@ -96,11 +98,19 @@ impl ProposalStore {
                 chosen.push(stored);
             }
         }
-        let mut updated = BTreeSet::new();
+        let (mut updated, mut paths) = (BTreeSet::new(), 0);
         let mut newest = chosen.into_iter().rev().filter(|stored| match stored.proposal {
-            Proposal::Update(_) => stored
-                .sender
-                .is_some_and(|sender| !removed.contains(&sender) && updated.insert(sender)),
+            Proposal::Update(_) | Proposal::Path(_) => {
+                let is_path = matches!(stored.proposal, Proposal::Path(_));
+                if is_path && paths == MAX_PATHS {
+                    return false;
+                }
+                let taken = stored
+                    .sender
+                    .is_some_and(|sender| !removed.contains(&sender) && updated.insert(sender));
+                paths += usize::from(taken && is_path);
+                taken
+            }
             _ => true,
         });
         let mut chosen: Vec<_> = newest.by_ref().collect();
@@ -118,11 +128,13 @@ impl ProposalStore {
     }
 }
 
-/// The private half of an Update that was proposed.
+/// The private half of an Update that was proposed, or of a path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OwnUpdate {
     /// The leaf's new key pair.
     pub leaf: HpkeKeyPair,
+    /// Those of the path's nodes, from the lowest; none of an Update.
+    pub parents: Vec<HpkeKeyPair>,
     /// The signature key pair that the new leaf names.
     pub signer: SignatureKeyPair,
 }
@@ -134,7 +146,7 @@ pub struct Holdings {
     pub proposals: ProposalStore,
     /// Pre-shared keys.
     pub psks: PskStore,
-    /// Its own Updates of this epoch.
+    /// Its own Updates and paths of this epoch.
     pub updates: Vec<OwnUpdate>,
 }
 

@@ -15,7 +15,7 @@ use crate::tree::{LeafIndex, OutsideTree, Tree};
 use crate::treedem::membership_tag;
 use crate::treekem::{
     EXTERNAL_INIT_LABEL, EpochSecrets, GroupContext, JoinerSecret, OpenedPath, PathError,
-    PrivateKeys, PskError,
+    PrivateKeys, PskError, keys_gained,
 };
 use crate::treesync::{
     Extension, KeyPackage, KeyPackageSecrets, ProtocolVersion, apply_add, tree_hash,
@@ -53,8 +53,8 @@ pub enum FollowError {
         /// The epoch the commit leads to.
         to: u64,
     },
-    /// The commit covers an Update of this member whose private half is gone.
-    #[error("the private key of the member's own Update is not held")]
+    /// The commit covers an Update of this member, or a path, whose private half is gone.
+    #[error("the private key of the member's own Update or path is not held")]
     OwnUpdate,
     /// A pre-shared key cannot be used.
     #[error(transparent)]
@@ -227,19 +227,18 @@ impl Member {
             return Ok(Followed::Removed);
         }
         let own = self.own_update(transition, holdings)?;
-        let updated = own.map(|own| {
-            let mut keys = self.keys.clone();
-            keys.set_leaf(own.leaf.clone());
-            (keys, own.signer.clone())
-        });
-        let keys = updated.as_ref().map_or(&self.keys, |(keys, _)| keys);
+        let proposed = self.keys_proposed(crypto, transition, own)?;
+        let keys = proposed.as_ref().unwrap_or(&self.keys);
         let opened = self.open_path(crypto, transition, keys)?;
         let commit_secret = opened.as_ref().map_or(crypto.zero(), |p| p.commit_secret.clone());
         let psk_secret = holdings.psks.psk_secret(crypto, &transition.applied.psks)?;
         let secrets =
             transition.next_secrets(crypto, &self.secrets, &commit_secret, &psk_secret)?;
-        if let Some((keys, signer)) = updated {
-            (self.keys, self.signer) = (keys, signer);
+        if let Some(own) = own {
+            self.signer = own.signer.clone();
+        }
+        if let Some(keys) = proposed {
+            self.keys = keys;
         }
         self.keys.forget_outdated(&transition.after.tree, self.leaf)?;
         if let Some(opened) = opened {
@@ -250,13 +249,42 @@ impl Member {
         Ok(Followed::Advanced)
     }
 
-    /// The member's own Update, where the commit covers it.
+    /// The member's keys once the proposals are in effect, if it holds others by them: those of its own
+    /// Update or path, or of the path of another.
+    fn keys_proposed(
+        &self,
+        crypto: &Crypto<'_>,
+        transition: &Transition,
+        own: Option<&OwnUpdate>,
+    ) -> Result<Option<PrivateKeys>, FollowError> {
+        if let Some(own) = own {
+            let mut keys = self.keys.clone();
+            keys.set_leaf(own.leaf.clone());
+            keys.extend(own.parents.iter().cloned());
+            return Ok(Some(keys));
+        }
+        let paths = &transition.applied.paths;
+        if paths.is_empty() {
+            return Ok(None);
+        }
+        let trees = (&self.public.tree, &transition.after.tree);
+        let context = self.public.context.encoded();
+        let gained = keys_gained(crypto, paths, trees, self.leaf, &self.keys, &context)?;
+        let mut keys = self.keys.clone();
+        keys.extend(gained);
+        Ok(Some(keys))
+    }
+
+    /// The member's own Update or path, where the commit covers it.
     fn own_update<'h>(
         &self,
         transition: &Transition,
         holdings: &'h Holdings,
     ) -> Result<Option<&'h OwnUpdate>, FollowError> {
-        if !transition.applied.updated.contains(&self.leaf) {
+        let mut paths = transition.applied.paths.iter();
+        if !transition.applied.updated.contains(&self.leaf)
+            && !paths.any(|path| path.sender == self.leaf)
+        {
             return Ok(None);
         }
         let leaf = transition.after.tree.leaf(self.leaf);

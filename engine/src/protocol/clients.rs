@@ -8,6 +8,7 @@ use crate::group::{Founding, PublicGroup};
 use crate::strategy::Strategy;
 use crate::treesync::{
     Credential, ExtensionType, KeyPackage, KeyPackageSecrets, LeafNode, Lifetime, Profile,
+    ProposalType,
 };
 
 use rand_core::Rng;
@@ -185,6 +186,9 @@ impl<S: Seeds> Clients<S> {
         }
         if self.strategy.counts_commits() {
             capabilities.extensions.push(ExtensionType::COMMITS);
+        }
+        if self.strategy.concurrent {
+            capabilities.proposals.push(ProposalType::PATH);
         }
         let profile = Profile {
             credential,

@@ -14,9 +14,10 @@ use rand_core::SeedableRng;
 
 use super::abilities::common;
 use super::clients::{Clients, clients_of};
+use super::healing::check_healed;
 use super::moves::Moves;
 use super::post::Post;
-use super::proposals::Proposals;
+use super::proposals::{Proposals, Renewal};
 use super::rebuild::Successor;
 use super::witness::Witness;
 use super::{
@@ -149,6 +150,16 @@ impl<S: Seeds> FullTreeKem<S> {
     fn observer(&self) -> Option<&PublicGroup> {
         self.observer.as_ref().map(|(public, _)| public)
     }
+
+    fn renew(&mut self, client: ClientId, renewal: Renewal) -> Result<Joined, ProtocolError> {
+        let member = self.member(client).ok_or(ProtocolError::NotAMember(client))?;
+        let view = self.view(client).ok_or(ProtocolError::NotAMember(client))?;
+        let (seeds, epoch) = (self.clients.seeds(), self.epoch());
+        let (update, joined) =
+            self.waiting.propose(self.provider, seeds, renewal, (client, member, view), epoch)?;
+        self.waiting.push(client, update);
+        Ok(joined)
+    }
 }
 
 impl<S: Seeds> Protocol for FullTreeKem<S> {
@@ -250,13 +261,11 @@ impl<S: Seeds> Protocol for FullTreeKem<S> {
     }
 
     fn propose_update(&mut self, client: ClientId) -> Result<Joined, ProtocolError> {
-        let member = self.member(client).ok_or(ProtocolError::NotAMember(client))?;
-        let view = self.view(client).ok_or(ProtocolError::NotAMember(client))?;
-        let (seeds, epoch) = (self.clients.seeds(), self.epoch());
-        let (update, joined) =
-            self.waiting.propose(self.provider, seeds, (client, member, view), epoch)?;
-        self.waiting.push(client, update);
-        Ok(joined)
+        self.renew(client, Renewal::Update)
+    }
+
+    fn propose_path(&mut self, client: ClientId) -> Result<Joined, ProtocolError> {
+        self.renew(client, Renewal::Path)
     }
 
     fn accept(
@@ -280,6 +289,7 @@ impl<S: Seeds> Protocol for FullTreeKem<S> {
             return Err(ProtocolError::Check("ciphertexts are not those predicted".into()));
         }
         roster.advance(&transition.roster_changes);
+        let healed = check_healed(&public.tree, &transition, roster)?;
         *public = transition.after.clone();
         (self.publisher, self.published) = (Some(by), None);
         self.clients.signs_with(self.provider, by, &pending.after.signer.public);
@@ -287,7 +297,7 @@ impl<S: Seeds> Protocol for FullTreeKem<S> {
             epoch: at + 1,
             receiver: crypto.ledger(),
             audits: 0,
-            checks: 1,
+            checks: 1 + healed,
             predicted_ciphertexts: predicted,
             excluded_ciphertexts: excluded,
             tree_bytes: crate::treesync::encoded_tree_length(&public.tree) as u64,
@@ -299,6 +309,7 @@ impl<S: Seeds> Protocol for FullTreeKem<S> {
             return Ok(accepted);
         }
         let tree = if packages.is_empty() { vec![] } else { encode_tree(&public.tree)? };
+        proposals.drawn().for_each(|(client, path)| self.witness.draws(client, Some(path)));
         self.turn_over(&transition, order, &packages, enters.is_some());
         let (_, roster) = self.observer.as_ref().ok_or(ProtocolError::EpochGone(0))?;
         self.witness.note(by, &pending.after.keys, roster)?;

@@ -13,6 +13,7 @@
 mod abilities;
 mod clients;
 mod full;
+mod healing;
 mod messages;
 mod moves;
 mod post;
@@ -281,6 +282,11 @@ pub trait Protocol {
     /// Whoever commits there after that covers it by reference; everybody in the epoch receives it.
     fn propose_update(&mut self, _client: ClientId) -> Result<Joined, ProtocolError> {
         Err(ProtocolError::Unsupported { protocol: self.name(), what: "propose updates" })
+    }
+
+    /// The same with a whole path, where the group's strategy has paths proposed (`treekem/concurrent`).
+    fn propose_path(&mut self, _client: ClientId) -> Result<Joined, ProtocolError> {
+        Err(ProtocolError::Unsupported { protocol: self.name(), what: "propose paths" })
     }
 
     /// Puts a commit into effect. `audited` members of the old epoch do everything from the

@@ -88,6 +88,15 @@ impl TreeData for PrivateData {
     }
 }
 
+/// A parent above the sender of a proposed path, once that is in effect.
+#[derive(Clone, Default)]
+pub(super) struct ProposedParent {
+    /// Its key, if it is exclusive to the path.
+    pub(super) key: Option<HpkeKeyPair>,
+    /// What members climb who come to it by another child, if they keep the key.
+    pub(super) climb: Option<Climb>,
+}
+
 /// The private keys of one epoch.
 #[derive(Clone)]
 pub(super) struct PrivateTree {
@@ -158,6 +167,32 @@ impl PrivateTree {
         let member = Arc::new(PrivateLeaf { client, key, carried });
         self.tree.edit(leaf, &mut |_| Some(member.clone()), &mut |_, value| {
             edited(value, |parent| parent.key = None);
+        })?;
+        Ok(())
+    }
+
+    /// A proposed path is in effect: for each parent above its sender, from the lowest, the key that it
+    /// takes, if it does, and what those below its other children climb, if the key stays after the
+    /// commit.
+    pub(super) fn set_proposed(
+        &mut self,
+        sender: LeafIndex,
+        leaf: HpkeKeyPair,
+        parents: &[ProposedParent],
+    ) -> Result<(), ProtocolError> {
+        let PrivateLeaf { client, carried, .. } =
+            *self.member(sender).ok_or_else(|| lost(sender))?;
+        let member = Arc::new(PrivateLeaf { client, key: leaf, carried });
+        let degree = self.tree.shape().layout.degree();
+        let mut parents = parents.iter();
+        self.tree.edit(sender, &mut |_| Some(member.clone()), &mut |child, value| {
+            let taken = parents.next().cloned().unwrap_or_default();
+            edited(value, |parent| match taken {
+                ProposedParent { key: Some(key), climb: Some(climb) } => {
+                    parent.set(&key, degree, (0..degree).filter(|at| *at != child), climb);
+                }
+                ProposedParent { key, .. } => parent.key = key,
+            });
         })?;
         Ok(())
     }

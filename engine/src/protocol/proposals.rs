@@ -1,24 +1,35 @@
-//! The Updates that members have proposed in one epoch (RFC 9420 §12.1.2), in the order of their
-//! sending. Everybody in the epoch receives all of them, whether a commit covers them or not.
+//! The Updates and paths that members have proposed in one epoch (RFC 9420 §12.1.2,
+//! `treekem/concurrent`), in the order of their sending. Everybody in the epoch receives all of them, whether a commit covers them or not.
 
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
 
 use super::{ClientId, Joined, Order, ProtocolError, Seeds};
-use crate::crypto::{Crypto, Digest, HpkeKeyPair, Provider};
+use crate::crypto::{Crypto, Digest, Provider};
 use crate::group::{
-    FollowError, Holdings, Member, MembershipProof, ProposalStore, ProposedUpdate, PublicGroup,
+    ApplyError, FollowError, Holdings, Member, MembershipProof, ProposalStore, ProposedUpdate,
+    PublicGroup,
 };
 use crate::tree::LeafIndex;
-use crate::treekem::EpochSecrets;
+use crate::treekem::{EpochSecrets, NewPath};
+use crate::treesync::ProposalError;
 
-/// The Updates of one epoch.
+/// What a member proposes in order to renew its keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Renewal {
+    /// A fresh leaf.
+    Update,
+    /// A whole path.
+    Path,
+}
+
+/// The Updates and paths of one epoch.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Proposals {
     sent: Vec<(ClientId, ProposedUpdate)>,
 }
 
-/// The Updates of one epoch, received and checked in public.
+/// The same, received and checked in public.
 #[derive(Debug, Default)]
 pub(super) struct Received {
     pub(super) store: ProposalStore,
@@ -41,12 +52,13 @@ impl Proposals {
         self.sent.push((client, update));
     }
 
-    /// The Update by which a client proposes a fresh key for itself, once an epoch and in the
-    /// newest, which is `epoch`; and what it takes and sends.
+    /// The proposal by which a client renews its keys, once an epoch and in the newest, which is `epoch`;
+    /// and what it takes and sends.
     pub(super) fn propose(
         &self,
         provider: &dyn Provider,
         seeds: &impl Seeds,
+        renewal: Renewal,
         (client, member, view): (ClientId, &Member, u64),
         epoch: u64,
     ) -> Result<(ProposedUpdate, Joined), ProtocolError> {
@@ -54,9 +66,15 @@ impl Proposals {
             let problem = format!("{client} has proposed in this epoch, or is not in it");
             return Err(ProtocolError::Check(problem));
         }
-        let seed = seeds.seed("update", client.0.into(), epoch);
         let crypto = Crypto::new(provider);
-        let update = member.propose_update(&crypto, &mut ChaCha20Rng::from_seed(seed))?;
+        let rng = |domain| ChaCha20Rng::from_seed(seeds.seed(domain, client.0.into(), epoch));
+        let update = match renewal {
+            Renewal::Update => member.propose_update(&crypto, &mut rng("update"))?,
+            Renewal::Path if member.public.tree.shape().concurrent => {
+                member.propose_path(&crypto, &mut rng("path"))?
+            }
+            Renewal::Path => return Err(ApplyError::from(ProposalError::NoPaths).into()),
+        };
         let bytes = update.message.len() as u64;
         Ok((update, Joined { bytes, ledger: crypto.ledger() }))
     }
@@ -75,11 +93,16 @@ impl Proposals {
         others.map(|(_, update)| update.stored.reference).collect()
     }
 
-    /// The new key pair of the member at a leaf.
-    pub(super) fn leaf_key(&self, leaf: LeafIndex) -> Option<&HpkeKeyPair> {
+    /// What the member at a leaf has proposed.
+    pub(super) fn of(&self, leaf: LeafIndex) -> Option<&ProposedUpdate> {
         let mut sent = self.sent.iter();
         let found = sent.find(|(_, update)| update.stored.sender == Some(leaf));
-        found.map(|(_, update)| &update.own.leaf)
+        found.map(|(_, update)| update)
+    }
+
+    /// The paths that were drawn, and by whom.
+    pub(super) fn drawn(&self) -> impl Iterator<Item = (ClientId, &NewPath)> {
+        self.sent.iter().filter_map(|(client, update)| Some((*client, update.path.as_ref()?)))
     }
 
     /// What anybody does who receives them: checks them in public and keeps them.

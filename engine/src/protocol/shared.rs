@@ -24,9 +24,10 @@ use rand_core::SeedableRng;
 
 use super::abilities::common;
 use super::clients::{Clients, clients_of};
+use super::healing::check_healed;
 use super::moves::Moves;
 use super::private_tree::PrivateTree;
-use super::proposals::Proposals;
+use super::proposals::{Proposals, Renewal};
 use super::rebuild::Successor;
 use super::witness::Witness;
 use super::{
@@ -293,6 +294,20 @@ impl<S: Seeds> SharedTreeKem<S> {
         Ok(Invitation { client, package, secrets })
     }
 
+    fn renew(&mut self, client: ClientId, renewal: Renewal) -> Result<Joined, ProtocolError> {
+        let membership = self.membership(client)?;
+        if membership.invited.is_some() {
+            return Err(ProtocolError::NotAMember(client));
+        }
+        let view = membership.epoch.number;
+        let member = self.member_at(&membership.epoch, client, membership.leaf)?;
+        let (seeds, epoch) = (self.clients.seeds(), self.epoch());
+        let (update, joined) =
+            self.waiting.propose(self.provider, seeds, renewal, (client, &member, view), epoch)?;
+        self.waiting.push(client, update);
+        Ok(joined)
+    }
+
     /// No key of a member that has gone from its leaf, removed or moved, may be left anywhere in the
     /// new tree.
     fn check_gone(&self, before: &Epoch, applied: &AppliedProposals) -> Result<u32, ProtocolError> {
@@ -439,17 +454,11 @@ impl<S: Seeds> Protocol for SharedTreeKem<S> {
     }
 
     fn propose_update(&mut self, client: ClientId) -> Result<Joined, ProtocolError> {
-        let membership = self.membership(client)?;
-        if membership.invited.is_some() {
-            return Err(ProtocolError::NotAMember(client));
-        }
-        let view = membership.epoch.number;
-        let member = self.member_at(&membership.epoch, client, membership.leaf)?;
-        let (seeds, epoch) = (self.clients.seeds(), self.epoch());
-        let (update, joined) =
-            self.waiting.propose(self.provider, seeds, (client, &member, view), epoch)?;
-        self.waiting.push(client, update);
-        Ok(joined)
+        self.renew(client, Renewal::Update)
+    }
+
+    fn propose_path(&mut self, client: ClientId) -> Result<Joined, ProtocolError> {
+        self.renew(client, Renewal::Path)
     }
 
     fn accept(
@@ -478,6 +487,7 @@ impl<S: Seeds> Protocol for SharedTreeKem<S> {
         self.waiting = Proposals::default();
         self.roster.advance(&transition.roster_changes);
         let gone = self.check_gone(&before, &transition.applied)?;
+        let healed = check_healed(&before.public.tree, &transition, &self.roster)?;
         let bytes = pending.message.len() as u64 + proposals.bytes();
         let totals =
             Totals { bytes: before.totals.bytes + bytes, ledger: before.totals.ledger + ledger };
@@ -496,9 +506,10 @@ impl<S: Seeds> Protocol for SharedTreeKem<S> {
         self.arrive(&invitations, &transition.applied.added, &joined, &epoch);
         self.go_on(by, transition.committer, &epoch, enters);
         let path = pending.path.as_ref();
+        proposals.drawn().for_each(|(client, path)| self.witness.draws(client, Some(path)));
         let watched =
             self.bear_witness(&before, &epoch, &transition, &draft.order, enters, path)?;
-        let checks = 3 + opened + gone + joined.len() as u32 + watched;
+        let checks = 3 + healed + opened + gone + joined.len() as u32 + watched;
         self.publisher = Some(by);
         self.clients.signs_with(self.provider, by, &pending.after.signer.public);
         if let Some(log) = &mut self.log {

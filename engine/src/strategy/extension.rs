@@ -8,8 +8,12 @@ use super::{Compaction, Layout, Placement, Removal, Strategy};
 use crate::codec::{CodecError, decode, encode};
 use crate::treesync::{Extension, ExtensionType};
 
-/// Letters of the encoding: placement, removal, layout and its two numbers, compaction, two switches.
+/// Letters of the encoding: placement, removal, layout and its two numbers, compaction, a switch for
+/// unmerged leaves, and two in one for the filter and for proposed paths.
 const LENGTH: usize = 8;
+
+/// What the last letter has more where members may propose paths.
+const CONCURRENT: u8 = 2;
 
 fn letters(strategy: &Strategy) -> [u8; LENGTH] {
     let (layout, first, second) = match strategy.layout {
@@ -30,12 +34,14 @@ fn letters(strategy: &Strategy) -> [u8; LENGTH] {
         second,
         strategy.compaction as u8,
         strategy.unmerged.into(),
-        strategy.filtered.into(),
+        u8::from(strategy.filtered) + CONCURRENT * u8::from(strategy.concurrent),
     ]
 }
 
 fn read(letters: [u8; LENGTH]) -> Option<Strategy> {
-    let [placement, removal, layout, first, second, compaction, unmerged, filtered] = letters;
+    let [placement, removal, layout, first, second, compaction, unmerged, last] = letters;
+    let concurrent = last >= CONCURRENT;
+    let filtered = if concurrent { last - CONCURRENT } else { last };
     let pick = |value: u8| match value {
         0 => Some(false),
         1 => Some(true),
@@ -58,6 +64,7 @@ fn read(letters: [u8; LENGTH]) -> Option<Strategy> {
         compaction: *Compaction::ALL.get(usize::from(compaction))?,
         unmerged: pick(unmerged)?,
         filtered: pick(filtered)?,
+        concurrent,
     };
     strategy.check().ok()?;
     Some(strategy)
@@ -114,7 +121,7 @@ mod tests {
         // Numbers of layouts that have any: a degree, children, a percentage.
         let numbers = [(0, 0), (2, 0), (3, 0), (2, 3), (70, 0)];
         // One value more than there is of each choice.
-        let counts = [7, 5, 9, 6, 3, 3];
+        let counts = [7, 5, 9, 6, 3, 5];
         for number in 0..counts.iter().product::<u32>() * 5 {
             let mut rest = number;
             let mut next = |count: u32| {
@@ -123,10 +130,8 @@ mod tests {
                 digit as u8
             };
             let (first, second) = numbers[usize::from(next(5))];
-            let [placement, removal, layout, compaction, unmerged, filtered] =
-                counts.map(&mut next);
-            let letters =
-                [placement, removal, layout, first, second, compaction, unmerged, filtered];
+            let [placement, removal, layout, compaction, unmerged, last] = counts.map(&mut next);
+            let letters = [placement, removal, layout, first, second, compaction, unmerged, last];
             if let Some(strategy) = read(letters) {
                 assert_eq!(super::letters(&strategy), letters);
                 assert_eq!(decode::<Strategy>("", &encode(&strategy).unwrap()), Ok(strategy));
@@ -139,6 +144,9 @@ mod tests {
         // Numbers from outside are not multiplied before they are bounded.
         assert!(decode::<Strategy>("", &[0, 0, 3, 200, 10, 1, 1, 1]).is_err());
         assert!(decode::<Strategy>("", &[0, 0, 3, 255, 255, 1, 1, 1]).is_err());
+        // Paths are proposed in trees that stay where they are.
+        assert!(decode::<Strategy>("", &[0, 0, 0, 0, 0, 1, 1, 3]).is_ok());
+        assert!(decode::<Strategy>("", &[0, 0, 4, 0, 0, 1, 1, 3]).is_err());
         // Whoever moves to the left goes where newcomers go.
         let [append, scoot_over] = [Placement::Append as u8, Compaction::ScootOver as u8];
         assert!(decode::<Strategy>("", &[0, 0, 0, 0, 0, scoot_over, 1, 1]).is_ok());

@@ -47,6 +47,19 @@ pub(crate) fn unlist(leaves: &mut Vec<LeafIndex>, leaf: LeafIndex) -> bool {
 }
 
 impl<D: TreeData> Tree<D, Strategy> {
+    /// How many parents above a leaf, from the lowest, are above it alone of all these leaves, ascending:
+    /// which is every one up to where the path of another joins in.
+    pub fn exclusive_part(
+        &self,
+        leaf: LeafIndex,
+        leaves: &[LeafIndex],
+    ) -> Result<usize, OutsideTree> {
+        self.inside(leaf)?;
+        let way = self.root().down_to(leaf);
+        let parents = way.iter().rev().skip(1);
+        Ok(parents.take_while(|node| node.count_below(leaves) == 1).count())
+    }
+
     /// Makes the room that another tree of the same layout has made.
     pub fn follow_room(&mut self, room: &Room) {
         if self.shape().form().is_some() {

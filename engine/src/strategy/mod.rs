@@ -14,6 +14,9 @@
 //! | `keeping` | a strategy at work on a tree |
 //! | `extension` | a strategy in the group context |
 //! | `text` | a strategy in words, and the presets |
+//!
+//! What members propose in order to renew their keys, Updates or whole paths, is a choice as well:
+//! `treekem/concurrent` explains it.
 
 mod compaction;
 mod extension;
@@ -52,6 +55,9 @@ pub struct Strategy {
     pub unmerged: bool,
     /// Whether a path leaves out the nodes with nobody below their copath (RFC 9420 §4.1.2).
     pub filtered: bool,
+    /// Whether members may propose whole paths, of which one commit covers several
+    /// (`treekem/concurrent`).
+    pub concurrent: bool,
 }
 
 impl Default for Strategy {
@@ -143,6 +149,18 @@ pub enum StrategyError {
         "compaction=scoot-over needs placement=leftmost-blank: newcomers placed elsewhere undo what moving to the left has done"
     )]
     ScootsElsewhere,
+    /// Proposed paths where a removal leaves more than a blank path.
+    #[error(
+        "proposals=paths needs removal=blank or faster-remove: what was sent to somebody who goes must be \
+         blanked with its path, and not refreshed or taken out"
+    )]
+    ConcurrentRemoval,
+    /// Proposed paths in a tree that moves between proposal and commit.
+    #[error(
+        "proposals=paths needs shape=perfect, left-balanced or m-ary, without compaction=smallest-tree or pop: \
+         in trees whose subtrees move about, parents of a path are gone before it is in effect"
+    )]
+    ConcurrentShape,
 }
 
 impl Strategy {
@@ -154,6 +172,7 @@ impl Strategy {
         compaction: Compaction::Truncate,
         unmerged: true,
         filtered: true,
+        concurrent: false,
     };
 
     /// Refuses choices that make no sense together.
@@ -172,7 +191,21 @@ impl Strategy {
             return Err(StrategyError::ScootsElsewhere);
         }
         self.layout.check()?;
+        if self.concurrent {
+            self.check_concurrent()?;
+        }
         self.check_form()
+    }
+
+    /// What does not go together with proposed paths.
+    fn check_concurrent(&self) -> Result<(), StrategyError> {
+        if !matches!(self.removal, Removal::Blank | Removal::FasterRemove) {
+            return Err(StrategyError::ConcurrentRemoval);
+        }
+        if self.form().is_some() {
+            return Err(StrategyError::ConcurrentShape);
+        }
+        Ok(())
     }
 
     /// Which choices make a tree free, and what free trees refuse.
@@ -258,10 +291,10 @@ impl Strategy {
     }
 
     /// Whether parents have parent hashes at all (RFC 9420 §7.9). In a free tree the parents between a
-    /// key and the leaf that vouches for it come and go; and no leaf below a tainted parent has signed
-    /// for its key.
+    /// key and the leaf that vouches for it come and go; no leaf below a tainted parent has signed
+    /// for its key; and who proposes a path does not know what it will be covered with.
     pub(crate) fn has_parent_hashes(&self) -> bool {
-        self.form().is_none() && !self.taints()
+        self.form().is_none() && !self.taints() && !self.concurrent
     }
 }
 

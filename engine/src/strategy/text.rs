@@ -84,6 +84,11 @@ pub const PRESETS: &[Preset] = &[
             ..Strategy::RFC9420
         },
     },
+    Preset {
+        name: "concurrent-2025",
+        title: "RFC 9420 whose members propose whole paths, blanked only where they meet (ours)",
+        strategy: Strategy { concurrent: true, ..Strategy::RFC9420 },
+    },
 ];
 
 /// The choices and their values.
@@ -111,6 +116,7 @@ pub const CHOICES: &[(&str, &[&str])] = &[
     ("compaction", &["none", "truncate", "scoot-over", "smallest-tree", "pop"]),
     ("unmerged", &["on", "off"]),
     ("filtered", &["on", "off"]),
+    ("proposals", &["updates", "paths"]),
 ];
 
 /// Why words are no strategy.
@@ -183,6 +189,13 @@ impl Strategy {
                 }
             }
             "unmerged" => self.unmerged = switch(value).ok_or_else(unknown)?,
+            "proposals" => {
+                self.concurrent = match value {
+                    "updates" => false,
+                    "paths" => true,
+                    _ => return Err(unknown()),
+                }
+            }
             _ => self.filtered = switch(value).ok_or_else(unknown)?,
         }
         Ok(())
@@ -286,5 +299,16 @@ mod tests {
         assert!(taint("unmerged=on").contains("needs unmerged=off"));
         assert!(taint("filtered=on").contains("needs filtered=off"));
         assert!(taint("placement=cheapest").contains("no parent is blank"));
+        let paths = |choices: &str| refused(&format!("concurrent-2025+{choices}"));
+        assert!(paths("removal=splice").contains("needs removal=blank or faster-remove"));
+        for shape in ["2-3", "llrb", "weight-balanced:70", "scapegoat:70", "weighted"] {
+            assert!(
+                paths(&format!("shape={shape}")).contains("needs shape=perfect, left-balanced")
+            );
+        }
+        assert!(paths("compaction=smallest-tree").contains("without compaction=smallest-tree"));
+        assert!(paths("shape=left-balanced+compaction=pop").contains("without compaction"));
+        let tainted = refused("tainted-2021+proposals=paths");
+        assert!(tainted.contains("needs removal=blank or faster-remove"), "{tainted}");
     }
 }

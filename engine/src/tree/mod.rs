@@ -242,7 +242,7 @@ impl<D: TreeData, S: Shape> Tree<D, S> {
         self.root = self.shape.truncate(self.root.clone());
     }
 
-    fn inside(&self, leaf: LeafIndex) -> Result<(), OutsideTree> {
+    pub(crate) fn inside(&self, leaf: LeafIndex) -> Result<(), OutsideTree> {
         let inside = match &self.places {
             Some(places) => places.has(leaf),
             None => leaf.0 < self.width(),

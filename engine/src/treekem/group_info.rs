@@ -6,8 +6,12 @@ use crate::codec::{CodecError, decode, encode};
 use crate::crypto::{
     CipherSuite, Crypto, CryptoError, Digest, Signature, SignaturePrivateKey, SignaturePublicKey,
 };
+use crate::strategy::Strategy;
 use crate::tree::LeafIndex;
-use crate::treesync::{Extension, ExtensionType, LeafNodeError, LeafRules, ProtocolVersion};
+use crate::treesync::{
+    Extension, ExtensionType, LeafNodeError, LeafRules, ProposalType, ProtocolVersion,
+    RequiredCapabilities,
+};
 
 /// `GroupContext`.
 #[derive(Clone, Debug, PartialEq, Eq, TlsSize, TlsSerialize, TlsDeserializeBytes)]
@@ -43,8 +47,13 @@ impl GroupContext {
     pub fn leaf_rules(&self) -> Result<LeafRules, CodecError> {
         let required = self.extension(ExtensionType::REQUIRED_CAPABILITIES);
         let required = required.map(|data| decode("required capabilities", data)).transpose()?;
+        let mut required: RequiredCapabilities = required.unwrap_or_default();
+        // Whoever follows a commit must know what it covers (RFC 9420 §12.2).
+        if Strategy::of_extensions(&self.extensions)?.concurrent {
+            required.proposal_types.push(ProposalType::PATH);
+        }
         let group_extensions = self.extensions.iter().map(|ext| ext.extension_type).collect();
-        Ok(LeafRules { required: required.unwrap_or_default(), group_extensions })
+        Ok(LeafRules { required, group_extensions })
     }
 }
 

@@ -132,6 +132,34 @@ pub fn expected_ciphertexts(step: &PathStep<'_, RatchetData>, added: &[LeafIndex
     step.copath.iter().map(|child| child.resolution_without(added)).sum()
 }
 
+/// The ciphertext of a path that is for a member.
+pub(super) struct Addressed<'t> {
+    /// The position of its node on the filtered direct path.
+    pub(super) node: usize,
+    /// Its position in the node.
+    pub(super) position: usize,
+    /// The key that it is encrypted to.
+    pub(super) key: &'t HpkePublicKey,
+}
+
+/// Which ciphertext of a filtered direct path is for a member; none if nobody sends the
+/// member anything.
+pub(super) fn addressed<'t>(
+    path: &[PathStep<'t, RatchetData>],
+    member: LeafIndex,
+    added: &[LeafIndex],
+) -> Option<Addressed<'t>> {
+    let of_step = |step: &PathStep<'t, RatchetData>| {
+        step.copath.iter().find(|child| child.contains(member)).copied()
+    };
+    let mut steps = path.iter().enumerate();
+    let (node, step, child) = steps.find_map(|(node, step)| Some((node, step, of_step(step)?)))?;
+    let earlier = step.copath.iter().take_while(|other| other.position() < child.position());
+    let before: usize = earlier.map(|earlier| earlier.resolution_without(added)).sum();
+    let found = child.locate(member, added)?;
+    Some(Addressed { node, position: before + found.position, key: key_of(&found.entry) })
+}
+
 /// The key of a resolution's entry.
 pub(crate) fn key_of<'t>(entry: &Resolved<'t, RatchetData>) -> &'t HpkePublicKey {
     match entry {
@@ -334,24 +362,10 @@ impl UpdatePath {
         context: &[u8],
     ) -> Result<OpenedPath, PathError> {
         let path = tree.filtered_direct_path(sender)?;
-        let mut before = 0;
-        for (node, step) in path.iter().enumerate() {
-            let Some(child) = step.copath.iter().find(|child| child.contains(member)) else {
-                continue;
-            };
-            before += step
-                .copath
-                .iter()
-                .take_while(|earlier| earlier.position() < child.position())
-                .map(|earlier| earlier.resolution_without(added))
-                .sum::<usize>();
-            let found = child.locate(member, added).ok_or(PathError::NotForMe(member))?;
-            let position = before + found.position;
-            let key = keys.find(key_of(&found.entry)).ok_or(PathError::NotForMe(member))?;
-            let secret = self.open(crypto, key, node, position, context)?;
-            return self.derive(crypto, node, secret);
-        }
-        Err(PathError::NotForMe(member))
+        let found = addressed(&path, member, added).ok_or(PathError::NotForMe(member))?;
+        let key = keys.find(found.key).ok_or(PathError::NotForMe(member))?;
+        let secret = self.open(crypto, key, found.node, found.position, context)?;
+        self.derive(crypto, found.node, secret)
     }
 
     /// Derives the key pairs from node `lowest` to the root, each checked against the path.

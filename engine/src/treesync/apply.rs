@@ -7,6 +7,7 @@ use tls_codec::VLBytes;
 
 use super::key_package::KeyPackage;
 use super::leaf_node::{LeafNode, ProposalType, ProtocolVersion};
+use super::paths::{AppliedPath, MAX_PATHS, apply_paths};
 use super::proposal::{PreSharedKeyId, Proposal, ReInit};
 use super::proposal_list::{ListRules, Listed, check_list};
 use super::ratchet_tree::{ParentNode, RatchetData, RatchetTree};
@@ -19,6 +20,7 @@ use crate::codec::CodecError;
 use crate::crypto::{Crypto, CryptoError, Labelled};
 use crate::strategy::{Newcomer, Room};
 use crate::tree::{LeafIndex, OutsideTree, Shape, Subtree};
+use crate::treekem::PathError;
 
 /// Why a list of proposals is invalid (RFC 9420 §12.2).
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -38,7 +40,27 @@ pub enum ProposalError {
     /// An Update keeps the key that it should replace.
     #[error("the Update of {0} keeps its encryption key (RFC 9420 §7.3)")]
     SameLeafKey(LeafIndex),
-    /// Several Updates or Removes are for one leaf.
+    /// Paths are proposed in a group that has none.
+    #[error("a path is proposed, and the group's strategy has proposals=updates")]
+    NoPaths,
+    /// A path was proposed by nobody who has a leaf.
+    #[error("a proposed path was not sent by a member (treekem/concurrent.rs)")]
+    PathFromOutside,
+    /// The committer's own proposed path is in its commit.
+    #[error("the committer's own proposed path is in its commit (treekem/concurrent.rs)")]
+    PathOfCommitter,
+    /// More proposed paths than a commit covers.
+    #[error("a commit covers more than {MAX_PATHS} proposed paths")]
+    ManyPaths,
+    /// A proposed path does not fit the tree.
+    #[error("the path that {leaf} proposes: {error}")]
+    Path {
+        /// Who proposes it.
+        leaf: LeafIndex,
+        /// What is wrong with it.
+        error: Box<PathError>,
+    },
+    /// Several Updates, Removes or proposed paths are for one leaf.
     #[error("{0} is updated or removed twice (RFC 9420 §12.2)")]
     SameLeafTwice(LeafIndex),
     /// A ReInit is not alone.
@@ -120,8 +142,10 @@ pub struct AppliedProposals {
     pub rooms: Vec<Room>,
     /// The leaves removed.
     pub removed: Vec<LeafIndex>,
-    /// The leaves replaced.
+    /// The leaves replaced by Updates.
     pub updated: Vec<LeafIndex>,
+    /// The leaves replaced with the keys above them.
+    pub paths: Vec<AppliedPath>,
     /// The committer's move, where the strategy has it move.
     pub moved: Option<Move>,
     /// How many parents the committer climbs past, where the strategy has it climb.
@@ -267,16 +291,19 @@ pub fn apply_proposals(
 ) -> Result<AppliedProposals, ProposalError> {
     check_list(list, &context.list_rules)?;
     let mut applied = note(list);
-    let (mut updates, mut packages) = (vec![], vec![]);
+    let (mut updates, mut packages, mut paths) = (vec![], vec![], vec![]);
     for listed in list {
         match (listed.proposal, listed.sender) {
             (Proposal::Add(package), _) => packages.push(package),
             (Proposal::Update(leaf), Some(sender)) => updates.push((sender, leaf)),
+            (Proposal::Path(path), Some(sender)) => paths.push((sender, &path.0)),
             (Proposal::Remove(leaf), _) => applied.removed.push(*leaf),
             _ => {}
         }
     }
     applied.updated = updates.iter().map(|(sender, _)| *sender).collect();
+    // They were made for the tree as it stands; what the other proposals blank of them is blank.
+    applied.paths = apply_paths(crypto, tree, roster, context, &paths)?;
     // All that goes, goes first: a key may pass from one member to another in one commit.
     for leaf in &applied.updated {
         strike(tree, roster, *leaf, |_| true)?;
@@ -322,7 +349,7 @@ fn note(list: &[Listed<'_>]) -> AppliedProposals {
             Proposal::ExternalInit(kem_output) => applied.external_init = Some(kem_output.clone()),
             Proposal::GroupContextExtensions(_) => applied.new_extensions = true,
             Proposal::Custom(kind, data) => applied.custom.push((*kind, data.clone())),
-            Proposal::Add(_) | Proposal::Update(_) | Proposal::Remove(_) => {}
+            Proposal::Add(_) | Proposal::Update(_) | Proposal::Path(_) | Proposal::Remove(_) => {}
         }
     }
     applied
@@ -330,7 +357,7 @@ fn note(list: &[Listed<'_>]) -> AppliedProposals {
 
 /// Strikes a leaf that is to be replaced or removed, and the keys above it that go with it, from
 /// the roster.
-fn strike(
+pub(super) fn strike(
     tree: &RatchetTree,
     roster: &mut RosterDraft<'_>,
     index: LeafIndex,

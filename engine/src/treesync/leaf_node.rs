@@ -72,6 +72,8 @@ code_point! {
         EXTERNAL_INIT = 6,
         /// `group_context_extensions`, the last of the default types.
         GROUP_CONTEXT_EXTENSIONS = 7,
+        /// A whole path for the sender: of a private-use type, ours (`treekem/concurrent`).
+        PATH = 0xf7e5,
     }
 }
 code_point! {

@@ -7,6 +7,7 @@ mod key_package;
 mod leaf_node;
 mod negotiate;
 mod parent_hash;
+mod paths;
 mod proposal;
 mod proposal_list;
 mod ratchet_tree;
@@ -27,6 +28,8 @@ pub use leaf_node::{
 };
 pub use negotiate::{grease, negotiate};
 pub use parent_hash::{copath_hash, count_parent_hash_checks, parent_hash, verify_parent_hashes};
+pub(crate) use paths::merge_paths;
+pub use paths::{AppliedPath, MAX_PATH_NODES, MAX_PATHS, ProposedPath};
 pub use proposal::{PreSharedKeyId, Proposal, ProposalOrRef, PskType, ReInit, ResumptionPskUsage};
 pub use proposal_list::{ListRules, Listed, Purpose, check_list};
 pub use ratchet_tree::{

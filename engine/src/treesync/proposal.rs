@@ -1,5 +1,6 @@
 //! Proposals and how a commit lists them (RFC 9420 §12.1, §12.4; PSK identifiers of §8.4).
-//! All default types have their encodings here; [`super::apply`] says what they do.
+//! All default types have their encodings here, and so has a type of our own; [`super::apply`] says what
+//! they do.
 
 use std::fmt;
 
@@ -9,6 +10,7 @@ use tls_codec::{
 
 use super::key_package::KeyPackage;
 use super::leaf_node::{Extension, LeafNode, ProposalType, ProtocolVersion};
+use super::paths::ProposedPath;
 use crate::crypto::{CipherSuite, Digest};
 use crate::tree::LeafIndex;
 
@@ -29,6 +31,8 @@ pub enum Proposal {
     ExternalInit(VLBytes),
     /// Replace the extensions of the group context.
     GroupContextExtensions(Vec<Extension>),
+    /// Replace the sender's leaf and the keys above it: no proposal of RFC 9420.
+    Path(ProposedPath),
     /// Something that the application gives a meaning. Nothing in RFC 9420 says where a
     /// proposal of another type ends: it is read as one vector, as other implementations do.
     Custom(ProposalType, VLBytes),
@@ -45,6 +49,7 @@ macro_rules! inside {
             Proposal::ReInit($body) => $result,
             Proposal::ExternalInit($body) => $result,
             Proposal::GroupContextExtensions($body) => $result,
+            Proposal::Path($body) => $result,
             Proposal::Custom(_, $body) => $result,
         }
     };
@@ -61,6 +66,7 @@ impl Proposal {
             Self::ReInit(_) => ProposalType::REINIT,
             Self::ExternalInit(_) => ProposalType::EXTERNAL_INIT,
             Self::GroupContextExtensions(_) => ProposalType::GROUP_CONTEXT_EXTENSIONS,
+            Self::Path(_) => ProposalType::PATH,
             Self::Custom(kind, _) => *kind,
         }
     }
@@ -75,6 +81,7 @@ impl Proposal {
             Self::ReInit(_) => "reinit",
             Self::ExternalInit(_) => "external_init",
             Self::GroupContextExtensions(_) => "group_context_extensions",
+            Self::Path(_) => "path",
             Self::Custom(..) => "custom",
         }
     }
@@ -87,7 +94,7 @@ impl Proposal {
 
     /// Whether an external sender may send it (RFC 9420 §12.1.8).
     pub fn is_allowed_externally(&self) -> bool {
-        !matches!(self, Self::Update(_) | Self::ExternalInit(_) | Self::Custom(..))
+        !matches!(self, Self::Update(_) | Self::Path(_) | Self::ExternalInit(_) | Self::Custom(..))
     }
 }
 
@@ -124,6 +131,7 @@ impl DeserializeBytes for Proposal {
             ProposalType::REINIT => body(rest, Self::ReInit),
             ProposalType::EXTERNAL_INIT => body(rest, Self::ExternalInit),
             ProposalType::GROUP_CONTEXT_EXTENSIONS => body(rest, Self::GroupContextExtensions),
+            ProposalType::PATH => body(rest, Self::Path),
             ProposalType(0) => Err(Error::UnknownValue(0)),
             other => body(rest, |data| Self::Custom(other, data)),
         }

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use super::apply::ProposalError;
 use super::leaf_node::ProtocolVersion;
+use super::paths::MAX_PATHS;
 use super::proposal::{PreSharedKeyId, Proposal, PskType, ResumptionPskUsage};
 use super::validate::check_distinct;
 use crate::tree::LeafIndex;
@@ -76,6 +77,9 @@ fn check_regular(list: &[Listed<'_>], committer: LeafIndex) -> Result<(), Propos
     if count(list, |p| matches!(p, Proposal::GroupContextExtensions(_))) > 1 {
         return Err(ProposalError::ManyExtensions);
     }
+    if count(list, |p| matches!(p, Proposal::Path(_))) > MAX_PATHS {
+        return Err(ProposalError::ManyPaths);
+    }
     let mut touched = BTreeSet::new();
     for listed in list {
         let leaf = match listed.proposal {
@@ -87,6 +91,13 @@ fn check_regular(list: &[Listed<'_>], committer: LeafIndex) -> Result<(), Propos
                 let sender = listed.sender.ok_or(ProposalError::UpdateFromOutside)?;
                 if sender == committer {
                     return Err(ProposalError::UpdatesCommitter);
+                }
+                sender
+            }
+            Proposal::Path(_) => {
+                let sender = listed.sender.ok_or(ProposalError::PathFromOutside)?;
+                if sender == committer {
+                    return Err(ProposalError::PathOfCommitter);
                 }
                 sender
             }

@@ -4,6 +4,7 @@ use arboretum_engine::crypto::{Crypto, Seed, SignatureKeyPair};
 use arboretum_engine::strategy::Strategy;
 use arboretum_engine::treesync::{
     Capabilities, Credential, ExtensionType, KeyPackage, KeyPackageSecrets, Lifetime, Profile,
+    ProposalType,
 };
 use rand_core::Rng;
 
@@ -41,6 +42,9 @@ impl Client {
         let mut capabilities = Capabilities::basic(crypto.cipher_suite());
         if strategy != Strategy::default() {
             capabilities.extensions.push(ExtensionType::STRATEGY);
+        }
+        if strategy.concurrent {
+            capabilities.proposals.push(ProposalType::PATH);
         }
         Self::of(crypto, credential, capabilities, rng)
     }

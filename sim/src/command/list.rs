@@ -38,7 +38,10 @@ pub(crate) fn list(what: &str) -> Result<ExitCode, Failure> {
 
 /// The presets, then the choices that can be changed in them.
 fn strategies() -> Vec<(String, String)> {
-    let presets = PRESETS.iter().map(|preset| (preset.name.into(), preset.title.into()));
+    // Where clients have a preset of the same name, theirs is the whole of it.
+    let whole = |name| simulation::PRESETS.iter().any(|(own, ..)| *own == name);
+    let presets = PRESETS.iter().filter(|preset| !whole(preset.name));
+    let presets = presets.map(|preset| (preset.name.into(), preset.title.into()));
     let clients = simulation::PRESETS.iter();
     let clients = clients.map(|(name, _, title)| ((*name).into(), (*title).into()));
     let own = named(crate::operations::PRESETS).into_iter();

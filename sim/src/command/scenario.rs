@@ -8,7 +8,6 @@ use arboretum_workloads::{Experiment, Fidelity, Scenario, Trace, find_shipped, n
 
 use super::arguments::RunOptions;
 use super::failure::Failure;
-use crate::operations;
 use crate::simulation::{self, Behaviour, BehaviourError, choices};
 
 /// Protocols that can be run.
@@ -55,11 +54,6 @@ fn way_out(error: &BehaviourError) -> String {
         suggest(value, values.flat_map(|(_, values)| values.iter().copied()))
     };
     match error {
-        BehaviourError::Tree(ParseStrategyError::Preset(name))
-            if operations::PRESETS.iter().any(|(own, _)| own == name) =>
-        {
-            "it is there for experiments only: docs/studies.md".into()
-        }
         BehaviourError::Tree(ParseStrategyError::Preset(name)) => {
             let own = simulation::PRESETS.iter().map(|(name, ..)| *name);
             suggest(name, PRESETS.iter().map(|preset| preset.name).chain(own))

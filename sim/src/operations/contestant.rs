@@ -14,10 +14,8 @@ use super::absent::Absent;
 
 /// Presets that are protocols of their own, in counts only. `tainted-2021`, which the whole engine has
 /// as well, is here the paper's: an add or a removal refreshes no more than it must.
-pub const PRESETS: &[(&str, &str)] = &[
-    ("multicast-2022", "one manager who knows every key; +shape=left-balanced, 2-3, llrb"),
-    ("concurrent-2025", "Update proposals are whole paths, of which nothing is blanked"),
-];
+pub const PRESETS: &[(&str, &str)] =
+    &[("multicast-2022", "one manager who knows every key; +shape=left-balanced, 2-3, llrb")];
 
 /// A protocol with its choices.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,8 +26,6 @@ pub enum Contestant {
     Tainted,
     /// One manager.
     Multicast(ManagedTree),
-    /// TreeKEM with whole paths for proposals.
-    Concurrent,
 }
 
 /// Why a strategy cannot be played.
@@ -84,7 +80,7 @@ impl Contestant {
         let own = match contestant {
             Self::Tainted => Some("tainted-2021"),
             Self::Multicast(_) => Some("multicast-2022"),
-            Self::TreeKem(_) | Self::Concurrent => None,
+            Self::TreeKem(_) => None,
         };
         match own {
             Some(preset) if operations.proposals > 0 => {
@@ -115,7 +111,6 @@ impl Contestant {
         };
         match preset.trim() {
             "tainted-2021" => plain("tainted-2021", Self::Tainted),
-            "concurrent-2025" => plain("concurrent-2025", Self::Concurrent),
             "multicast-2022" => {
                 Ok(Self::Multicast(match choices.unwrap_or("shape=left-balanced").trim() {
                     "shape=left-balanced" => ManagedTree::LeftBalanced,
@@ -143,10 +138,10 @@ impl Contestant {
 
     /// A warm group of its kind.
     pub(super) fn group(self, members: u32, sizes: PathSizes) -> Result<Group, CountedError> {
-        let treekem = |strategy| CountedGroup::new(strategy, sizes, members, true);
         Ok(match self {
-            Self::TreeKem(strategy) => Group::TreeKem { group: treekem(strategy)?, whole: false },
-            Self::Concurrent => Group::TreeKem { group: treekem(Strategy::RFC9420)?, whole: true },
+            Self::TreeKem(strategy) => {
+                Group::TreeKem(CountedGroup::new(strategy, sizes, members, true)?)
+            }
             Self::Tainted => Group::Tainted(TaintedGroup::new(members)?),
             Self::Multicast(kind) => Group::Multicast(MulticastGroup::new(kind, members)?),
         })
@@ -155,11 +150,7 @@ impl Contestant {
 
 /// A group under one of the protocols.
 pub(super) enum Group {
-    TreeKem {
-        group: CountedGroup,
-        /// Whether proposals are whole paths.
-        whole: bool,
-    },
+    TreeKem(CountedGroup),
     Tainted(TaintedGroup),
     Multicast(MulticastGroup),
 }
@@ -173,7 +164,7 @@ impl Group {
     ) -> Result<(Cost, bool), CountedError> {
         let by = Member(operation.by);
         match self {
-            Self::TreeKem { group, whole } => treekem(group, *whole, operation, commits),
+            Self::TreeKem(group) => treekem(group, operation, commits),
             Self::Tainted(group) => Ok((
                 match operation.kind {
                     OperationKind::Add { member } => group.add(by, Member(member))?,
@@ -200,21 +191,21 @@ impl Group {
         operation: &Operation,
     ) -> Result<(Cost, AbsenceRow), CountedError> {
         match self {
-            Self::TreeKem { group, .. } => absent.before(group, operation),
+            Self::TreeKem(group) => absent.before(group, operation),
             // Refused when the experiment was read.
             Self::Tainted(_) | Self::Multicast(_) => Ok(Default::default()),
         }
     }
 
-    /// Whether its messages are RFC 9420's, so that their bytes are known.
+    /// Whether its paths are RFC 9420's, so that their bytes are known.
     pub(super) fn has_bytes(&self) -> bool {
-        matches!(self, Self::TreeKem { whole: false, .. })
+        matches!(self, Self::TreeKem(_))
     }
 
     /// Levels of its tree.
     pub(super) fn depth(&self) -> u8 {
         match self {
-            Self::TreeKem { group, .. } => group.tree().height,
+            Self::TreeKem(group) => group.tree().height,
             Self::Tainted(group) => group.tree().height,
             Self::Multicast(group) => group.depth(),
         }
@@ -223,18 +214,16 @@ impl Group {
 
 fn treekem(
     group: &mut CountedGroup,
-    whole: bool,
     operation: &Operation,
     commits: Commits,
 ) -> Result<(Cost, bool), CountedError> {
     let by = Member(operation.by);
     let mut cost = Cost::default();
-    for proposer in &operation.proposers {
-        if whole {
-            cost += group.upload(Member(*proposer))?;
-        } else {
-            group.update(Member(*proposer))?;
-        }
+    let proposers: Vec<Member> = operation.proposers.iter().copied().map(Member).collect();
+    if group.proposes_paths() {
+        cost += group.merge_paths(&proposers)?;
+    } else {
+        proposers.iter().try_for_each(|proposer| group.update(*proposer))?;
     }
     let committed = commits == Commits::All || operation.kind == OperationKind::Update;
     match operation.kind {
@@ -264,7 +253,8 @@ mod tests {
         let parse = |text: &str| Contestant::parse(text);
         assert_eq!(parse("rfc9420"), Ok(Contestant::TreeKem(Strategy::RFC9420)));
         assert_eq!(parse("tainted-2021"), Ok(Contestant::Tainted));
-        assert_eq!(parse("concurrent-2025"), Ok(Contestant::Concurrent));
+        let paths = Strategy { concurrent: true, ..Strategy::RFC9420 };
+        assert_eq!(parse("concurrent-2025"), Ok(Contestant::TreeKem(paths)));
         let manager = |kind| Ok(Contestant::Multicast(kind));
         assert_eq!(parse("multicast-2022"), manager(ManagedTree::LeftBalanced));
         let balanced = manager(ManagedTree::Search(Balance::TwoThree));

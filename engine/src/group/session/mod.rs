@@ -31,9 +31,9 @@ use crate::codec::{CodecError, encode};
 use crate::crypto::{Crypto, CryptoError, Digest, Secret};
 use crate::tree::LeafIndex;
 use crate::treedem::{PrivateMessageError, SecretTree};
-use crate::treekem::GroupInfo;
+use crate::treekem::{GroupInfo, UpdatePath};
 use crate::treesync::{
-    ExternalSender, LeafNode, LeafNodeError, LeafNodeSource, Proposal, ReInit, Roster,
+    ExternalSender, LeafNode, LeafNodeError, LeafNodeSource, Proposal, ProposedPath, ReInit, Roster,
 };
 
 pub use enter::Joining;
@@ -298,6 +298,9 @@ impl Session {
         }
         for update in &self.holdings.updates {
             state.extend(update.leaf.private.as_slice());
+            for pair in &update.parents {
+                state.extend(pair.private.as_slice());
+            }
             state.extend(update.signer.private.as_slice());
         }
         state.extend(self.messages.fingerprint().as_slice());
@@ -349,7 +352,8 @@ impl Session {
     ) -> Result<(), SessionError> {
         match proposal {
             Proposal::Add(package) => self.check_leaf(&package.leaf_node),
-            Proposal::Update(leaf) => {
+            Proposal::Update(leaf)
+            | Proposal::Path(ProposedPath(UpdatePath { leaf_node: leaf, .. })) => {
                 self.check_leaf(leaf)?;
                 sender.map_or(Ok(()), |sender| self.check_successor(sender, leaf))
             }

@@ -202,12 +202,14 @@ impl Session {
         let committer = transition.committer;
         let sender = transition.path.is_some().then_some(&committer);
         let applied = &transition.applied;
-        for leaf in applied.added.iter().chain(&applied.updated).chain(sender) {
+        let paths = applied.paths.iter().map(|path| &path.sender);
+        let renewed = || applied.updated.iter().chain(paths.clone()).chain(sender);
+        for leaf in applied.added.iter().chain(renewed()) {
             if let Some(leaf) = transition.after.tree.leaf(*leaf) {
                 self.check_leaf(leaf)?;
             }
         }
-        for leaf in applied.updated.iter().chain(sender) {
+        for leaf in renewed() {
             let moved = applied.moved.filter(|moved| moved.to == *leaf);
             let stood = moved.map_or(*leaf, |moved| moved.from);
             if let Some(new) = transition.after.tree.leaf(*leaf)

@@ -93,7 +93,20 @@ impl Session {
         let (leaf, pair) = self.member.updated_leaf(crypto, &signer, change, rng)?;
         // No lifetime is looked at in an Update.
         let message = self.propose(crypto, Proposal::Update(leaf), 0, rng)?;
-        self.holdings.updates.push(OwnUpdate { leaf: pair, signer });
+        self.holdings.updates.push(OwnUpdate { leaf: pair, parents: vec![], signer });
+        Ok(message)
+    }
+
+    /// Proposes a whole path for itself, where the group's strategy has paths proposed.
+    pub fn propose_path(
+        &mut self,
+        crypto: &Crypto<'_>,
+        rng: &mut dyn Rng,
+    ) -> Result<Vec<u8>, SessionError> {
+        self.check_alive()?;
+        let (path, drawn) = self.member.drawn_path(crypto, rng)?;
+        let message = self.propose(crypto, Proposal::Path(path), 0, rng)?;
+        self.holdings.updates.push(OwnUpdate::of_path(&drawn, &self.member.signer));
         Ok(message)
     }
 

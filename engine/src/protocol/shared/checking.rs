@@ -59,6 +59,7 @@ impl<S: Seeds> SharedTreeKem<S> {
         received.check_membership(&crypto, &before.secrets)?;
         let for_removed = crypto.ledger();
         let unpaid = Crypto::new(provider);
+        let proposed = self.open_proposed(&transition, &proposals)?;
         let path = pending.path.as_ref();
         let private = self.proposed_private(&transition, path, &proposals, invitations, joins)?;
         let (commit_secret, opened) = match (&transition.path, &pending.path) {
@@ -88,7 +89,7 @@ impl<S: Seeds> SharedTreeKem<S> {
             ledger,
             predicted,
             excluded,
-            opened,
+            opened: opened + proposed,
             audits,
         })
     }

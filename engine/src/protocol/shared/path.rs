@@ -8,12 +8,13 @@ use rayon::prelude::*;
 use super::{Invitation, PARALLEL_FROM, SharedTreeKem};
 use crate::crypto::{Crypto, CryptoError, HpkeKeyPair, Secret};
 use crate::group::{ApplyError, FollowError, Transition, TransitionPath};
-use crate::protocol::private_tree::PrivateTree;
+use crate::protocol::private_tree::{PrivateTree, ProposedParent};
 use crate::protocol::proposals::Proposals;
 use crate::protocol::{ClientId, ProtocolError, Seeds};
 use crate::strategy::Room;
-use crate::treekem::NewPath;
-use crate::treesync::{Move, ParentNode};
+use crate::tree::{OutsideTree, PathStep};
+use crate::treekem::{Climb, NewPath, keys_above};
+use crate::treesync::{AppliedPath, Move, ParentNode, RatchetData, RatchetTree, merge_paths};
 
 impl<S: Seeds> SharedTreeKem<S> {
     /// Opens every ciphertext of a path once, as the members below each recipient would, and
@@ -70,6 +71,39 @@ impl<S: Seeds> SharedTreeKem<S> {
         Ok((derived.commit_secret, count))
     }
 
+    /// Opens every ciphertext of the covered paths that somebody needs, as the members below each recipient
+    /// would, with the keys of the epoch in which they were proposed; and gives how many.
+    pub(super) fn open_proposed(
+        &self,
+        transition: &Transition,
+        proposals: &Proposals,
+    ) -> Result<u32, ProtocolError> {
+        let before = self.newest()?;
+        let (tree, context) = (&before.public.tree, before.public.context.encoded());
+        let crypto = Crypto::new(self.provider);
+        let mut opened = 0;
+        for AppliedPath { sender, path, .. } in &transition.applied.paths {
+            let drawn = proposals.of(*sender).and_then(|proposed| proposed.path.as_ref());
+            let drawn = drawn.ok_or(FollowError::OwnUpdate)?;
+            let standing = keys_above(&transition.after.tree, *sender)?;
+            let recipients = before.private.recipients(tree, *sender, &[])?;
+            for (node, keys) in recipients.iter().enumerate() {
+                if !standing.contains(&&path.nodes[node].encryption_key) {
+                    break;
+                }
+                for (position, key) in keys.iter().enumerate() {
+                    let secret = path.open(&crypto, key, node, position, &context)?;
+                    if secret.0 != drawn.secrets[node].0 {
+                        let told = "members below one node learn other secrets of a proposed path";
+                        return Err(ProtocolError::Check(told.into()));
+                    }
+                    opened += 1;
+                }
+            }
+        }
+        Ok(opened)
+    }
+
     /// The private tree once the proposals of a commit are in effect. `enters` is who joins by the
     /// commit itself.
     pub(super) fn proposed_private(
@@ -82,13 +116,21 @@ impl<S: Seeds> SharedTreeKem<S> {
     ) -> Result<PrivateTree, ProtocolError> {
         let before = self.newest()?;
         let mut private = before.private.clone();
-        for leaf in &transition.applied.updated {
-            let key = proposals.leaf_key(*leaf).cloned();
-            private.update(*leaf, key.ok_or(FollowError::OwnUpdate)?)?;
+        let mut public = before.public.tree.clone();
+        merge_paths(&mut public, &transition.applied.paths)?;
+        for applied in &transition.applied.paths {
+            let own = &proposals.of(applied.sender).ok_or(FollowError::OwnUpdate)?.own;
+            let trees = (&before.public.tree, &transition.after.tree);
+            let parents = proposed_parents(applied, trees, &own.parents)?;
+            private.set_proposed(applied.sender, own.leaf.clone(), &parents)?;
         }
-        let removal = before.public.tree.shape().removal;
+        for leaf in &transition.applied.updated {
+            let own = &proposals.of(*leaf).ok_or(FollowError::OwnUpdate)?.own;
+            private.update(*leaf, own.leaf.clone())?;
+        }
+        let removal = public.shape().removal;
         let vacate = |private: &mut PrivateTree, leaf| {
-            let path = before.public.tree.direct_path(leaf)?;
+            let path = public.direct_path(leaf)?;
             let goes = |parent: Option<&Arc<ParentNode>>| {
                 parent.is_none_or(|parent| removal.strikes(&**parent, leaf))
             };
@@ -112,6 +154,33 @@ impl<S: Seeds> SharedTreeKem<S> {
         private.climb(transition.committer, transition.applied.climbed)?;
         Ok(private)
     }
+}
+
+/// What the parents above the sender of a covered path become, from the lowest; its key pairs are `keys`.
+/// `before` is the tree that it was proposed in, `after` that of the next epoch.
+fn proposed_parents(
+    applied: &AppliedPath,
+    (before, after): (&RatchetTree, &RatchetTree),
+    keys: &[HpkeKeyPair],
+) -> Result<Vec<ProposedParent>, OutsideTree> {
+    let standing = keys_above(after, applied.sender)?;
+    let mut keys = keys.iter();
+    let steps = before.direct_path(applied.sender)?;
+    let exclusive = steps.iter().take(applied.exclusive);
+    let take = |step: &PathStep<'_, RatchetData>| {
+        let key = if step.is_filtered_out() { None } else { keys.next() };
+        ProposedParent { key: key.cloned(), climb: None }
+    };
+    let mut parents: Vec<ProposedParent> = exclusive.map(take).collect();
+    // Who comes to one from elsewhere opens its secret there, and follows it to those above.
+    let mut climb = Climb { followed: 0, opened: 1 };
+    for parent in parents.iter_mut().rev() {
+        if parent.key.as_ref().is_some_and(|key| standing.contains(&&key.public)) {
+            parent.climb = Some(climb);
+            climb.followed += 1;
+        }
+    }
+    Ok(parents)
 }
 
 /// The private tree of the next epoch, from the one before the path.

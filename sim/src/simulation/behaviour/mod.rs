@@ -55,7 +55,7 @@ impl Behaviour {
             batching: chosen.batching.unwrap_or_else(|| policy.batching.into()),
             moving: chosen.moving.unwrap_or_default(),
         };
-        let waits = matches!(behaviour.batching, Batching::ProposeCommit(_));
+        let waits = behaviour.batching.proposers().is_some();
         if waits && scenario.workload.messages.is_some() {
             return Err(BehaviourError::ProposalsWait);
         }
@@ -68,7 +68,7 @@ impl Behaviour {
     /// Whether what clients do takes more of a protocol than commits of adds and removes.
     pub fn takes_more_than_commits(&self) -> bool {
         matches!(self.warming, Warming::MostBlanks(_))
-            || matches!(self.batching, Batching::ProposeCommit(_))
+            || self.batching.proposers().is_some()
             || self.moving != Moving::Nobody
     }
 

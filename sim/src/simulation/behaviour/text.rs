@@ -20,11 +20,18 @@ const CHOICES: &[(&str, &[&str])] = &[
 ];
 
 /// Presets that are the clients' own: a name, what it stands for, and what it is.
-pub const PRESETS: &[(&str, &str, &str)] = &[(
-    "rebuild",
-    "rfc9420+compaction=rebuild:4",
-    "RFC 9420, the group made anew when an update costs four times log2 n",
-)];
+pub const PRESETS: &[(&str, &str, &str)] = &[
+    (
+        "rebuild",
+        "rfc9420+compaction=rebuild:4",
+        "RFC 9420, the group made anew when an update costs four times log2 n",
+    ),
+    (
+        "concurrent-2025",
+        "concurrent-2025+batching=concurrent:4",
+        "whole paths are proposed, four with each commit, and blanked only where they meet (ours)",
+    ),
+];
 
 /// All choices of a strategy and their values, the tree's first.
 pub fn choices() -> Vec<(&'static str, Vec<&'static str>)> {
@@ -95,9 +102,12 @@ pub enum BehaviourError {
     NotToTheLeft(&'static str),
     /// Proposals wait where messages are sent.
     #[error(
-        "batching=propose-commit lets proposals wait, and nobody may send messages before they are committed (RFC 9420 §12.4): take `workload.messages` out"
+        "batching=propose-commit and concurrent let proposals wait, and nobody may send messages before they are committed (RFC 9420 §12.4): take `workload.messages` out"
     )]
     ProposalsWait,
+    /// Paths that are proposed where members propose Updates.
+    #[error("batching=concurrent needs proposals=paths: what it proposes are whole paths")]
+    ProposesUpdates,
     /// More rounds than a run can have.
     #[error("every {period} for {duration} is more than {MAX_ROUNDS} rounds")]
     TooOften {
@@ -161,9 +171,18 @@ fn choose(
     rest: &str,
     mut chosen: Chosen,
 ) -> Result<(Strategy, Chosen), BehaviourError> {
-    let tree = parts(rest, &mut chosen)?;
+    let mut tree = parts(rest, &mut chosen)?;
+    let concurrent = matches!(chosen.batching, Some(Batching::Concurrent(_)));
+    let says = |part: &&str| part.split('=').next().map(str::trim) == Some("proposals");
+    if concurrent && !tree.iter().any(says) {
+        tree.push("proposals=paths");
+    }
     let tree: Vec<&str> = std::iter::once(name).chain(tree).collect();
-    Ok((Strategy::parse(&tree.join("+"))?, chosen))
+    let tree = Strategy::parse(&tree.join("+"))?;
+    if concurrent && !tree.concurrent {
+        return Err(BehaviourError::ProposesUpdates);
+    }
+    Ok((tree, chosen))
 }
 
 /// Takes the clients' choices out of a list; gives the tree's.
@@ -221,6 +240,18 @@ mod tests {
         assert_eq!(chosen.batching, Some(Batching::Every(Millis(HOUR.0 / 2))));
         assert_eq!(chosen.inactive, None);
         assert_eq!(read("2018-10").unwrap().1, Chosen::default());
+        // What is proposed must be known to the tree.
+        let concurrent = |count| (true, Some(Batching::Concurrent(count)));
+        for (text, expected) in [
+            ("concurrent-2025", concurrent(4)),
+            ("concurrent-2025+batching=concurrent:2", concurrent(2)),
+            ("rfc9420+batching=concurrent:3", concurrent(3)),
+            ("concurrent-2025+batching=immediate", (true, Some(Batching::Immediate))),
+            ("rfc9420+proposals=paths", (true, None)),
+        ] {
+            let (tree, chosen) = read(text).unwrap();
+            assert_eq!((tree.concurrent, chosen.batching), expected, "{text}");
+        }
         // A preset of the clients, and what is chosen in its place.
         let moving = |text| read(text).unwrap().1.moving;
         assert_eq!(moving("rebuild"), Some(Moving::Rebuild(4)));
@@ -267,7 +298,7 @@ mod tests {
             assert!(refused(&format!("rfc9420+{value}")).contains("is built"), "{value}");
         }
         assert!(refused("rfc9420+inactive=evict:0s").contains("above 0s"));
-        for value in ["compaction=swap", "batching=propose-commit"] {
+        for value in ["compaction=swap", "batching=propose-commit", "batching=concurrent"] {
             for count in ["0", "-1", "many", "1001"] {
                 let told = refused(&format!("rfc9420+{value}:{count}"));
                 assert!(told.contains(&format!("{value} takes from 1 to 1000 members")), "{told}");
@@ -282,6 +313,10 @@ mod tests {
             assert!(told.contains("takes a whole number from 2 to 1000"), "{told}");
             assert!(told.contains(&format!("not `{times}`")), "{told}");
         }
+        let updates = refused("rfc9420+batching=concurrent:2+proposals=updates");
+        assert!(updates.contains("batching=concurrent needs proposals=paths"), "{updates}");
+        let tainted = refused("tainted-2021+batching=concurrent:2");
+        assert!(tainted.contains("needs removal=blank or faster-remove"), "{tainted}");
         assert!(refused("rfc9420+compaction=none+compaction=resync").contains("chosen twice"));
         assert!(refused("rfc9420+inactive=quarantine").contains("no inactive `quarantine`"));
     }

@@ -7,17 +7,20 @@
 //! into one epoch; who wants in waits P at most, and who is to be out can read for P longer. All of
 //! it is RFC 9420 as it stands (§12.4).
 //!
-//! `propose-commit:R` is in its own file.
+//! `propose-commit:R` and `concurrent:R` are in files of their own, and what they have in common in
+//! `proposing`.
 //!
 //! Without a choice in the strategy the scenario's `policy.batching` holds.
 
+mod concurrent;
 mod propose_commit;
+mod proposing;
 
 use arboretum_workloads::Millis;
 
 use super::text::{BehaviourError, count, duration};
 
-pub(in crate::simulation) use propose_commit::Proposing;
+pub(in crate::simulation) use proposing::Proposing;
 
 /// What is committed together.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -29,6 +32,8 @@ pub enum Batching {
     Every(Millis),
     /// Each by itself, with Updates that so many others have proposed.
     ProposeCommit(u32),
+    /// Each by itself, with whole paths that so many others have proposed.
+    Concurrent(u32),
 }
 
 impl From<arboretum_workloads::Batching> for Batching {
@@ -42,7 +47,7 @@ impl From<arboretum_workloads::Batching> for Batching {
 
 impl Batching {
     pub(super) const VALUES: &'static [&'static str] =
-        &["immediate", "every:P", "propose-commit:R"];
+        &["immediate", "every:P", "propose-commit:R", "concurrent:R"];
 
     pub(super) fn read(value: &str) -> Result<Self, BehaviourError> {
         match value.split_once(':') {
@@ -51,6 +56,9 @@ impl Batching {
             Some(("propose-commit", others)) => {
                 Ok(Self::ProposeCommit(count("batching=propose-commit", others)?))
             }
+            Some(("concurrent", others)) => {
+                Ok(Self::Concurrent(count("batching=concurrent", others)?))
+            }
             _ => Err(BehaviourError::value("batching", value)),
         }
     }
@@ -58,8 +66,16 @@ impl Batching {
     /// How long requests are collected.
     pub fn period(self) -> Option<Millis> {
         match self {
-            Self::Immediate | Self::ProposeCommit(_) => None,
+            Self::Immediate | Self::ProposeCommit(_) | Self::Concurrent(_) => None,
             Self::Every(period) => Some(period),
+        }
+    }
+
+    /// How many members propose before another commits, where any do.
+    pub(super) fn proposers(self) -> Option<u32> {
+        match self {
+            Self::ProposeCommit(others) | Self::Concurrent(others) => Some(others),
+            Self::Immediate | Self::Every(_) => None,
         }
     }
 }

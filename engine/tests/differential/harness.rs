@@ -1,9 +1,7 @@
-//! `full` against `shared` against `counted`: random sequences of operations, driven through
-//! all three, must give the same trees, bytes, ledgers and epoch secrets after every commit; and
-//! groups in counts must give the same trees, ciphertexts and public keys.
+//! Three fidelities and a group in counts side by side, and what is done with them.
 
 use arboretum_engine::counted::{Changes, Cost, CountedGroup, Member, PathSizes, TaintedGroup};
-use arboretum_engine::crypto::{CountingProvider, Crypto, Provider, RealProvider, Seed};
+use arboretum_engine::crypto::{CountingProvider, Crypto, Op, Provider, RealProvider, Seed};
 use arboretum_engine::group::{CommitCost, Followed};
 use arboretum_engine::protocol::{
     ClientId, Draft, FullTreeKem, Order, Protocol, Seeds, SharedTreeKem,
@@ -14,10 +12,12 @@ use arboretum_engine::treesync::Roster;
 use rand_chacha::ChaCha20Rng;
 use rand_core::{Rng, SeedableRng};
 
+use crate::remembering::REMEMBERING;
+
 /// Seeds by address, for tests: ChaCha20 keyed by the test's seed and the domain's length and
 /// letters, its stream the entity, its position the counter.
 #[derive(Clone, Copy)]
-struct TestSeeds(u64);
+pub(crate) struct TestSeeds(u64);
 
 impl Seeds for TestSeeds {
     fn seed(&self, domain: &'static str, entity: u64, counter: u64) -> Seed {
@@ -35,16 +35,16 @@ impl Seeds for TestSeeds {
     }
 }
 
-type Inner<P> = <P as Protocol>::Inner;
+pub(crate) type Inner<P> = <P as Protocol>::Inner;
 
 /// The group in counts that goes with a strategy.
-enum Counts {
+pub(crate) enum Counts {
     TreeKem(CountedGroup),
     Tainted(TaintedGroup),
 }
 
 impl Counts {
-    fn new(strategy: Strategy, creator: Member) -> Self {
+    pub(crate) fn new(strategy: Strategy, creator: Member) -> Self {
         if strategy.taints() {
             return Self::Tainted(TaintedGroup::under(strategy, sizes(), creator).unwrap());
         }
@@ -53,29 +53,43 @@ impl Counts {
         Self::TreeKem(group)
     }
 
-    fn tree(&self) -> &Aggregates {
+    pub(crate) fn tree(&self) -> &Aggregates {
         match self {
             Self::TreeKem(group) => group.tree(),
             Self::Tainted(group) => group.tree(),
         }
     }
 
-    fn recount(&self) -> bool {
+    pub(crate) fn upload(&self, member: Member) -> Cost {
+        match self {
+            Self::TreeKem(group) => group.upload(member).unwrap(),
+            Self::Tainted(_) => Cost::default(),
+        }
+    }
+
+    pub(crate) fn recount(&self) -> bool {
         match self {
             Self::TreeKem(group) => group.recount(),
             Self::Tainted(group) => group.recount(),
         }
     }
 
-    fn commit(&mut self, by: Member, changes: &Changes) -> Cost {
+    pub(crate) fn commit(&mut self, by: Member, changes: &Changes, paths: &[Member]) -> Cost {
         match self {
-            Self::TreeKem(group) => commit_in_counts(group, by, changes),
+            Self::TreeKem(group) => commit_in_counts(group, by, changes, paths),
             Self::Tainted(group) => group.commit(by, changes).unwrap(),
         }
     }
 }
 
-fn commit_in_counts(group: &mut CountedGroup, by: Member, changes: &Changes) -> Cost {
+pub(crate) fn commit_in_counts(
+    group: &mut CountedGroup,
+    by: Member,
+    changes: &Changes,
+    paths: &[Member],
+) -> Cost {
+    let apart = paths.iter().map(|member| group.upload(*member).unwrap().ciphertexts).sum::<u64>();
+    assert_eq!(group.merge_paths(paths).unwrap().ciphertexts, apart);
     changes.updates.iter().for_each(|member| group.update(*member).unwrap());
     if changes.moves {
         group.remove(by).unwrap();
@@ -90,35 +104,41 @@ fn commit_in_counts(group: &mut CountedGroup, by: Member, changes: &Changes) -> 
 }
 
 /// Three fidelities side by side, and who is where.
-struct Trio {
-    full: FullTreeKem<TestSeeds>,
-    shared: SharedTreeKem<TestSeeds>,
-    counted: SharedTreeKem<TestSeeds>,
-    counts: Counts,
-    members: Vec<ClientId>,
-    /// Who has proposed in this epoch.
-    proposed: Vec<ClientId>,
-    next: u32,
-    strategy: Strategy,
-    rng: ChaCha20Rng,
+pub(crate) struct Trio {
+    pub(crate) full: FullTreeKem<TestSeeds>,
+    pub(crate) shared: SharedTreeKem<TestSeeds>,
+    pub(crate) counted: SharedTreeKem<TestSeeds>,
+    pub(crate) counts: Counts,
+    pub(crate) members: Vec<ClientId>,
+    /// Who has proposed in this epoch, and whether that was a whole path.
+    pub(crate) proposed: Vec<(ClientId, bool)>,
+    pub(crate) next: u32,
+    pub(crate) strategy: Strategy,
+    real: &'static dyn Provider,
+    pub(crate) rng: ChaCha20Rng,
 }
 
-fn sizes() -> PathSizes {
+/// One group in so many asks the real provider for everything.
+const FORGETFUL: u64 = 16;
+
+pub(crate) fn sizes() -> PathSizes {
     PathSizes::of(&RealProvider).unwrap()
 }
 
-fn below(rng: &mut ChaCha20Rng, n: usize) -> usize {
+pub(crate) fn below(rng: &mut ChaCha20Rng, n: usize) -> usize {
     (rng.next_u64() % n as u64) as usize
 }
 
 impl Trio {
-    fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         Self::with(seed, Strategy::default())
     }
 
-    fn with(seed: u64, strategy: Strategy) -> Self {
+    pub(crate) fn with(seed: u64, strategy: Strategy) -> Self {
         let seeds = TestSeeds(seed);
-        let real: &'static dyn Provider = &RealProvider;
+        // Now and then by the real one, which remembers nothing.
+        let real: &'static dyn Provider =
+            if seed.is_multiple_of(FORGETFUL) { &RealProvider } else { &REMEMBERING };
         let mut trio = Self {
             full: FullTreeKem::new(real, seeds, strategy),
             shared: SharedTreeKem::new(real, seeds, strategy).unwrap(),
@@ -128,6 +148,7 @@ impl Trio {
             proposed: vec![],
             next: 1,
             strategy,
+            real,
             rng: ChaCha20Rng::seed_from_u64(seed),
         };
         trio.shared.keep_log();
@@ -139,14 +160,14 @@ impl Trio {
         trio
     }
 
-    fn register(&mut self, client: ClientId) {
+    pub(crate) fn register(&mut self, client: ClientId) {
         let full = self.full.register(client, 2).unwrap();
         assert_eq!(full, self.shared.register(client, 2).unwrap());
         assert_eq!(full, self.counted.register(client, 2).unwrap());
     }
 
     /// Brings one client forward in all three and compares what that took.
-    fn advance(&mut self, client: ClientId, to: u64) {
+    pub(crate) fn advance(&mut self, client: ClientId, to: u64) {
         let full = self.full.advance(client, to).unwrap();
         let shared = self.shared.advance(client, to).unwrap();
         let counted = self.counted.advance(client, to).unwrap();
@@ -163,7 +184,7 @@ impl Trio {
         }
     }
 
-    fn commit(&mut self, adds: usize, removes: usize) {
+    pub(crate) fn commit(&mut self, adds: usize, removes: usize) {
         let by = self.members[below(&mut self.rng, self.members.len())];
         let epoch = self.full.epoch();
         self.advance(by, epoch);
@@ -190,7 +211,7 @@ impl Trio {
         }
     }
 
-    fn commit_order(&mut self, order: Order) {
+    pub(crate) fn commit_order(&mut self, order: Order) {
         let full = self.full.commit(order.clone()).unwrap();
         let shared = self.shared.commit(order.clone()).unwrap();
         let counted = self.counted.commit(order).unwrap();
@@ -198,7 +219,7 @@ impl Trio {
     }
 
     /// A random member, wherever it lags, gives up its leaf for another.
-    fn rejoin(&mut self) {
+    pub(crate) fn rejoin(&mut self) {
         if self.members.len() == 1 {
             return;
         }
@@ -216,7 +237,7 @@ impl Trio {
     }
 
     /// A random member removes the rightmost others and adds them again.
-    fn swap(&mut self, most: u32) {
+    pub(crate) fn swap(&mut self, most: u32) {
         let by = self.members[below(&mut self.rng, self.members.len())];
         let epoch = self.full.epoch();
         self.advance(by, epoch);
@@ -235,7 +256,7 @@ impl Trio {
         }
     }
 
-    fn accept(
+    pub(crate) fn accept(
         &mut self,
         full: Draft<Inner<FullTreeKem<TestSeeds>>>,
         shared: Draft<Inner<SharedTreeKem<TestSeeds>>>,
@@ -252,7 +273,7 @@ impl Trio {
         self.put_into_effect(full, shared, counted);
     }
 
-    fn put_into_effect(
+    pub(crate) fn put_into_effect(
         &mut self,
         full: Draft<Inner<FullTreeKem<TestSeeds>>>,
         shared: Draft<Inner<SharedTreeKem<TestSeeds>>>,
@@ -283,7 +304,7 @@ impl Trio {
     }
 
     /// A random member ends the group and makes another of all who are in it.
-    fn rebuild(&mut self) {
+    pub(crate) fn rebuild(&mut self) {
         let by = self.members[below(&mut self.rng, self.members.len())];
         let epoch = self.full.epoch();
         self.advance(by, epoch);
@@ -301,7 +322,7 @@ impl Trio {
         self.counts = Counts::new(self.strategy, member);
         let adds = full.draft.order.adds.iter().map(|client| Member(client.0)).collect();
         let changes = Changes { adds, ..Changes::default() };
-        let cost = self.counts.commit(member, &changes);
+        let cost = self.counts.commit(member, &changes, &[]);
         assert_eq!(cost.ciphertexts, 0, "a Welcome tells everybody");
         self.proposed.clear();
         self.put_into_effect(full.draft, shared.draft, counted.draft);
@@ -309,28 +330,32 @@ impl Trio {
     }
 
     /// The same commit in counts: ciphertexts, public keys, and bytes of both.
-    fn count(&mut self, order: &Order, enters: bool) -> (u64, u64, u64) {
+    pub(crate) fn count(&mut self, order: &Order, enters: bool) -> (u64, u64, u64) {
         let members =
             |clients: &[ClientId]| clients.iter().map(|client| Member(client.0)).collect();
-        let mut updated = std::mem::take(&mut self.proposed);
-        updated.retain(|it| !enters && *it != order.by && !order.removes.contains(it));
+        let mut renewed = std::mem::take(&mut self.proposed);
+        renewed.retain(|(it, _)| !enters && *it != order.by && !order.removes.contains(it));
+        let of = |whole: bool| -> Vec<Member> {
+            let some = renewed.iter().filter(|(_, is_path)| *is_path == whole);
+            some.map(|(client, _)| Member(client.0)).collect()
+        };
         let changes = Changes {
-            updates: members(&updated),
+            updates: of(false),
             removes: members(&order.removes),
             adds: members(&order.adds),
             moves: enters,
         };
-        let cost = self.counts.commit(Member(order.by.0), &changes);
+        let cost = self.counts.commit(Member(order.by.0), &changes, &of(true));
         (cost.ciphertexts, cost.public_keys, sizes().bytes(&cost))
     }
 
     /// A client of `shared`, made a member of its own wherever it lags, goes on from the wire
     /// and arrives where everybody is.
-    fn go_on_from_the_wire(&self, client: ClientId) {
+    pub(crate) fn go_on_from_the_wire(&self, client: ClientId) {
         if self.shared.view(client).is_none() || self.shared.leaf(client).is_none() {
             return;
         }
-        let crypto = Crypto::new(&RealProvider);
+        let crypto = Crypto::new(self.real);
         let (mut member, mut roster) = self.shared.materialise(client).unwrap();
         let view = self.shared.view(client).unwrap();
         for epoch in view + 1..=self.shared.epoch() {
@@ -352,7 +377,7 @@ impl Trio {
     }
 
     /// Random operations, after each of which some clients come forward and some stay behind.
-    fn live(&mut self, commits: usize, largest: usize) {
+    pub(crate) fn live(&mut self, commits: usize, largest: usize) {
         for _ in 0..commits {
             self.commit_something(largest);
             self.come_forward();
@@ -361,7 +386,7 @@ impl Trio {
     }
 
     /// The same, with members that move to other leaves.
-    fn move_about(&mut self, commits: usize, largest: usize) {
+    pub(crate) fn move_about(&mut self, commits: usize, largest: usize) {
         for _ in 0..commits {
             match below(&mut self.rng, 4) {
                 0 => self.rejoin(),
@@ -374,7 +399,7 @@ impl Trio {
     }
 
     /// The same, with members that propose Updates before others commit.
-    fn propose_and_commit(&mut self, commits: usize, largest: usize) {
+    pub(crate) fn propose_and_commit(&mut self, commits: usize, largest: usize) {
         for _ in 0..commits {
             for _ in 0..below(&mut self.rng, 4) {
                 self.propose();
@@ -390,7 +415,7 @@ impl Trio {
     }
 
     /// The same, in a group that is made anew now and then, whoever is there to see it.
-    fn begin_anew(&mut self, commits: usize, largest: usize) {
+    pub(crate) fn begin_anew(&mut self, commits: usize, largest: usize) {
         for _ in 0..commits {
             for _ in 0..below(&mut self.rng, 3) {
                 self.propose();
@@ -406,22 +431,32 @@ impl Trio {
         self.end();
     }
 
-    /// A random member proposes a fresh key, unless it has.
-    fn propose(&mut self) {
+    /// A random member proposes a fresh key, or a whole path, unless it has.
+    pub(crate) fn propose(&mut self) {
         let client = self.members[below(&mut self.rng, self.members.len())];
         let epoch = self.full.epoch();
         self.advance(client, epoch);
-        let full = self.full.propose_update(client);
-        let shared = self.shared.propose_update(client);
-        let counted = self.counted.propose_update(client);
+        let whole = self.strategy.concurrent && below(&mut self.rng, 4) > 0;
+        let (full, shared, counted) = if whole {
+            let (full, shared) = (&mut self.full, &mut self.shared);
+            let proposed = (full.propose_path(client), shared.propose_path(client));
+            (proposed.0, proposed.1, self.counted.propose_path(client))
+        } else {
+            let (full, shared) = (&mut self.full, &mut self.shared);
+            let proposed = (full.propose_update(client), shared.propose_update(client));
+            (proposed.0, proposed.1, self.counted.propose_update(client))
+        };
         assert_eq!(full.as_ref().ok(), shared.as_ref().ok());
         assert_eq!(full.as_ref().ok(), counted.as_ref().ok());
-        if full.is_ok() {
-            self.proposed.push(client);
+        let Ok(sent) = full else { return };
+        if whole {
+            let ciphertexts = sent.ledger.count(Op::KemEncapsulate);
+            assert_eq!(self.counts.upload(Member(client.0)).ciphertexts, ciphertexts);
         }
+        self.proposed.push((client, whole));
     }
 
-    fn commit_something(&mut self, largest: usize) {
+    pub(crate) fn commit_something(&mut self, largest: usize) {
         let room = largest.saturating_sub(self.members.len());
         let (adds, removes) = match below(&mut self.rng, 6) {
             0 | 1 => (1 + below(&mut self.rng, 4), 0),
@@ -432,7 +467,7 @@ impl Trio {
         self.commit(adds.min(room), removes);
     }
 
-    fn come_forward(&mut self) {
+    pub(crate) fn come_forward(&mut self) {
         let epoch = self.full.epoch();
         for client in self.members.clone() {
             if below(&mut self.rng, 3) == 0 {
@@ -442,7 +477,7 @@ impl Trio {
         }
     }
 
-    fn end(&mut self) {
+    pub(crate) fn end(&mut self) {
         let lagging = below(&mut self.rng, self.members.len());
         self.go_on_from_the_wire(self.members[lagging]);
         let epoch = self.full.epoch();
@@ -455,171 +490,8 @@ impl Trio {
     }
 }
 
-#[test]
-fn small_groups_over_many_seeds() {
-    for seed in 0..SEEDS {
-        let mut trio = Trio::new(seed);
-        trio.live(12, 4 + (seed as usize % 13));
-    }
-}
-
-#[test]
-fn groups_of_up_to_64() {
-    for seed in 0..20 {
-        let mut trio = Trio::new(1_000_000 + seed);
-        trio.commit(30, 0);
-        trio.live(60, 64);
-    }
-}
-
-#[test]
-fn a_group_of_a_thousand() {
-    let mut trio = Trio::new(7);
-    trio.commit(999, 0);
-    trio.live(6, 1_000);
-}
-
-#[test]
-fn members_that_move_to_other_leaves() {
-    for seed in 0..SEEDS / 10 {
-        let mut trio = Trio::new(4_000_000 + seed);
-        trio.commit(3 + seed as usize % 11, 0);
-        trio.move_about(14, 4 + seed as usize % 17);
-    }
-    for (number, strategy) in strategies().into_iter().enumerate().step_by(LARGER_STEP) {
-        let mut trio = Trio::with(5_000_000 + number as u64, strategy);
-        trio.commit(20, 0);
-        trio.move_about(20, 40);
-    }
-}
-
-#[test]
-fn members_that_propose_updates() {
-    for seed in 0..SEEDS / 10 {
-        let mut trio = Trio::new(7_000_000 + seed);
-        trio.commit(3 + seed as usize % 11, 0);
-        trio.propose_and_commit(14, 4 + seed as usize % 17);
-    }
-    for (number, strategy) in strategies().into_iter().enumerate().step_by(LARGER_STEP) {
-        let mut trio = Trio::with(8_000_000 + number as u64, strategy);
-        trio.commit(20, 0);
-        trio.propose_and_commit(20, 40);
-    }
-}
-
-/// Whoever commits in an epoch in which another still stood elsewhere removes it from there.
-#[test]
-fn a_late_committer_removes_a_member_where_it_stood() {
-    let mut trio = Trio::new(6_000_000);
-    trio.commit(6, 0);
-    trio.commit_order(Order { by: ClientId(0), adds: vec![], removes: vec![ClientId(2)], now: 1 });
-    let epoch = trio.full.epoch();
-    trio.advance(ClientId(1), epoch);
-    trio.members = [0, 1, 3, 4, 5, 6].map(ClientId).to_vec();
-    let full = trio.full.rejoin(ClientId(6), 1).unwrap();
-    let shared = trio.shared.rejoin(ClientId(6), 1).unwrap();
-    let counted = trio.counted.rejoin(ClientId(6), 1).unwrap();
-    trio.accept(full.draft, shared.draft, counted.draft, true);
-    assert_eq!(trio.full.leaf(ClientId(6)).map(|leaf| leaf.0), Some(2));
-    let late = Order { by: ClientId(1), adds: vec![], removes: vec![ClientId(6)], now: 1 };
-    let (full, shared) = (trio.full.commit(late.clone()), trio.shared.commit(late));
-    let (full, shared) = (full.unwrap(), shared.unwrap());
-    assert_eq!((full.epoch, full.cost), (shared.epoch, shared.cost));
-    assert_eq!(full.epoch, epoch);
-}
-
-#[test]
-fn groups_that_are_made_anew() {
-    for seed in 0..SEEDS / 20 {
-        let mut trio = Trio::new(11_000_000 + seed);
-        trio.commit(3 + seed as usize % 11, 0);
-        trio.begin_anew(14, 4 + seed as usize % 17);
-    }
-    for (number, strategy) in strategies().into_iter().enumerate().step_by(LARGER_STEP) {
-        let mut trio = Trio::with(12_000_000 + number as u64, strategy);
-        trio.commit(20, 0);
-        trio.begin_anew(14, 40);
-    }
-}
-
-/// Whoever lags does not know who is in the group, and whoever is out has nothing to say. A ReInit
-/// that comes too late changes nothing.
-#[test]
-fn a_group_is_made_anew_from_its_newest_epoch() {
-    let mut trio = Trio::new(13_000_000);
-    trio.commit(4, 0);
-    let epoch = trio.full.epoch();
-    (1..5).for_each(|client| trio.advance(ClientId(client), epoch));
-    let (full, shared) = (trio.full.rebuild(ClientId(1), 1), trio.shared.rebuild(ClientId(1), 1));
-    let (full, shared) = (full.unwrap(), shared.unwrap());
-    trio.members = [0, 1, 3, 4].map(ClientId).to_vec();
-    trio.commit_order(Order { by: ClientId(0), adds: vec![], removes: vec![ClientId(2)], now: 1 });
-    for client in [1, 2].map(ClientId) {
-        assert!(trio.full.rebuild(client, 1).is_err(), "{client}");
-        assert!(trio.shared.rebuild(client, 1).is_err(), "{client}");
-    }
-    let stale = |told: String| assert!(told.contains("was accepted in epoch 2"), "{told}");
-    stale(trio.full.accept(full.draft, &[]).unwrap_err().to_string());
-    stale(trio.shared.accept(shared.draft, &[]).unwrap_err().to_string());
-    trio.end();
-}
-
-/// All ways to move at once, each commit moving its sender if it can.
-#[test]
-fn members_that_scoot_over() {
-    let scoot_over = Strategy { compaction: Compaction::ScootOver, ..Strategy::default() };
-    for seed in 0..SEEDS / 10 {
-        let mut trio = Trio::with(10_000_000 + seed, scoot_over);
-        trio.commit(3 + seed as usize % 11, 0);
-        trio.propose_and_commit(14, 4 + seed as usize % 17);
-    }
-}
-
-/// A committer takes the leftmost blank leaf, before those it adds and in the place of one that it
-/// removes; it is found where it stood by whoever lags, and where it stands by all others.
-#[test]
-fn a_committer_scoots_over() {
-    let scoot_over = Strategy { compaction: Compaction::ScootOver, ..Strategy::default() };
-    let mut trio = Trio::with(9_000_000, scoot_over);
-    trio.commit(6, 0);
-    let order = |by, adds: &[u32], removes: &[u32]| {
-        let of = |clients: &[u32]| clients.iter().copied().map(ClientId).collect();
-        Order { by: ClientId(by), adds: of(adds), removes: of(removes), now: 1 }
-    };
-    let leaf = |trio: &Trio, client| trio.full.leaf(ClientId(client)).map(|leaf| leaf.0);
-    trio.members = [0, 1, 3, 4, 5, 6].map(ClientId).to_vec();
-    trio.commit_order(order(0, &[], &[2]));
-    assert_eq!(leaf(&trio, 0), Some(0), "nothing is left of it");
-    let epoch = trio.full.epoch();
-    trio.advance(ClientId(1), epoch);
-    trio.advance(ClientId(6), epoch);
-    trio.commit_order(order(6, &[], &[]));
-    assert_eq!((leaf(&trio, 6), trio.full.tree().width), (Some(2), 8));
-    // Whoever is still in the epoch before removes it from where it stood then.
-    let late = order(1, &[], &[6]);
-    let (full, shared) = (trio.full.commit(late.clone()), trio.shared.commit(late));
-    let (full, shared) = (full.unwrap(), shared.unwrap());
-    assert_eq!((full.epoch, full.cost), (epoch, shared.cost));
-    // The mover takes the leaf of one it removes; the newcomer gets the next blank one.
-    trio.register(ClientId(7));
-    trio.advance(ClientId(5), epoch + 1);
-    trio.members = [0, 3, 4, 5, 6].map(ClientId).to_vec();
-    trio.commit_order(order(5, &[7], &[1]));
-    assert_eq!([5, 7, 6].map(|client| leaf(&trio, client)), [Some(1), Some(5), Some(2)]);
-    // When the rightmost have moved, the tree halves.
-    trio.members = [0, 5, 6, 7].map(ClientId).to_vec();
-    trio.advance(ClientId(6), epoch + 2);
-    trio.commit_order(order(6, &[], &[3, 4]));
-    assert_eq!(trio.full.tree().width, 8);
-    trio.advance(ClientId(7), epoch + 3);
-    trio.commit_order(order(7, &[], &[]));
-    assert_eq!((leaf(&trio, 7), trio.full.tree().width), (Some(3), 4));
-    assert_eq!(trio.full.tree().path_cost, 4 * 2, "every parent is keyed");
-    trio.end();
-}
-
 /// Every strategy that makes sense: all values of all choices together.
-fn strategies() -> Vec<Strategy> {
+pub(crate) fn strategies() -> Vec<Strategy> {
     let layouts = [
         Layout::Perfect,
         Layout::LeftBalanced,
@@ -637,9 +509,9 @@ fn strategies() -> Vec<Strategy> {
         for layout in layouts {
             for removal in Removal::ALL {
                 for compaction in Compaction::ALL {
-                    for (unmerged, filtered) in
-                        [(true, true), (true, false), (false, true), (false, false)]
-                    {
+                    for switches in 0..8 {
+                        let on = |switch: u8| switches >> switch & 1 == 0;
+                        let (unmerged, filtered, concurrent) = (on(0), on(1), !on(2));
                         all.push(Strategy {
                             placement,
                             removal,
@@ -647,6 +519,7 @@ fn strategies() -> Vec<Strategy> {
                             compaction,
                             unmerged,
                             filtered,
+                            concurrent,
                         });
                     }
                 }
@@ -656,77 +529,3 @@ fn strategies() -> Vec<Strategy> {
     all.retain(|strategy| strategy.check().is_ok());
     all
 }
-
-#[test]
-fn small_groups_under_every_strategy() {
-    let strategies = strategies();
-    // Unmerged leaves: two removals, filtered or not. None: one removal, and no `cheapest`. Moving
-    // goes with one placement.
-    let indexed = 4 * 2 * (6 * 2 * 2 + 5 * 2) + 4 * (2 * 2 + 2);
-    // Free trees have no choice of a filter. Search trees have three placements, those by activity one;
-    // the smallest tree and splices of degree 2 have two, or one without unmerged leaves.
-    let (search, weighted) = (5 * 3 * (2 + 1), 2 + 1);
-    let (splice, smallest, pop) = (2 + 1 + 2 * 2, 2 * 2 + 1, 2 + 1);
-    // Tainted: one layout, four placements, nobody unmerged, no filter.
-    let tainted = 4 * 2;
-    let free = search + weighted + splice + smallest + pop;
-    assert_eq!(strategies.len(), indexed + free + tainted);
-    for (number, strategy) in strategies.into_iter().enumerate() {
-        for seed in 0..STRATEGY_SEEDS {
-            let mut trio = Trio::with(2_000_000 + seed * 1_000 + number as u64, strategy);
-            trio.live(14, 5 + (seed as usize + number) % 16);
-        }
-    }
-}
-
-#[test]
-fn groups_of_up_to_64_under_every_strategy() {
-    for (number, strategy) in strategies().into_iter().enumerate().step_by(LARGER_STEP) {
-        let mut trio = Trio::with(3_000_000 + number as u64, strategy);
-        trio.commit(30, 0);
-        trio.live(20, 64);
-    }
-}
-
-/// Tainting on its own: larger groups, and everything that may happen to its trees in turn.
-#[test]
-fn tainted_groups_over_many_seeds() {
-    let tainted: Vec<_> = strategies().into_iter().filter(Strategy::taints).collect();
-    for seed in 0..SEEDS / 20 {
-        let strategy = tainted[seed as usize % tainted.len()];
-        let mut trio = Trio::with(9_000_000 + seed, strategy);
-        trio.commit(1 + seed as usize % 17, 0);
-        match seed % 4 {
-            0 => trio.live(20, 4 + seed as usize % 29),
-            1 => trio.move_about(16, 4 + seed as usize % 17),
-            2 => trio.begin_anew(16, 4 + seed as usize % 17),
-            _ => trio.propose_and_commit(16, 4 + seed as usize % 17),
-        }
-    }
-}
-
-/// Without a filter a parent over nobody but its committer's side is keyed, and truncation may cut it.
-#[test]
-fn keys_that_are_cut_off_leave_the_roster() {
-    let mut trio = Trio::with(1, Strategy { filtered: false, ..Strategy::default() });
-    trio.commit(4, 0);
-    trio.members = [0, 1].map(ClientId).to_vec();
-    for removes in [&[2, 3][..], &[4]] {
-        let epoch = trio.full.epoch();
-        trio.advance(ClientId(0), epoch);
-        trio.advance(ClientId(1), epoch);
-        let removes = removes.iter().copied().map(ClientId).collect();
-        trio.commit_order(Order { by: ClientId(0), adds: vec![], removes, now: 1 });
-    }
-    assert_eq!(trio.full.tree().width, 2);
-    trio.go_on_from_the_wire(ClientId(1));
-}
-
-/// Groups under each strategy.
-const STRATEGY_SEEDS: u64 = if cfg!(debug_assertions) { 1 } else { 20 };
-
-/// From one strategy to the next with a larger group.
-const LARGER_STEP: usize = if cfg!(debug_assertions) { 9 } else { 1 };
-
-/// Thousands where the build is optimised; as many as a quick look takes otherwise.
-const SEEDS: u64 = if cfg!(debug_assertions) { 2_000 } else { 10_000 };
