@@ -9,6 +9,7 @@ mod negotiate;
 mod parent_hash;
 mod proposal;
 mod proposal_list;
+mod quarantine;
 mod ratchet_tree;
 mod roster;
 mod taints;
@@ -29,6 +30,9 @@ pub use negotiate::{grease, negotiate};
 pub use parent_hash::{copath_hash, count_parent_hash_checks, parent_hash, verify_parent_hashes};
 pub use proposal::{PreSharedKeyId, Proposal, ProposalOrRef, PskType, ReInit, ResumptionPskUsage};
 pub use proposal_list::{ListRules, Listed, Purpose, check_list};
+pub use quarantine::{
+    GhostSource, LEAST_HOLDERS, MOST_HOLDERS, OwnerSource, Quarantine, QuarantineError, agreement,
+};
 pub use ratchet_tree::{
     DecodeTreeError, ParentNode, RatchetData, RatchetTree, decode_tree, decode_tree_of,
     encode_tree, encoded_tree_length,

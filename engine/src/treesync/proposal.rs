@@ -9,6 +9,7 @@ use tls_codec::{
 
 use super::key_package::KeyPackage;
 use super::leaf_node::{Extension, LeafNode, ProposalType, ProtocolVersion};
+use super::quarantine::Quarantine;
 use crate::crypto::{CipherSuite, Digest};
 use crate::tree::LeafIndex;
 
@@ -29,6 +30,8 @@ pub enum Proposal {
     ExternalInit(VLBytes),
     /// Replace the extensions of the group context.
     GroupContextExtensions(Vec<Extension>),
+    /// Make a silent member's keys for it: ours (`treesync/quarantine.rs`).
+    Quarantine(Box<Quarantine>),
     /// Something that the application gives a meaning. Nothing in RFC 9420 says where a
     /// proposal of another type ends: it is read as one vector, as other implementations do.
     Custom(ProposalType, VLBytes),
@@ -45,6 +48,7 @@ macro_rules! inside {
             Proposal::ReInit($body) => $result,
             Proposal::ExternalInit($body) => $result,
             Proposal::GroupContextExtensions($body) => $result,
+            Proposal::Quarantine($body) => $result,
             Proposal::Custom(_, $body) => $result,
         }
     };
@@ -61,6 +65,7 @@ impl Proposal {
             Self::ReInit(_) => ProposalType::REINIT,
             Self::ExternalInit(_) => ProposalType::EXTERNAL_INIT,
             Self::GroupContextExtensions(_) => ProposalType::GROUP_CONTEXT_EXTENSIONS,
+            Self::Quarantine(_) => ProposalType::QUARANTINE,
             Self::Custom(kind, _) => *kind,
         }
     }
@@ -75,6 +80,7 @@ impl Proposal {
             Self::ReInit(_) => "reinit",
             Self::ExternalInit(_) => "external_init",
             Self::GroupContextExtensions(_) => "group_context_extensions",
+            Self::Quarantine(_) => "quarantine",
             Self::Custom(..) => "custom",
         }
     }
@@ -87,7 +93,10 @@ impl Proposal {
 
     /// Whether an external sender may send it (RFC 9420 §12.1.8).
     pub fn is_allowed_externally(&self) -> bool {
-        !matches!(self, Self::Update(_) | Self::ExternalInit(_) | Self::Custom(..))
+        !matches!(
+            self,
+            Self::Update(_) | Self::ExternalInit(_) | Self::Quarantine(_) | Self::Custom(..)
+        )
     }
 }
 
@@ -124,6 +133,7 @@ impl DeserializeBytes for Proposal {
             ProposalType::REINIT => body(rest, Self::ReInit),
             ProposalType::EXTERNAL_INIT => body(rest, Self::ExternalInit),
             ProposalType::GROUP_CONTEXT_EXTENSIONS => body(rest, Self::GroupContextExtensions),
+            ProposalType::QUARANTINE => body(rest, Self::Quarantine),
             ProposalType(0) => Err(Error::UnknownValue(0)),
             other => body(rest, |data| Self::Custom(other, data)),
         }

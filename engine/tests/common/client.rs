@@ -4,6 +4,7 @@ use arboretum_engine::crypto::{Crypto, Seed, SignatureKeyPair};
 use arboretum_engine::strategy::Strategy;
 use arboretum_engine::treesync::{
     Capabilities, Credential, ExtensionType, KeyPackage, KeyPackageSecrets, Lifetime, Profile,
+    ProposalType,
 };
 use rand_core::Rng;
 
@@ -39,6 +40,22 @@ impl Client {
     ) -> Self {
         let credential = Credential::Basic(name.to_be_bytes().to_vec().into());
         let mut capabilities = Capabilities::basic(crypto.cipher_suite());
+        if strategy != Strategy::default() {
+            capabilities.extensions.push(ExtensionType::STRATEGY);
+        }
+        Self::of(crypto, credential, capabilities, rng)
+    }
+
+    /// One that knows of ghosts.
+    pub(crate) fn of_quarantine(
+        crypto: &Crypto<'_>,
+        name: u64,
+        strategy: Strategy,
+        rng: &mut dyn Rng,
+    ) -> Self {
+        let credential = Credential::Basic(name.to_be_bytes().to_vec().into());
+        let mut capabilities = Capabilities::basic(crypto.cipher_suite());
+        capabilities.proposals.push(ProposalType::QUARANTINE);
         if strategy != Strategy::default() {
             capabilities.extensions.push(ExtensionType::STRATEGY);
         }

@@ -7,7 +7,7 @@ use rayon::prelude::*;
 
 use super::{Invitation, PARALLEL_FROM, SharedTreeKem};
 use crate::crypto::{Crypto, CryptoError, HpkeKeyPair, Secret};
-use crate::group::{ApplyError, FollowError, Transition, TransitionPath};
+use crate::group::{ApplyError, FollowError, NewGhost, Transition, TransitionPath};
 use crate::protocol::private_tree::PrivateTree;
 use crate::protocol::proposals::Proposals;
 use crate::protocol::{ClientId, ProtocolError, Seeds};
@@ -77,14 +77,17 @@ impl<S: Seeds> SharedTreeKem<S> {
         transition: &Transition,
         path: Option<&NewPath>,
         proposals: &Proposals,
-        invitations: &[Invitation],
-        enters: Option<ClientId>,
+        (invitations, enters): (&[Invitation], Option<ClientId>),
+        ghosts: &[NewGhost],
     ) -> Result<PrivateTree, ProtocolError> {
         let before = self.newest()?;
         let mut private = before.private.clone();
         for leaf in &transition.applied.updated {
             let key = proposals.leaf_key(*leaf).cloned();
             private.update(*leaf, key.ok_or(FollowError::OwnUpdate)?)?;
+        }
+        for made in ghosts {
+            private.update(made.proposal.ghost, made.key.clone())?;
         }
         let removal = before.public.tree.shape().removal;
         let vacate = |private: &mut PrivateTree, leaf| {
