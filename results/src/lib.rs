@@ -69,7 +69,7 @@ pub use records::{CatchUp, CommitRow, Event, PortraitRow, TreeRow};
 pub use study::{AggregateRow, CellRow, StudyTables, aggregate};
 pub use summary::{
     Audits, BlankPaths, CatchUpFigures, Commits, CostRange, Host, Invariants, Members, Operations,
-    Rebalancing, RejectedWork, RunFacts, Summary, TreeFigures, UpdateCost, Welcomes,
+    Quarantine, Rebalancing, RejectedWork, RunFacts, Summary, TreeFigures, UpdateCost, Welcomes,
 };
 pub use system::{
     Abilities, Credentials, Devices, Links, Messages, Metadata, Recovery, Seen, System,

@@ -41,6 +41,9 @@ pub struct Summary {
     /// What it took to move members about for the tree's sake.
     #[serde(default)]
     pub rebalancing: Rebalancing,
+    /// Members whose keys others have made.
+    #[serde(default)]
+    pub quarantine: Quarantine,
     /// The last epoch.
     pub epochs: u64,
     /// Commits by fate and by kind.
@@ -132,6 +135,39 @@ pub struct Rebalancing {
     pub bytes: u64,
     /// Public-key encryptions that their senders made.
     pub encapsulations: u64,
+}
+
+/// Members that were silent and had their keys made by others; all 0 without `inactive=quarantine`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Quarantine {
+    /// Members that were made ghosts.
+    pub made: u64,
+    /// New keys for ghosts, by the clock or since somebody went who knew of the old one.
+    pub renewed: u64,
+    /// Shares sent to holders.
+    pub shares: u64,
+    /// Bytes of the proposals that gave ghosts their keys, shares among them.
+    pub bytes: u64,
+    /// Ghosts that came back, and asked for shares.
+    pub returned: u64,
+    /// Of these, those that found no quorum online at once.
+    pub waited: u64,
+    /// Ghosts that found their keys by shares, and read on where they had stopped.
+    pub recovered: u64,
+    /// Ghosts that entered anew.
+    pub entered_anew: u64,
+    /// Ghosts that were removed.
+    pub removed: u64,
+    /// Answers of holders.
+    pub answers: u64,
+    /// Bytes of requests and answers.
+    pub exchange_bytes: u64,
+    /// Ghosts at a snapshot, on average.
+    pub ghosts_mean: f64,
+    /// The most ghosts after any commit.
+    pub ghosts_max: u64,
+    /// The most quorums at any snapshot: pairs of members who know some ghost's key together.
+    pub quorums_max: u64,
 }
 
 /// Commits by fate and by kind. A commit that adds and removes counts in both.
@@ -275,6 +311,7 @@ pub struct RunFacts {
     pub members_ever: u64,
     pub operations: Operations,
     pub rebalancing: Rebalancing,
+    pub quarantine: Quarantine,
     /// `commits.rejected`.
     pub commits_rejected: u64,
     pub rejected_work: RejectedWork,
@@ -304,6 +341,7 @@ impl Summary {
             members: members(&states, facts.members_ever),
             operations: facts.operations,
             rebalancing: facts.rebalancing,
+            quarantine: facts.quarantine,
             epochs: states.last().map_or(0, |state| state.epoch),
             commits: commits(recorded, facts.commits_rejected),
             rejected_work: facts.rejected_work,

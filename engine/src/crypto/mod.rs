@@ -14,6 +14,7 @@ mod ledger;
 #[cfg(feature = "portable")]
 mod portable;
 mod provider;
+mod shamir;
 mod signature;
 mod suites;
 mod types;
@@ -25,6 +26,7 @@ pub use ledger::{Ledger, Op};
 #[cfg(feature = "portable")]
 pub use portable::PortableProvider;
 pub use provider::{CipherSuite, CryptoError, HpkeInfo, Provider, Seed, SignedItem};
+pub use shamir::{ShareError, combine, share};
 pub use suites::{RealProvider, provider};
 pub use types::{
     Digest, HpkeCiphertext, HpkeKeyPair, HpkePrivateKey, HpkePublicKey, MAX_DIGEST, Secret,

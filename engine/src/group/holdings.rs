@@ -91,7 +91,7 @@ impl ProposalStore {
                     stored.sender.is_some_and(|sender| sender != committer)
                 }
                 Proposal::GroupContextExtensions(_) => !std::mem::replace(&mut extensions, true),
-                Proposal::ExternalInit(_) => false,
+                Proposal::ExternalInit(_) | Proposal::Quarantine(_) => false,
                 Proposal::ReInit(_) | Proposal::Custom(..) => true,
             };
             if take {

@@ -56,6 +56,11 @@ pub enum FollowError {
     /// The commit covers an Update of this member, or a path, whose private half is gone.
     #[error("the private key of the member's own Update or path is not held")]
     OwnUpdate,
+    /// The commit quarantines this member, and its new key has not been found.
+    #[error(
+        "the member is a ghost from this commit on, and has not gathered the shares of its key"
+    )]
+    Ghost,
     /// A pre-shared key cannot be used.
     #[error(transparent)]
     Psk(#[from] PskError),
@@ -275,21 +280,26 @@ impl Member {
         Ok(Some(keys))
     }
 
-    /// The member's own Update or path, where the commit covers it.
+    /// The member's own Update or path, where the commit covers it; or the key that others have made for
+    /// it, which is held like that of an Update once shares have led to it.
     fn own_update<'h>(
         &self,
         transition: &Transition,
         holdings: &'h Holdings,
     ) -> Result<Option<&'h OwnUpdate>, FollowError> {
         let mut paths = transition.applied.paths.iter();
-        if !transition.applied.updated.contains(&self.leaf)
-            && !paths.any(|path| path.sender == self.leaf)
-        {
+        let own = transition.applied.updated.contains(&self.leaf)
+            || paths.any(|path| path.sender == self.leaf);
+        let missing = if own {
+            FollowError::OwnUpdate
+        } else if transition.applied.quarantined.iter().any(|it| it.ghost == self.leaf) {
+            FollowError::Ghost
+        } else {
             return Ok(None);
-        }
+        };
         let leaf = transition.after.tree.leaf(self.leaf);
         let own = leaf.and_then(|leaf| holdings.update(&leaf.encryption_key));
-        own.map(Some).ok_or(FollowError::OwnUpdate)
+        own.map(Some).ok_or(missing)
     }
 
     fn open_path(

@@ -13,6 +13,7 @@ mod member;
 mod outside;
 mod proposing;
 mod public_group;
+mod quarantine;
 mod session;
 mod successor;
 mod transcript;
@@ -33,6 +34,10 @@ pub use outside::{Outsider, propose_from_outside};
 pub use proposing::ProposedUpdate;
 pub use public_group::{
     ApplyError, MembershipProof, PublicGroup, Transition, TransitionPath, Verified,
+};
+pub use quarantine::{
+    HOLDERS, HeldShare, NewGhost, ShareExchangeError, ShareRequest, THRESHOLD, choose_holders,
+    ghost_key,
 };
 pub use session::{
     CommitPlan, Committed, Ended, Joining, Received, Session, SessionError, Settings,

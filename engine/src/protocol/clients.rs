@@ -8,7 +8,7 @@ use crate::group::{Founding, PublicGroup};
 use crate::strategy::Strategy;
 use crate::treesync::{
     Credential, ExtensionType, KeyPackage, KeyPackageSecrets, LeafNode, Lifetime, Profile,
-    ProposalType,
+    ProposalType, agreement,
 };
 
 use rand_core::Rng;
@@ -37,12 +37,27 @@ struct Published {
 pub(super) struct Clients<S> {
     seeds: S,
     strategy: Strategy,
+    /// Whether their group may have ghosts.
+    quarantine: bool,
     published: Vec<Published>,
 }
 
 impl<S: Seeds> Clients<S> {
     pub(super) fn new(seeds: S, strategy: Strategy) -> Self {
-        Self { seeds, strategy, published: vec![] }
+        Self { seeds, strategy, quarantine: false, published: vec![] }
+    }
+
+    /// Everybody agrees to ghosts.
+    pub(super) fn allow_quarantine(&mut self) {
+        self.quarantine = true;
+    }
+
+    /// A group with ghosts is not made anew: it would take in a ghost by a package whose private half
+    /// its old state has.
+    pub(super) fn check_rebuild(&self) -> Result<(), ProtocolError> {
+        let what = "replace a group that may have ghosts";
+        let refused = Err(ProtocolError::Unsupported { protocol: "treekem", what });
+        if self.quarantine { refused } else { Ok(()) }
     }
 
     /// How their group keeps its tree.
@@ -54,7 +69,10 @@ impl<S: Seeds> Clients<S> {
     pub(super) fn founding(&self, rng: &mut dyn Rng) -> Result<Founding, CodecError> {
         let mut group_id = Seed::default();
         rng.fill_bytes(&mut group_id);
-        let extensions = self.strategy.extension()?.into_iter().collect();
+        let mut extensions: Vec<_> = self.strategy.extension()?.into_iter().collect();
+        if self.quarantine {
+            extensions.push(agreement()?);
+        }
         Ok(Founding { group_id: group_id.to_vec(), extensions })
     }
 
@@ -189,6 +207,9 @@ impl<S: Seeds> Clients<S> {
         }
         if self.strategy.concurrent {
             capabilities.proposals.push(ProposalType::PATH);
+        }
+        if self.quarantine {
+            capabilities.proposals.push(ProposalType::QUARANTINE);
         }
         let profile = Profile {
             credential,

@@ -3,11 +3,12 @@
 
 mod follow;
 mod messages;
+mod quarantine;
 mod rebuild;
 mod rejoin;
 mod turnover;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
@@ -18,14 +19,17 @@ use super::healing::check_healed;
 use super::moves::Moves;
 use super::post::Post;
 use super::proposals::{Proposals, Renewal};
+use super::quarantine::{Ghosts, make_ghosts};
 use super::rebuild::Successor;
 use super::witness::Witness;
 use super::{
-    Abilities, Accepted, CaughtUp, ClientId, Common, Draft, Entering, Joined, MessageId, Order,
-    Protocol, ProtocolError, Rebuilding, Received, Seeds, Sent,
+    Abilities, Accepted, CaughtUp, ClientId, Common, Draft, Entering, Ghost, Joined, MessageId,
+    Order, Protocol, ProtocolError, Rebuilding, Received, Seeds, Sent,
 };
 use crate::crypto::{Crypto, Digest, Provider, Secret};
-use crate::group::{CommitRequest, Holdings, Member, PendingCommit, Protection, PublicGroup};
+use crate::group::{
+    CommitRequest, HeldShare, Holdings, Member, NewGhost, PendingCommit, Protection, PublicGroup,
+};
 use crate::strategy::Strategy;
 use crate::tree::{Aggregates, LeafIndex, Traversed};
 use crate::treesync::{Proposal, ReInit, Roster, encode_tree, tree_hash};
@@ -68,6 +72,10 @@ struct FullClient {
     mail: Mail,
     /// Whether it has lost all it held, and not entered anew.
     lost: bool,
+    /// Shares of ghosts' keys.
+    shares: Vec<HeldShare>,
+    /// Shares of its own keys, which it has been given as a ghost.
+    gathered: Vec<HeldShare>,
 }
 
 impl FullClient {
@@ -92,6 +100,8 @@ pub struct FullDraft {
     enters: Option<Roster>,
     /// The group that replaces the one which it ends.
     successor: Option<Successor>,
+    /// The keys that it gives to ghosts.
+    ghosts: Vec<NewGhost>,
 }
 
 /// All clients of one group, each on its own.
@@ -111,6 +121,7 @@ pub struct FullTreeKem<S> {
     /// Its state, if it has lost it since.
     published: Option<Member>,
     witness: Witness,
+    ghosts: Ghosts<()>,
     /// The first epoch of the group: not 0, if it has replaced another.
     base: u64,
     post: Post,
@@ -131,6 +142,7 @@ impl<S: Seeds> FullTreeKem<S> {
             publisher: None,
             published: None,
             witness: Witness::of_all(),
+            ghosts: Ghosts::default(),
             base: 0,
             post: Post::default(),
         }
@@ -212,16 +224,29 @@ impl<S: Seeds> Protocol for FullTreeKem<S> {
     }
 
     fn commit(&mut self, order: Order) -> Result<Draft<FullDraft>, ProtocolError> {
+        self.quarantine(order, &[])
+    }
+
+    fn quarantine(
+        &mut self,
+        order: Order,
+        ghosts: &[ClientId],
+    ) -> Result<Draft<FullDraft>, ProtocolError> {
         let crypto = Crypto::new(self.provider);
         let not_a_member = ProtocolError::NotAMember;
         let number = self.clients.next_commit(order.by)?;
         let seed = self.clients.seeds().seed("commit", order.by.0.into(), number.into());
         let view = self.view(order.by).ok_or(not_a_member(order.by))?;
-        let mut proposals = vec![];
-        for client in &order.removes {
+        let leaf_of = |client: &ClientId| {
             let newest = self.states.get(client).and_then(|state| state.leaf);
             let newest = newest.ok_or(not_a_member(*client))?;
-            proposals.push(Proposal::Remove(self.moves.leaf_in(view, *client, newest)));
+            Ok::<_, ProtocolError>(self.moves.leaf_in(view, *client, newest))
+        };
+        let removes: BTreeSet<_> = order.removes.iter().map(leaf_of).collect::<Result<_, _>>()?;
+        let wanted: Vec<_> = ghosts.iter().map(leaf_of).collect::<Result<_, _>>()?;
+        let mut proposals = vec![];
+        for client in &order.removes {
+            proposals.push(Proposal::Remove(leaf_of(client)?));
         }
         let mut packages = vec![];
         for client in &order.adds {
@@ -233,11 +258,24 @@ impl<S: Seeds> Protocol for FullTreeKem<S> {
         let state = self.states.get(&order.by).and_then(|state| state.member.as_ref());
         let (member, roster) = state.ok_or(not_a_member(order.by))?;
         let (mut references, mut holdings) = (vec![], Holdings::default());
+        let mut busy = BTreeSet::new();
         if view == self.epoch() {
             let Member { public, secrets, .. } = member;
-            references = self.waiting.references(&order);
+            busy = self.waiting.senders();
+            references = self.waiting.references(&order, ghosts);
             holdings = self.waiting.holdings(&crypto, public, secrets, order.by)?;
         }
+        let ghost_seed = self.clients.seeds().seed("quarantine", order.by.0.into(), number.into());
+        let made = make_ghosts(
+            &crypto,
+            member,
+            &wanted,
+            self.ghosts.leaves(),
+            (&removes, &busy),
+            &mut ChaCha20Rng::from_seed(ghost_seed),
+        )?;
+        let given = made.iter().map(|it| Proposal::Quarantine(Box::new(it.proposal.clone())));
+        proposals.extend(given);
         let (now, signer) = (order.now, self.clients.successor(self.provider, order.by));
         let request = CommitRequest {
             proposals,
@@ -256,7 +294,7 @@ impl<S: Seeds> Protocol for FullTreeKem<S> {
             cost: pending.cost,
             ledger: crypto.ledger(),
             order,
-            inner: FullDraft { pending, packages, enters: None, successor: None },
+            inner: FullDraft { pending, packages, enters: None, successor: None, ghosts: made },
         })
     }
 
@@ -278,7 +316,7 @@ impl<S: Seeds> Protocol for FullTreeKem<S> {
         if draft.epoch != at {
             return Err(ProtocolError::Stale { made: draft.epoch, at });
         }
-        let FullDraft { pending, packages, enters, successor } = draft.inner;
+        let FullDraft { pending, packages, enters, successor, ghosts } = draft.inner;
         let by = draft.order.by;
         let crypto = Crypto::new(self.provider);
         let proposals = std::mem::take(&mut self.waiting);
@@ -310,6 +348,7 @@ impl<S: Seeds> Protocol for FullTreeKem<S> {
         }
         let tree = if packages.is_empty() { vec![] } else { encode_tree(&public.tree)? };
         proposals.drawn().for_each(|(client, path)| self.witness.draws(client, Some(path)));
+        self.settle_ghosts(&transition, order, ghosts, enters.is_some())?;
         self.turn_over(&transition, order, &packages, enters.is_some());
         let (_, roster) = self.observer.as_ref().ok_or(ProtocolError::EpochGone(0))?;
         self.witness.note(by, &pending.after.keys, roster)?;
@@ -433,6 +472,38 @@ impl<S: Seeds> Protocol for FullTreeKem<S> {
 
     fn forget_messages_before(&mut self, message: MessageId) {
         self.post.forget_before(message);
+    }
+
+    fn ghost(&self, client: ClientId) -> Option<Ghost> {
+        self.ghosts.ghost(client)
+    }
+
+    fn ghosts(&self) -> Vec<ClientId> {
+        self.ghosts.clients().collect()
+    }
+
+    fn ask_shares(&mut self, ghost: ClientId) -> Result<Joined, ProtocolError> {
+        self.ask_holders(ghost)
+    }
+
+    fn helpers(&self, ghost: ClientId) -> Vec<ClientId> {
+        self.ghosts.helpers(ghost)
+    }
+
+    fn holds_shares(&self, holder: ClientId, ghost: ClientId) -> bool {
+        self.ghosts.holds(holder, self.view(holder), ghost)
+    }
+
+    fn is_quorum(&self, ghost: ClientId, with: &[ClientId]) -> bool {
+        self.ghosts.is_quorum(ghost, with)
+    }
+
+    fn give_shares(&mut self, holder: ClientId, ghost: ClientId) -> Result<Joined, ProtocolError> {
+        self.give(holder, ghost)
+    }
+
+    fn recover(&mut self, ghost: ClientId) -> Result<CaughtUp, ProtocolError> {
+        self.find_keys(ghost)
     }
 
     fn epoch_authenticator(&self, client: ClientId) -> Option<Secret> {

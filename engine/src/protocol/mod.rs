@@ -19,6 +19,7 @@ mod moves;
 mod post;
 mod private_tree;
 mod proposals;
+mod quarantine;
 mod rebuild;
 mod shared;
 mod witness;
@@ -26,7 +27,8 @@ mod witness;
 use crate::codec::CodecError;
 use crate::crypto::{CryptoError, Digest, Ledger, Secret, Seed};
 use crate::group::{
-    ApplyError, CommitCost, CommitError, FollowError, JoinError, SessionError, SuccessorError,
+    ApplyError, CommitCost, CommitError, FollowError, JoinError, SessionError, ShareExchangeError,
+    SuccessorError,
 };
 use crate::tree::{Aggregates, LeafIndex, OutsideTree, Traversed};
 use crate::treesync::LeafNodeError;
@@ -34,6 +36,7 @@ use crate::treesync::LeafNodeError;
 pub use abilities::{Abilities, Common};
 pub use full::FullTreeKem;
 pub use messages::{MessageId, PAST_EPOCHS, Reading, Received, Sent};
+pub use quarantine::Ghost;
 pub use shared::{SharedTreeKem, predict};
 
 /// A client, by its number in the simulation.
@@ -203,6 +206,9 @@ pub enum ProtocolError {
     /// A group could not be replaced.
     #[error("replacing a group: {0}")]
     Successor(#[from] SuccessorError),
+    /// Shares could not be passed on.
+    #[error("passing shares on: {0}")]
+    Shares(#[from] ShareExchangeError),
     /// A strategy asks for what this protocol has not got.
     #[error("`{protocol}` cannot {what}")]
     Unsupported {
@@ -414,6 +420,63 @@ pub trait Protocol {
         _now: u64,
     ) -> Result<Rebuilding<Self::Inner>, ProtocolError> {
         Err(ProtocolError::Unsupported { protocol: self.name(), what: "replace a group" })
+    }
+
+    /// Makes a commit as [`commit`](Self::commit) does, which makes the keys of silent members for
+    /// them as well, or new ones; and of every ghost of whose key somebody knows who goes by it. Whoever
+    /// is no ghost yet stays none where too few others could hold its shares.
+    fn quarantine(
+        &mut self,
+        _order: Order,
+        _ghosts: &[ClientId],
+    ) -> Result<Draft<Self::Inner>, ProtocolError> {
+        Err(ProtocolError::Unsupported { protocol: self.name(), what: "quarantine members" })
+    }
+
+    /// How a client stands whose keys others make. Its view stays where it was before the first of
+    /// them that it has not found.
+    fn ghost(&self, _client: ClientId) -> Option<Ghost> {
+        None
+    }
+
+    /// The members whose keys others make.
+    fn ghosts(&self) -> Vec<ClientId> {
+        vec![]
+    }
+
+    /// A ghost that has followed all it can asks for shares of its keys.
+    fn ask_shares(&mut self, _ghost: ClientId) -> Result<Joined, ProtocolError> {
+        Err(ProtocolError::Unsupported { protocol: self.name(), what: "quarantine members" })
+    }
+
+    /// Who holds shares that a ghost needs, and has not given them.
+    fn helpers(&self, _ghost: ClientId) -> Vec<ClientId> {
+        vec![]
+    }
+
+    /// Whether a client has, in its view, shares that a ghost needs.
+    fn holds_shares(&self, _holder: ClientId, _ghost: ClientId) -> bool {
+        false
+    }
+
+    /// Whether a ghost would find all its keys, if these gave their shares beside those who have.
+    fn is_quorum(&self, _ghost: ClientId, _with: &[ClientId]) -> bool {
+        false
+    }
+
+    /// A holder answers a ghost that has asked.
+    fn give_shares(
+        &mut self,
+        _holder: ClientId,
+        _ghost: ClientId,
+    ) -> Result<Joined, ProtocolError> {
+        Err(ProtocolError::Unsupported { protocol: self.name(), what: "quarantine members" })
+    }
+
+    /// A ghost opens the answers of a quorum, finds its keys and processes every commit that it has
+    /// missed. Its next commit ends the quarantine.
+    fn recover(&mut self, _ghost: ClientId) -> Result<CaughtUp, ProtocolError> {
+        Err(ProtocolError::Unsupported { protocol: self.name(), what: "quarantine members" })
     }
 
     /// The epoch authenticator of a client's view.

@@ -1,6 +1,8 @@
 //! The Updates and paths that members have proposed in one epoch (RFC 9420 §12.1.2,
 //! `treekem/concurrent`), in the order of their sending. Everybody in the epoch receives all of them, whether a commit covers them or not.
 
+use std::collections::BTreeSet;
+
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
 
@@ -84,12 +86,19 @@ impl Proposals {
         self.sent.iter().map(|(_, update)| update.message.len() as u64).sum()
     }
 
-    /// What a commit refers to: all but its sender's own, and those of members that it removes.
-    pub(super) fn references(&self, order: &Order) -> Vec<Digest> {
+    /// The leaves of those who have proposed.
+    pub(super) fn senders(&self) -> BTreeSet<LeafIndex> {
+        self.sent.iter().filter_map(|(_, update)| update.stored.sender).collect()
+    }
+
+    /// What a commit refers to: all but its sender's own, and those of members that it removes, or
+    /// makes the keys of.
+    pub(super) fn references(&self, order: &Order, ghosts: &[ClientId]) -> Vec<Digest> {
         let others = self
             .sent
             .iter()
-            .filter(|(client, _)| *client != order.by && !order.removes.contains(client));
+            .filter(|(client, _)| *client != order.by && !order.removes.contains(client))
+            .filter(|(client, _)| !ghosts.contains(client));
         others.map(|(_, update)| update.stored.reference).collect()
     }
 

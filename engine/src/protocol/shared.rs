@@ -10,13 +10,14 @@
 mod checking;
 mod messages;
 mod path;
+mod quarantine;
 mod rebuild;
 mod rejoin;
 mod turnover;
 mod watch;
 mod welcome;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Arc, Weak};
 
 use rand_chacha::ChaCha20Rng;
@@ -28,15 +29,17 @@ use super::healing::check_healed;
 use super::moves::Moves;
 use super::private_tree::PrivateTree;
 use super::proposals::{Proposals, Renewal};
+use super::quarantine::{Ghosts, broken, make_ghosts};
 use super::rebuild::Successor;
 use super::witness::Witness;
 use super::{
-    Abilities, Accepted, CaughtUp, ClientId, Common, Draft, Entering, Joined, MessageId, Order,
-    Protocol, ProtocolError, Rebuilding, Received, Seeds, Sent,
+    Abilities, Accepted, CaughtUp, ClientId, Common, Draft, Entering, Ghost, Joined, MessageId,
+    Order, Protocol, ProtocolError, Rebuilding, Received, Seeds, Sent,
 };
 use crate::crypto::{Crypto, Digest, Ledger, Provider, Secret};
 use crate::group::{
-    ApplyError, CommitRequest, Holdings, Member, PendingCommit, Protection, PublicGroup, Transition,
+    ApplyError, CommitRequest, Holdings, Member, NewGhost, PendingCommit, Protection, PublicGroup,
+    Transition,
 };
 use crate::strategy::{Room, Strategy};
 use crate::tree::{Aggregates, LeafIndex, Traversed, Tree};
@@ -117,6 +120,8 @@ pub struct SharedDraft {
     enters: bool,
     /// The group that replaces the one which it ends.
     successor: Option<Successor>,
+    /// The keys that it gives to ghosts.
+    ghosts: Vec<NewGhost>,
 }
 
 /// All clients of one group, their work shared.
@@ -141,6 +146,7 @@ pub struct SharedTreeKem<S> {
     /// What its key alone takes.
     per_key: Ledger,
     witness: Witness,
+    ghosts: Ghosts<Arc<Epoch>>,
     /// The first epoch of the group: not 0, if it has replaced another.
     base: u64,
     traffic: Traffic,
@@ -173,6 +179,7 @@ impl<S: Seeds> SharedTreeKem<S> {
             per_node,
             per_key,
             witness: Witness::of_sample(),
+            ghosts: Ghosts::default(),
             base: 0,
             traffic: Traffic::default(),
         })
@@ -224,10 +231,11 @@ impl<S: Seeds> SharedTreeKem<S> {
         member: &Member,
     ) -> Result<Holdings, ProtocolError> {
         let Member { public, secrets, .. } = member;
-        match self.logged(self.base + member.epoch() + 1) {
-            Some((_, proposals)) => proposals.holdings(crypto, public, secrets, client),
-            None => self.waiting.holdings(crypto, public, secrets, client),
-        }
+        let proposals = self.logged(self.base + member.epoch() + 1);
+        let proposals = proposals.map_or(&self.waiting, |(_, proposals)| proposals);
+        let mut holdings = proposals.holdings(crypto, public, secrets, client)?;
+        self.add_found(client, member, &mut holdings);
+        Ok(holdings)
     }
 
     /// Makes a client, lagging or not, a member of its own with exactly the secrets it would
@@ -312,7 +320,8 @@ impl<S: Seeds> SharedTreeKem<S> {
     /// new tree.
     fn check_gone(&self, before: &Epoch, applied: &AppliedProposals) -> Result<u32, ProtocolError> {
         let moved = applied.moved.map(|moved| moved.from);
-        let gone = applied.removed.iter().chain(&moved);
+        let ghosts = applied.quarantined.iter().map(|it| &it.ghost);
+        let gone = applied.removed.iter().chain(&moved).chain(ghosts);
         for leaf in gone.clone() {
             let keys = before.private.keys_of(&before.public.tree, *leaf)?;
             let mut held = std::iter::once(keys.leaf()).chain(keys.parents());
@@ -398,6 +407,14 @@ impl<S: Seeds> Protocol for SharedTreeKem<S> {
     }
 
     fn commit(&mut self, order: Order) -> Result<Draft<SharedDraft>, ProtocolError> {
+        self.quarantine(order, &[])
+    }
+
+    fn quarantine(
+        &mut self,
+        order: Order,
+        ghosts: &[ClientId],
+    ) -> Result<Draft<SharedDraft>, ProtocolError> {
         let membership = self.membership(order.by)?;
         if membership.invited.is_some() || membership.lost {
             return Err(ProtocolError::NotAMember(order.by));
@@ -405,8 +422,7 @@ impl<S: Seeds> Protocol for SharedTreeKem<S> {
         let (epoch, leaf) = (membership.epoch.clone(), membership.leaf);
         let number = self.clients.next_commit(order.by)?;
         let seed = self.clients.seeds().seed("commit", order.by.0.into(), number.into());
-        let mut proposals = vec![];
-        for client in &order.removes {
+        let leaf_of = |client: &ClientId| {
             let newest = self.membership(*client)?.leaf;
             let leaf = self.moves.leaf_in(epoch.number, *client, newest);
             epoch
@@ -414,7 +430,13 @@ impl<S: Seeds> Protocol for SharedTreeKem<S> {
                 .member(leaf)
                 .filter(|member| member.client == *client)
                 .ok_or(ProtocolError::NotAMember(*client))?;
-            proposals.push(Proposal::Remove(leaf));
+            Ok::<_, ProtocolError>(leaf)
+        };
+        let removes: BTreeSet<_> = order.removes.iter().map(leaf_of).collect::<Result<_, _>>()?;
+        let wanted: Vec<_> = ghosts.iter().map(leaf_of).collect::<Result<_, _>>()?;
+        let mut proposals = vec![];
+        for client in &order.removes {
+            proposals.push(Proposal::Remove(leaf_of(client)?));
         }
         let invitations: Result<Vec<_>, _> =
             order.adds.iter().map(|client| self.invite(*client)).collect();
@@ -424,11 +446,24 @@ impl<S: Seeds> Protocol for SharedTreeKem<S> {
         let provider = self.provider;
         let crypto = Crypto::new(provider);
         let (mut references, mut holdings) = (vec![], Holdings::default());
+        let mut busy = BTreeSet::new();
         if epoch.number == self.epoch() {
             let Member { public, secrets, .. } = &member;
-            references = self.waiting.references(&order);
+            busy = self.waiting.senders();
+            references = self.waiting.references(&order, ghosts);
             holdings = self.waiting.holdings(&crypto, public, secrets, order.by)?;
         }
+        let ghost_seed = self.clients.seeds().seed("quarantine", order.by.0.into(), number.into());
+        let made = make_ghosts(
+            &crypto,
+            &member,
+            &wanted,
+            self.ghosts.leaves(),
+            (&removes, &busy),
+            &mut ChaCha20Rng::from_seed(ghost_seed),
+        )?;
+        let given = made.iter().map(|it| Proposal::Quarantine(Box::new(it.proposal.clone())));
+        proposals.extend(given);
         let (now, signer) = (order.now, self.clients.successor(provider, order.by));
         let request = CommitRequest {
             proposals,
@@ -449,7 +484,13 @@ impl<S: Seeds> Protocol for SharedTreeKem<S> {
             cost: pending.cost,
             ledger: crypto.ledger(),
             order,
-            inner: SharedDraft { pending, invitations, enters: false, successor: None },
+            inner: SharedDraft {
+                pending,
+                invitations,
+                enters: false,
+                successor: None,
+                ghosts: made,
+            },
         })
     }
 
@@ -470,9 +511,9 @@ impl<S: Seeds> Protocol for SharedTreeKem<S> {
         if draft.epoch != before.number {
             return Err(ProtocolError::Stale { made: draft.epoch, at: before.number });
         }
-        let SharedDraft { pending, invitations, enters, successor } = draft.inner;
+        let SharedDraft { pending, invitations, enters, successor, ghosts } = draft.inner;
         let joins = enters.then_some(draft.order.by);
-        let checked = self.check(&before, &pending, &invitations, joins, audited)?;
+        let checked = self.check(&before, &pending, (&invitations, joins), &ghosts, audited)?;
         // Nothing has changed so far; from here on the new epoch stands.
         if let Some(successor) = successor {
             let message = pending.message;
@@ -497,6 +538,7 @@ impl<S: Seeds> Protocol for SharedTreeKem<S> {
         let epoch = Arc::new(Epoch { number, public, private, secrets, totals });
         let order = &draft.order;
         let departure = Departure { last: before.clone(), bytes, ledger: for_removed };
+        self.settle_ghosts(&before, &transition, order, ghosts, enters)?;
         self.depart(&transition.applied.removed, departure, order, enters);
         let tree_bytes = encoded_tree_length(&epoch.public.tree) as u64;
         let psks = PskStore::default();
@@ -541,6 +583,10 @@ impl<S: Seeds> Protocol for SharedTreeKem<S> {
         if self.membership(client).is_ok_and(|membership| membership.invited.is_some()) {
             joined = self.take_invitation(client)?;
         }
+        if self.ghosts.limit(client).is_some_and(|limit| to > limit) {
+            joined += self.advance_ghost(client)?;
+            return Ok(joined);
+        }
         let Ok(membership) = self.membership(client) else { return Ok(joined) };
         let from = &membership.epoch;
         if to <= from.number {
@@ -549,7 +595,7 @@ impl<S: Seeds> Protocol for SharedTreeKem<S> {
         let mut caught;
         match membership.departure.clone() {
             Some(departure) if to > departure.last.number => {
-                caught = self.owed(from, &departure.last, membership.leaf)?;
+                caught = self.owed_by(client, from, &departure.last, membership.leaf)?;
                 caught.commits += 1;
                 caught.bytes += departure.bytes;
                 caught.ledger += departure.ledger;
@@ -560,7 +606,7 @@ impl<S: Seeds> Protocol for SharedTreeKem<S> {
             _ => {
                 let kept = self.epochs.get(to as usize).and_then(Weak::upgrade);
                 let to = kept.ok_or(ProtocolError::EpochGone(to))?;
-                caught = self.owed(from, &to, membership.leaf)?;
+                caught = self.owed_by(client, from, &to, membership.leaf)?;
                 if let Some(Some(membership)) = self.members.get_mut(client.0 as usize) {
                     membership.epoch = to;
                 }
@@ -676,6 +722,38 @@ impl<S: Seeds> Protocol for SharedTreeKem<S> {
 
     fn forget_messages_before(&mut self, message: MessageId) {
         self.traffic.forget_before(message);
+    }
+
+    fn ghost(&self, client: ClientId) -> Option<Ghost> {
+        self.ghosts.ghost(client)
+    }
+
+    fn ghosts(&self) -> Vec<ClientId> {
+        self.ghosts.clients().collect()
+    }
+
+    fn ask_shares(&mut self, ghost: ClientId) -> Result<Joined, ProtocolError> {
+        self.ask_holders(ghost)
+    }
+
+    fn helpers(&self, ghost: ClientId) -> Vec<ClientId> {
+        self.ghosts.helpers(ghost)
+    }
+
+    fn holds_shares(&self, holder: ClientId, ghost: ClientId) -> bool {
+        self.ghosts.holds(holder, self.view(holder), ghost)
+    }
+
+    fn is_quorum(&self, ghost: ClientId, with: &[ClientId]) -> bool {
+        self.ghosts.is_quorum(ghost, with)
+    }
+
+    fn give_shares(&mut self, holder: ClientId, ghost: ClientId) -> Result<Joined, ProtocolError> {
+        self.give(holder, ghost)
+    }
+
+    fn recover(&mut self, ghost: ClientId) -> Result<CaughtUp, ProtocolError> {
+        self.find_keys(ghost)
     }
 
     fn epoch_authenticator(&self, client: ClientId) -> Option<Secret> {

@@ -10,15 +10,21 @@
 //! * stands in the tree,
 //! * is one that a ciphertext of a path is encrypted to.
 //!
+//! A ghost's membership ends with the commit that makes it one, and with each that renews its key, until
+//! it has found its keys: whoever stole what it had is out like one who was removed. And of each ghost's
+//! key in the tree it is recorded who has made it and who holds a share: of all those whose memberships
+//! have ended since, none has made one that still stands, and no quorum holds the shares of one.
+//!
 //! So whoever is out can derive no secret of a path, and with that no epoch, and whoever has come back
 //! owes what it derives to what it was given since. Which keys a removal must spare and which not is
 //! the strategy's affair; none may break this.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::quarantine::Given;
 use super::{ClientId, ProtocolError, Seeds};
 use crate::crypto::HpkePublicKey;
-use crate::group::Transition;
+use crate::group::{THRESHOLD, Transition};
 use crate::tree::OutsideTree;
 use crate::treekem::{NewPath, PrivateKeys, key_of, recipients};
 use crate::treesync::{Roster, RosterChange};
@@ -60,13 +66,33 @@ pub(super) struct Witness {
     out: BTreeSet<ClientId>,
     /// Whether one has ended since the tree was last looked at as a whole.
     to_sweep: bool,
+    /// Ghosts' keys, and who knows of them; of all clients, not of the sample.
+    made: BTreeMap<HpkePublicKey, Known>,
+}
+
+/// Who knows of a ghost's key.
+#[derive(Debug)]
+struct Known {
+    maker: ClientId,
+    holders: Vec<ClientId>,
+    /// Those among them who are out.
+    out: BTreeSet<ClientId>,
+}
+
+impl Known {
+    /// Whether those who are out know the key together.
+    fn is_lost(&self) -> bool {
+        let holders = self.holders.iter().filter(|it| self.out.contains(it)).count();
+        self.out.contains(&self.maker) || holders >= usize::from(THRESHOLD)
+    }
 }
 
 impl Witness {
     /// Watches everybody.
     pub(super) fn of_all() -> Self {
         let (members, ended, out) = (BTreeMap::new(), BTreeMap::new(), BTreeSet::new());
-        Self { sample: None, entered: 0, members, ended, out, to_sweep: false }
+        let made = BTreeMap::new();
+        Self { sample: None, entered: 0, members, ended, out, to_sweep: false, made }
     }
 
     /// Watches a sample of those who enter: each of them that ever have is in it alike.
@@ -102,6 +128,44 @@ impl Witness {
         self.out.insert(client);
         self.to_sweep = true;
         true
+    }
+
+    /// By the commit at hand clients are `removed`, and others get keys from its sender: they are ghosts
+    /// from then on. Whoever is either is out, with what it knows of keys made before.
+    pub(super) fn keys_made<E>(
+        &mut self,
+        removed: &[ClientId],
+        maker: ClientId,
+        keys: &[(ClientId, Given<E>)],
+    ) {
+        let gone = removed.iter().copied().chain(keys.iter().map(|(ghost, _)| *ghost));
+        for client in gone {
+            let known = self.made.values_mut();
+            known.for_each(|known| _ = known.out.insert(client));
+        }
+        for (ghost, given) in keys {
+            self.end(*ghost);
+            let key = given.made.key.public.clone();
+            let (holders, out) = (given.holders.clone(), BTreeSet::new());
+            self.made.insert(key, Known { maker, holders, out });
+        }
+    }
+
+    /// A ghost has found its keys, and holds what they lead to.
+    pub(super) fn returns(&mut self, client: ClientId) {
+        if self.sample.as_ref().is_none_or(|sample| sample.contains(&client)) {
+            self.members.insert(client, Seen::default());
+        }
+    }
+
+    /// No ghost's key stands in the tree that those who are out know together.
+    fn check_made(&mut self, roster: &Roster) -> Result<(), ProtocolError> {
+        self.made.retain(|key, _| roster.has_encryption_key(key));
+        if self.made.values().any(Known::is_lost) {
+            let what = "those who are out know a ghost's key of the new tree together";
+            return Err(ProtocolError::Check(what.into()));
+        }
+        Ok(())
     }
 
     /// A client gives up its leaf for another.
@@ -181,6 +245,7 @@ impl Witness {
         if self.to_sweep {
             self.check_tree(roster)?;
         }
+        self.check_made(roster)?;
         let entering = transition.roster_changes.iter().filter_map(RosterChange::entering);
         self.find(entering).map_or(Ok(()), |client| Err(stands(client)))?;
         match self.find_recipient(transition)? {
@@ -364,6 +429,55 @@ mod tests {
         let transition = watched.removed();
         let told = told(watched.witness.check(&transition, &survives));
         assert!(told.contains("client 1 has a key of the new tree"), "{told}");
+    }
+
+    /// A key for a ghost, as its maker has made it; two holders are enough for the witness.
+    fn made(watched: &Watched, ghost: u32, holders: [u32; 2]) -> (ClientId, Given<()>) {
+        let mut rng = ChaCha20Rng::seed_from_u64(7);
+        let (crypto, leaves) = (Crypto::new(&CountingProvider), holders.map(LeafIndex));
+        let made = watched.member.quarantine(&crypto, LeafIndex(ghost), &leaves, &mut rng).unwrap();
+        let at = |leaf: LeafIndex| Some(ClientId(leaf.0));
+        super::super::quarantine::given(1, (), made, at).unwrap()
+    }
+
+    #[test]
+    fn what_a_ghost_held_before_counts_as_of_one_who_is_gone() {
+        let mut watched = Watched::new();
+        let (_, transition) = watched.commit(vec![]);
+        assert!(watched.check(&transition).is_ok());
+        let key = made(&watched, GONE.0, [2, 3]);
+        watched.witness.keys_made(&[], ClientId(0), &[key]);
+        // Its old key still stands: nobody has put the new one there.
+        let told = told(watched.check(&transition));
+        assert!(told.contains("client 1 has a key of the new tree"), "{told}");
+        // Once it has found its keys it holds what it holds.
+        let (_, transition) = watched.commit(vec![Proposal::Remove(LeafIndex(GONE.0))]);
+        assert!(watched.check(&transition).is_ok());
+        watched.witness.returns(GONE);
+        assert!(watched.witness.members().any(|client| client == GONE));
+    }
+
+    #[test]
+    fn a_ghosts_key_that_those_who_are_out_know_together_is_seen() {
+        let gone = |out: &[&[u32]]| {
+            let mut watched = Watched::new();
+            let key = made(&watched, GONE.0, [2, 3]);
+            let public = key.1.made.key.public.clone();
+            watched.witness.keys_made(&[], ClientId(0), &[key]);
+            watched.roster.advance(&[RosterChange::ParentIn(public.clone())]);
+            for clients in out {
+                let clients: Vec<_> = clients.iter().copied().map(ClientId).collect();
+                watched.witness.keys_made::<()>(&clients, ClientId(0), &[]);
+            }
+            let seen = watched.witness.check_made(&watched.roster);
+            // A key that does not stand any more is nobody's business.
+            watched.roster.advance(&[RosterChange::ParentOut(public)]);
+            assert!(watched.witness.check_made(&watched.roster).is_ok());
+            seen.is_err()
+        };
+        assert!(!gone(&[]) && !gone(&[&[2]]) && !gone(&[&[3], &[3]]), "one holder alone");
+        assert!(gone(&[&[2, 3]]) && gone(&[&[2], &[3]]), "a quorum");
+        assert!(gone(&[&[0]]), "the maker");
     }
 
     #[test]

@@ -10,6 +10,7 @@ use super::leaf_node::{LeafNode, ProposalType, ProtocolVersion};
 use super::paths::{AppliedPath, MAX_PATHS, apply_paths};
 use super::proposal::{PreSharedKeyId, Proposal, ReInit};
 use super::proposal_list::{ListRules, Listed, check_list};
+use super::quarantine::{Quarantine, QuarantineError, check_holders, check_leaf};
 use super::ratchet_tree::{ParentNode, RatchetData, RatchetTree};
 use super::roster::RosterDraft;
 use super::validate::{
@@ -107,6 +108,9 @@ pub enum ProposalError {
     /// An added client's init key is also its leaf key.
     #[error("a key package uses one key as init key and leaf key (RFC 9420 §10.1)")]
     InitKeyIsLeafKey,
+    /// A ghost breaks a rule.
+    #[error("{0} (treesync/quarantine.rs)")]
+    Quarantine(#[from] QuarantineError),
     /// A leaf is invalid.
     #[error(transparent)]
     Tree(#[from] TreeError),
@@ -146,6 +150,8 @@ pub struct AppliedProposals {
     pub updated: Vec<LeafIndex>,
     /// The leaves replaced with the keys above them.
     pub paths: Vec<AppliedPath>,
+    /// The leaves that others have made keys for, and the shares of those.
+    pub quarantined: Vec<Quarantine>,
     /// The committer's move, where the strategy has it move.
     pub moved: Option<Move>,
     /// How many parents the committer climbs past, where the strategy has it climb.
@@ -298,6 +304,7 @@ pub fn apply_proposals(
             (Proposal::Update(leaf), Some(sender)) => updates.push((sender, leaf)),
             (Proposal::Path(path), Some(sender)) => paths.push((sender, &path.0)),
             (Proposal::Remove(leaf), _) => applied.removed.push(*leaf),
+            (Proposal::Quarantine(it), _) => applied.quarantined.push((**it).clone()),
             _ => {}
         }
     }
@@ -305,7 +312,7 @@ pub fn apply_proposals(
     // They were made for the tree as it stands; what the other proposals blank of them is blank.
     applied.paths = apply_paths(crypto, tree, roster, context, &paths)?;
     // All that goes, goes first: a key may pass from one member to another in one commit.
-    for leaf in &applied.updated {
+    for leaf in applied.updated.iter().chain(applied.quarantined.iter().map(|it| &it.ghost)) {
         strike(tree, roster, *leaf, |_| true)?;
     }
     let removal = tree.shape().removal;
@@ -313,7 +320,9 @@ pub fn apply_proposals(
         strike(tree, roster, *leaf, |parent| removal.strikes(parent, *leaf))?;
     }
     update(crypto, tree, roster, context, &updates)?;
+    quarantine(crypto, tree, roster, context, &applied.quarantined)?;
     applied.removed.iter().try_for_each(|removed| tree.take(*removed))?;
+    check_keepers(tree, roster, context.list_rules.committer, &applied)?;
     if let Some(committer) = context.list_rules.committer.filter(|_| context.path) {
         applied.moved = move_over(tree, roster, committer)?;
     }
@@ -349,7 +358,11 @@ fn note(list: &[Listed<'_>]) -> AppliedProposals {
             Proposal::ExternalInit(kem_output) => applied.external_init = Some(kem_output.clone()),
             Proposal::GroupContextExtensions(_) => applied.new_extensions = true,
             Proposal::Custom(kind, data) => applied.custom.push((*kind, data.clone())),
-            Proposal::Add(_) | Proposal::Update(_) | Proposal::Path(_) | Proposal::Remove(_) => {}
+            Proposal::Add(_)
+            | Proposal::Update(_)
+            | Proposal::Path(_)
+            | Proposal::Remove(_)
+            | Proposal::Quarantine(_) => {}
         }
     }
     applied
@@ -395,6 +408,56 @@ fn update(
         apply_update(tree, *sender, Arc::new((*leaf).clone()))?;
     }
     Ok(())
+}
+
+/// Replaces the leaves of ghosts.
+fn quarantine(
+    crypto: &Crypto<'_>,
+    tree: &mut RatchetTree,
+    roster: &mut RosterDraft<'_>,
+    context: &ProposalContext<'_>,
+    ghosts: &[Quarantine],
+) -> Result<(), ProposalError> {
+    let Some(committer) = context.list_rules.committer else { return Ok(()) };
+    let mut signatures = Vec::with_capacity(ghosts.len());
+    for it in ghosts {
+        context.leaf_rules.check(&it.leaf_node, ExpectedSource::Ghost)?;
+        let old = tree.leaf(it.ghost).ok_or(ProposalError::NoSuchMember(it.ghost))?;
+        check_leaf(tree, it, old, (committer, context.epoch))?;
+        if old.encryption_key == it.leaf_node.encryption_key {
+            return Err(ProposalError::SameLeafKey(it.ghost));
+        }
+        check_encryption_key(crypto, &it.leaf_node.encryption_key)?;
+        signatures.push(it.leaf_node.signed(context.group_id, it.ghost)?);
+        roster.enter_leaf(&it.leaf_node)?;
+    }
+    crypto.verify_all_with_label(&signatures)?;
+    for it in ghosts {
+        apply_update(tree, it.ghost, Arc::new(it.leaf_node.clone()))?;
+    }
+    Ok(())
+}
+
+/// Holders are there, and whoever goes knows of no ghost's key that stays; a ghost that commits
+/// replaces its own.
+fn check_keepers(
+    tree: &RatchetTree,
+    roster: &RosterDraft<'_>,
+    committer: Option<LeafIndex>,
+    applied: &AppliedProposals,
+) -> Result<(), QuarantineError> {
+    if let Some(committer) = committer {
+        applied.quarantined.iter().try_for_each(|it| check_holders(tree, it, committer))?;
+    }
+    let ghosts = applied.quarantined.iter().map(|it| it.ghost);
+    let gone: BTreeSet<LeafIndex> = applied.removed.iter().copied().chain(ghosts).collect();
+    if gone.is_empty() {
+        return Ok(());
+    }
+    let own = committer.and_then(|committer| tree.leaf(committer)).map(|it| &it.signature_key);
+    let mut keepers = roster.ghosts().filter(|(ghost, _)| Some(*ghost) != own);
+    let goes = keepers.find_map(|(_, keepers)| keepers.iter().find(|it| gone.contains(it)));
+    goes.map_or(Ok(()), |keeper| Err(QuarantineError::KeeperGoes(*keeper)))
 }
 
 /// Every member who will process the commit must know the types of its proposals.

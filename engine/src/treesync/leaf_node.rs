@@ -6,6 +6,7 @@ use tls_codec::{
     DeserializeBytes, Error, Serialize, Size, TlsDeserializeBytes, TlsSerialize, TlsSize, VLBytes,
 };
 
+use super::quarantine::GhostSource;
 use crate::codec::{CodecError, encode};
 use crate::crypto::{
     CipherSuite, Crypto, CryptoError, Digest, HpkePublicKey, Labelled, Signature,
@@ -288,7 +289,7 @@ pub struct Lifetime {
 }
 
 /// How a leaf node came to be (RFC 9420 §7.2).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, TlsSize, TlsSerialize, TlsDeserializeBytes)]
+#[derive(Clone, Debug, PartialEq, Eq, TlsSize, TlsSerialize, TlsDeserializeBytes)]
 #[repr(u8)]
 pub enum LeafNodeSource {
     /// Published in a key package.
@@ -300,6 +301,9 @@ pub enum LeafNodeSource {
     /// Sent in the path of a commit; carries the parent hash.
     #[tls_codec(discriminant = 3)]
     Commit(Digest),
+    /// Made by another for a member that is silent: ours (`treesync/quarantine.rs`).
+    #[tls_codec(discriminant = 0xf7)]
+    Ghost(Box<GhostSource>),
 }
 
 /// `LeafNode`.
@@ -359,18 +363,33 @@ impl LeafNode {
         Ok(())
     }
 
-    /// The leaf's own signature, to be verified with others.
+    /// The leaf's own signature, to be verified with others: of a ghost, its maker's.
     pub fn signed(
         &self,
         group_id: &[u8],
         leaf_index: LeafIndex,
     ) -> Result<Labelled<'_>, CodecError> {
         Ok(Labelled {
-            key: &self.signature_key,
+            key: self.ghost().map_or(&self.signature_key, |ghost| &ghost.maker_key),
             label: Self::LABEL,
             content: self.tbs(LeafPosition { group_id, leaf_index })?,
             signature: &self.signature,
         })
+    }
+
+    /// Of a ghost, the owner's signature of the leaf that it last signed.
+    pub fn signed_by_owner(
+        &self,
+        group_id: &[u8],
+        leaf_index: LeafIndex,
+    ) -> Result<Option<Labelled<'_>>, CodecError> {
+        let Some(ghost) = self.ghost() else { return Ok(None) };
+        Ok(Some(Labelled {
+            key: &self.signature_key,
+            label: Self::LABEL,
+            content: self.as_owned().tbs(LeafPosition { group_id, leaf_index })?,
+            signature: &ghost.owner_signature,
+        }))
     }
 
     /// How often its member has committed, as it says itself; what is no number counts as 0, and so

@@ -10,6 +10,7 @@ mod parent_hash;
 mod paths;
 mod proposal;
 mod proposal_list;
+mod quarantine;
 mod ratchet_tree;
 mod roster;
 mod taints;
@@ -32,6 +33,9 @@ pub(crate) use paths::merge_paths;
 pub use paths::{AppliedPath, MAX_PATH_NODES, MAX_PATHS, ProposedPath};
 pub use proposal::{PreSharedKeyId, Proposal, ProposalOrRef, PskType, ReInit, ResumptionPskUsage};
 pub use proposal_list::{ListRules, Listed, Purpose, check_list};
+pub use quarantine::{
+    GhostSource, LEAST_HOLDERS, MOST_HOLDERS, OwnerSource, Quarantine, QuarantineError, agreement,
+};
 pub use ratchet_tree::{
     DecodeTreeError, ParentNode, RatchetData, RatchetTree, decode_tree, decode_tree_of,
     encode_tree, encoded_tree_length,

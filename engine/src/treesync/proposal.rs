@@ -11,6 +11,7 @@ use tls_codec::{
 use super::key_package::KeyPackage;
 use super::leaf_node::{Extension, LeafNode, ProposalType, ProtocolVersion};
 use super::paths::ProposedPath;
+use super::quarantine::Quarantine;
 use crate::crypto::{CipherSuite, Digest};
 use crate::tree::LeafIndex;
 
@@ -33,6 +34,8 @@ pub enum Proposal {
     GroupContextExtensions(Vec<Extension>),
     /// Replace the sender's leaf and the keys above it: no proposal of RFC 9420.
     Path(ProposedPath),
+    /// Make a silent member's keys for it: ours (`treesync/quarantine.rs`).
+    Quarantine(Box<Quarantine>),
     /// Something that the application gives a meaning. Nothing in RFC 9420 says where a
     /// proposal of another type ends: it is read as one vector, as other implementations do.
     Custom(ProposalType, VLBytes),
@@ -50,6 +53,7 @@ macro_rules! inside {
             Proposal::ExternalInit($body) => $result,
             Proposal::GroupContextExtensions($body) => $result,
             Proposal::Path($body) => $result,
+            Proposal::Quarantine($body) => $result,
             Proposal::Custom(_, $body) => $result,
         }
     };
@@ -67,6 +71,7 @@ impl Proposal {
             Self::ExternalInit(_) => ProposalType::EXTERNAL_INIT,
             Self::GroupContextExtensions(_) => ProposalType::GROUP_CONTEXT_EXTENSIONS,
             Self::Path(_) => ProposalType::PATH,
+            Self::Quarantine(_) => ProposalType::QUARANTINE,
             Self::Custom(kind, _) => *kind,
         }
     }
@@ -82,6 +87,7 @@ impl Proposal {
             Self::ExternalInit(_) => "external_init",
             Self::GroupContextExtensions(_) => "group_context_extensions",
             Self::Path(_) => "path",
+            Self::Quarantine(_) => "quarantine",
             Self::Custom(..) => "custom",
         }
     }
@@ -94,7 +100,14 @@ impl Proposal {
 
     /// Whether an external sender may send it (RFC 9420 §12.1.8).
     pub fn is_allowed_externally(&self) -> bool {
-        !matches!(self, Self::Update(_) | Self::Path(_) | Self::ExternalInit(_) | Self::Custom(..))
+        !matches!(
+            self,
+            Self::Update(_)
+                | Self::Path(_)
+                | Self::ExternalInit(_)
+                | Self::Quarantine(_)
+                | Self::Custom(..)
+        )
     }
 }
 
@@ -132,6 +145,7 @@ impl DeserializeBytes for Proposal {
             ProposalType::EXTERNAL_INIT => body(rest, Self::ExternalInit),
             ProposalType::GROUP_CONTEXT_EXTENSIONS => body(rest, Self::GroupContextExtensions),
             ProposalType::PATH => body(rest, Self::Path),
+            ProposalType::QUARANTINE => body(rest, Self::Quarantine),
             ProposalType(0) => Err(Error::UnknownValue(0)),
             other => body(rest, |data| Self::Custom(other, data)),
         }

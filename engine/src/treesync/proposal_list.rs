@@ -7,6 +7,7 @@ use super::apply::ProposalError;
 use super::leaf_node::ProtocolVersion;
 use super::paths::MAX_PATHS;
 use super::proposal::{PreSharedKeyId, Proposal, PskType, ResumptionPskUsage};
+use super::quarantine::QuarantineError;
 use super::validate::check_distinct;
 use crate::tree::LeafIndex;
 
@@ -101,6 +102,13 @@ fn check_regular(list: &[Listed<'_>], committer: LeafIndex) -> Result<(), Propos
                 }
                 sender
             }
+            Proposal::Quarantine(_) if listed.sender != Some(committer) => {
+                return Err(QuarantineError::NotByCommitter.into());
+            }
+            Proposal::Quarantine(quarantine) if quarantine.ghost == committer => {
+                return Err(QuarantineError::Oneself.into());
+            }
+            Proposal::Quarantine(quarantine) => quarantine.ghost,
             _ => continue,
         };
         if !touched.insert(leaf) {

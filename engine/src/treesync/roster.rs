@@ -10,7 +10,7 @@ use super::leaf_node::{CredentialType, LeafNode};
 use super::ratchet_tree::{RatchetData, RatchetTree};
 use super::validate::TreeError;
 use crate::crypto::{HpkePublicKey, SignaturePublicKey};
-use crate::tree::{Place, Subtree};
+use crate::tree::{LeafIndex, Place, Subtree};
 
 /// The keys and credential types in use.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -18,6 +18,8 @@ pub struct Roster {
     encryption_keys: BTreeSet<HpkePublicKey>,
     signature_keys: BTreeSet<SignaturePublicKey>,
     credentials: Credentials,
+    /// Ghosts by their signature keys, and who knows something of their encryption keys.
+    ghosts: BTreeMap<SignaturePublicKey, Vec<LeafIndex>>,
 }
 
 /// How many members use and support each credential type.
@@ -70,6 +72,8 @@ pub struct LeafKeys {
     signature_key: SignaturePublicKey,
     credential: CredentialType,
     supported: Vec<CredentialType>,
+    /// Of a ghost, who knows something of its key.
+    keepers: Vec<LeafIndex>,
 }
 
 impl From<&LeafNode> for LeafKeys {
@@ -82,6 +86,7 @@ impl From<&LeafNode> for LeafKeys {
             signature_key: leaf.signature_key.clone(),
             credential: leaf.credential.credential_type(),
             supported,
+            keepers: leaf.ghost().map_or(vec![], |ghost| ghost.keepers().collect()),
         }
     }
 }
@@ -106,7 +111,9 @@ impl Roster {
                 if !self.signature_keys.insert(leaf.signature_key.clone()) {
                     return Err(TreeError::DuplicateSignatureKey);
                 }
-                self.credentials.enter(&leaf.as_ref().into());
+                let keys = LeafKeys::from(leaf.as_ref());
+                self.credentials.enter(&keys);
+                self.note_ghost(&keys);
             }
             Place::Parent(Some(parent)) => {
                 if !self.encryption_keys.insert(parent.encryption_key.clone()) {
@@ -118,9 +125,20 @@ impl Roster {
         subtree.children().try_for_each(|child| self.enter(child))
     }
 
+    fn note_ghost(&mut self, leaf: &LeafKeys) {
+        if !leaf.keepers.is_empty() {
+            self.ghosts.insert(leaf.signature_key.clone(), leaf.keepers.clone());
+        }
+    }
+
     /// Whether an encryption key is in the tree.
     pub fn has_encryption_key(&self, key: &HpkePublicKey) -> bool {
         self.encryption_keys.contains(key)
+    }
+
+    /// How many ghosts there are.
+    pub(crate) fn ghosts(&self) -> u64 {
+        self.ghosts.len() as u64
     }
 
     /// Every encryption key of the tree.
@@ -142,11 +160,15 @@ impl Roster {
                     self.encryption_keys.insert(leaf.encryption_key.clone());
                     self.signature_keys.insert(leaf.signature_key.clone());
                     self.credentials.enter(leaf);
+                    self.note_ghost(leaf);
                 }
                 RosterChange::LeafOut(leaf) => {
                     self.encryption_keys.remove(&leaf.encryption_key);
                     self.signature_keys.remove(&leaf.signature_key);
                     self.credentials.leave(leaf);
+                    if !leaf.keepers.is_empty() {
+                        self.ghosts.remove(&leaf.signature_key);
+                    }
                 }
             }
         }
@@ -196,6 +218,8 @@ pub struct RosterDraft<'r> {
     encryption_keys: BTreeMap<HpkePublicKey, bool>,
     signature_keys: BTreeMap<SignaturePublicKey, bool>,
     credentials: Credentials,
+    /// Ghosts that have come, or gone.
+    ghosts: BTreeMap<SignaturePublicKey, Option<Vec<LeafIndex>>>,
     changes: Vec<RosterChange>,
 }
 
@@ -207,6 +231,7 @@ impl<'r> RosterDraft<'r> {
             encryption_keys: BTreeMap::new(),
             signature_keys: BTreeMap::new(),
             credentials: base.credentials.clone(),
+            ghosts: BTreeMap::new(),
             changes: vec![],
         }
     }
@@ -234,6 +259,9 @@ impl<'r> RosterDraft<'r> {
         self.encryption_keys.insert(keys.encryption_key.clone(), true);
         self.signature_keys.insert(keys.signature_key.clone(), true);
         self.credentials.enter(&keys);
+        if !keys.keepers.is_empty() {
+            self.ghosts.insert(keys.signature_key.clone(), Some(keys.keepers.clone()));
+        }
         self.changes.push(RosterChange::LeafIn(keys));
         Ok(())
     }
@@ -244,7 +272,19 @@ impl<'r> RosterDraft<'r> {
         self.encryption_keys.insert(keys.encryption_key.clone(), false);
         self.signature_keys.insert(keys.signature_key.clone(), false);
         self.credentials.leave(&keys);
+        if !keys.keepers.is_empty() {
+            self.ghosts.insert(keys.signature_key.clone(), None);
+        }
         self.changes.push(RosterChange::LeafOut(keys));
+    }
+
+    /// The ghosts as they now stand, by their signature keys, and who knows something of their
+    /// encryption keys.
+    pub fn ghosts(&self) -> impl Iterator<Item = (&SignaturePublicKey, &[LeafIndex])> {
+        let stay = self.base.ghosts.iter().filter(|(ghost, _)| !self.ghosts.contains_key(ghost));
+        let stay = stay.map(|(ghost, keepers)| (ghost, keepers.as_slice()));
+        let come = self.ghosts.iter();
+        stay.chain(come.filter_map(|(ghost, keepers)| Some((ghost, keepers.as_deref()?))))
     }
 
     /// A parent is keyed.

@@ -6,6 +6,7 @@ use super::leaf_node::{
     CredentialType, Extension, ExtensionType, LeafNode, LeafNodeSource, RequiredCapabilities,
 };
 use super::parent_hash::verify_parent_hashes;
+use super::quarantine::{QuarantineError, check_required};
 use super::ratchet_tree::{RatchetData, RatchetTree};
 use super::roster::Roster;
 use super::taints::verify_taints;
@@ -83,6 +84,9 @@ pub enum TreeError {
     /// A tree under removal=taint breaks a rule of its own.
     #[error("the tree under removal=taint: {0} (treekem/refresh.rs)")]
     Tainted(&'static str),
+    /// A ghost breaks a rule.
+    #[error("{0} (treesync/quarantine.rs)")]
+    Quarantine(#[from] QuarantineError),
     /// A signature or key is wrong.
     #[error(transparent)]
     Crypto(#[from] CryptoError),
@@ -113,6 +117,8 @@ pub enum ExpectedSource {
     Update,
     /// In the path of a commit.
     Commit,
+    /// In a Quarantine proposal.
+    Ghost,
     /// In a tree.
     Any,
 }
@@ -131,6 +137,10 @@ impl LeafRules {
     /// Checks everything about a leaf that it shows by itself.
     pub fn check(&self, leaf: &LeafNode, expected: ExpectedSource) -> Result<(), TreeError> {
         check_source(leaf, expected)?;
+        if let Some(ghost) = leaf.ghost() {
+            check_required(self)?;
+            ghost.check()?;
+        }
         let credential = leaf.credential.credential_type();
         if !leaf.capabilities.credentials.contains(&credential) {
             return Err(TreeError::OwnCredential(credential));
@@ -178,6 +188,7 @@ pub fn check_source(leaf: &LeafNode, expected: ExpectedSource) -> Result<(), Tre
         (ExpectedSource::Any, _)
         | (ExpectedSource::Update, LeafNodeSource::Update)
         | (ExpectedSource::Commit, LeafNodeSource::Commit(_))
+        | (ExpectedSource::Ghost, LeafNodeSource::Ghost(_))
         | (ExpectedSource::KeyPackage(None), LeafNodeSource::KeyPackage(_)) => Ok(()),
         (ExpectedSource::KeyPackage(Some(now)), LeafNodeSource::KeyPackage(lifetime)) => {
             let (not_before, not_after) = (lifetime.not_before, lifetime.not_after);
@@ -190,6 +201,7 @@ pub fn check_source(leaf: &LeafNode, expected: ExpectedSource) -> Result<(), Tre
         (ExpectedSource::KeyPackage(_), _) => Err(TreeError::Source { expected: "key_package" }),
         (ExpectedSource::Update, _) => Err(TreeError::Source { expected: "update" }),
         (ExpectedSource::Commit, _) => Err(TreeError::Source { expected: "commit" }),
+        (ExpectedSource::Ghost, _) => Err(QuarantineError::NotAGhost.into()),
     }
 }
 
@@ -241,6 +253,7 @@ fn check_leaves(
         rules.check(leaf, ExpectedSource::Any)?;
         check_encryption_key(crypto, &leaf.encryption_key)?;
         signatures.push(leaf.signed(group_id, index)?);
+        signatures.extend(leaf.signed_by_owner(group_id, index)?);
     }
     Ok(crypto.verify_all_with_label(&signatures)?)
 }

@@ -49,6 +49,22 @@ impl Client {
         Self::of(crypto, credential, capabilities, rng)
     }
 
+    /// One that knows of ghosts.
+    pub(crate) fn of_quarantine(
+        crypto: &Crypto<'_>,
+        name: u64,
+        strategy: Strategy,
+        rng: &mut dyn Rng,
+    ) -> Self {
+        let credential = Credential::Basic(name.to_be_bytes().to_vec().into());
+        let mut capabilities = Capabilities::basic(crypto.cipher_suite());
+        capabilities.proposals.push(ProposalType::QUARANTINE);
+        if strategy != Strategy::default() {
+            capabilities.extensions.push(ExtensionType::STRATEGY);
+        }
+        Self::of(crypto, credential, capabilities, rng)
+    }
+
     pub(crate) fn with_credential(
         crypto: &Crypto<'_>,
         credential: Credential,

@@ -167,32 +167,40 @@ fn play(
     }
     let seeds = StreamSeeds(RootSeed::from_u64(scenario.seed));
     // The strategy and the suite's number were checked when the scenario was chosen.
-    let (strategy, _) = Behaviour::of(scenario).expect("the strategy was checked");
+    let (strategy, behaviour) = Behaviour::of(scenario).expect("the strategy was checked");
+    let ghosts = behaviour.quarantine().is_some();
     let real = || provider(CipherSuite(scenario.group.suite)).expect("the suite is built");
     match scenario.group.fidelity {
         Fidelity::Full => {
             let mut protocol = FullTreeKem::new(real(), seeds, strategy);
+            if ghosts {
+                protocol = protocol.with_quarantine();
+            }
             simulation::run(scenario, demand, &mut protocol, recorder, settings)
         }
-        Fidelity::Shared => shared(real(), seeds, strategy, scenario, demand, recorder, settings),
+        Fidelity::Shared => shared(real(), strategy, ghosts, scenario, demand, recorder, settings),
         Fidelity::Counted => {
             let counting = &CountingProvider;
-            shared(counting, seeds, strategy, scenario, demand, recorder, settings)
+            shared(counting, strategy, ghosts, scenario, demand, recorder, settings)
         }
     }
 }
 
 fn shared(
     provider: &'static dyn Provider,
-    seeds: StreamSeeds,
     strategy: Strategy,
+    ghosts: bool,
     scenario: &Scenario,
     demand: &Demand,
     recorder: &mut RunRecorder,
     settings: Settings<'_>,
 ) -> Result<Outcome, Fault> {
+    let seeds = StreamSeeds(RootSeed::from_u64(scenario.seed));
     let protocol = SharedTreeKem::new(provider, seeds, strategy);
     let mut protocol = protocol.map_err(|error| Fault::before_start(scenario.seed, &error))?;
+    if ghosts {
+        protocol = protocol.with_quarantine();
+    }
     simulation::run(scenario, demand, &mut protocol, recorder, settings)
 }
 
@@ -210,6 +218,7 @@ fn facts(scenario: &Scenario, outcome: &Outcome, host: Host) -> RunFacts {
         members_ever: outcome.members_ever,
         operations: outcome.operations,
         rebalancing: outcome.rebalancing,
+        quarantine: outcome.quarantine,
         commits_rejected: outcome.rejected,
         rejected_work: outcome.rejected_work,
         system: outcome.system,

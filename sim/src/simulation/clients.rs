@@ -31,6 +31,8 @@ pub(super) enum Purpose {
     Rebuild,
     /// To enter the group by itself.
     Enter,
+    /// To enter anew, as a ghost that has found no quorum.
+    EnterAnew,
 }
 
 /// One client.

@@ -54,7 +54,9 @@ impl<P: Protocol> World<'_, '_, P> {
 
     /// Whether a member can be asked to commit.
     pub(super) fn is_free(&self, client: ClientId) -> bool {
-        self.clients.get(client).purpose.is_none() && self.protocol.view(client).is_some()
+        self.clients.get(client).purpose.is_none()
+            && self.protocol.view(client).is_some()
+            && !self.is_shut_out(client)
     }
 
     /// The server asks a member that is online and free to commit; it hears of it a delay later.
@@ -86,15 +88,23 @@ impl<P: Protocol> World<'_, '_, P> {
             return self.try_to_enter(client);
         }
         self.bring_forward(client, received)?;
-        let may = online && self.protocol.view(client).is_some();
-        let Some(purpose) = self.clients.get_mut(client).purpose.take() else { return Ok(()) };
+        let Some(mut purpose) = self.clients.get_mut(client).purpose.take() else { return Ok(()) };
+        let enters = matches!(purpose, Purpose::EnterAnew);
+        let is_able = enters == self.is_shut_out(client);
+        let may = online && self.protocol.view(client).is_some() && is_able;
+        self.evict_ghosts_if_too_few(&mut purpose);
         let Some(order) = self.order(client, &purpose).filter(|_| may) else {
             if let Purpose::Requests(requests) = purpose {
                 self.delivery.put_back(requests);
                 self.batch_waiting = true;
-                return self.requests_are_settled();
+                self.requests_are_settled()?;
             }
-            return Ok(());
+            // A ghost's turn comes when it has found its keys.
+            return if online && self.is_shut_out(client) {
+                self.seek_shares(client)
+            } else {
+                Ok(())
+            };
         };
         if matches!(purpose, Purpose::Rebuild) {
             return self.rebuild(client);
@@ -102,9 +112,20 @@ impl<P: Protocol> World<'_, '_, P> {
         if self.is_to_resync(client, &purpose)? {
             return self.resync(client);
         }
+        if enters {
+            return self.enter_by_oneself(client, purpose);
+        }
         let order = self.with_swaps(order)?;
         let waits = self.gather_updates(&order)?;
-        let draft = self.protocol.commit(order)?;
+        let ghosts = match &purpose {
+            Purpose::Requests(requests) => self.to_quarantine(&order, requests),
+            _ => vec![],
+        };
+        let draft = if self.behaviour.quarantine().is_some() {
+            self.protocol.quarantine(order, &ghosts)?
+        } else {
+            self.protocol.commit(order)?
+        };
         self.send(client, purpose, draft, Millis(waits.0 + delay.0));
         Ok(())
     }
@@ -144,9 +165,10 @@ impl<P: Protocol> World<'_, '_, P> {
             adds.extend(requests.adds.iter().filter(|c| standing(c) == Standing::Asked));
             let members = requests.removes.iter().map(|(client, _)| client);
             removes.extend(members.filter(|c| standing(c) == Standing::Member && **c != by));
-            if adds.is_empty() && removes.is_empty() {
-                return None;
-            }
+            let order = Order { by, adds, removes, now: self.unix_now() };
+            let nothing = order.adds.is_empty() && order.removes.is_empty();
+            let nothing = nothing && self.to_quarantine(&order, requests).is_empty();
+            return (!nothing).then_some(order);
         }
         Some(Order { by, adds, removes, now: self.unix_now() })
     }
@@ -172,6 +194,9 @@ impl<P: Protocol> World<'_, '_, P> {
         }
         let purpose = self.clients.get_mut(client).purpose.take();
         let was_asked = matches!(purpose, Some(Purpose::Requests(_)));
+        if matches!(purpose, Some(Purpose::EnterAnew)) {
+            self.has_entered_anew(client, recorder);
+        }
         if matches!(purpose, Some(Purpose::Rebuild)) {
             self.was_cheap = false;
         }

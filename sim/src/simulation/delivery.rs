@@ -28,11 +28,13 @@ pub(super) struct Requests {
     pub(super) adds: Vec<ClientId>,
     /// Clients to be removed.
     pub(super) removes: Vec<(ClientId, Reason)>,
+    /// Silent members whose keys are to be made for them.
+    pub(super) ghosts: Vec<ClientId>,
 }
 
 impl Requests {
     pub(super) fn is_empty(&self) -> bool {
-        self.adds.is_empty() && self.removes.is_empty()
+        self.adds.is_empty() && self.removes.is_empty() && self.ghosts.is_empty()
     }
 }
 
@@ -116,6 +118,13 @@ impl DeliveryService {
         }
     }
 
+    /// A silent member is to have its keys made for it.
+    pub(super) fn ask_quarantine(&mut self, client: ClientId) {
+        if !self.waiting.ghosts.contains(&client) {
+            self.waiting.ghosts.push(client);
+        }
+    }
+
     /// What waits is handed out.
     pub(super) fn take_requests(&mut self) -> Requests {
         std::mem::take(&mut self.waiting)
@@ -125,6 +134,7 @@ impl DeliveryService {
     pub(super) fn put_back(&mut self, mut requests: Requests) {
         requests.adds.append(&mut self.waiting.adds);
         requests.removes.append(&mut self.waiting.removes);
+        requests.ghosts.append(&mut self.waiting.ghosts);
         self.waiting = requests;
     }
 

@@ -63,7 +63,7 @@ impl<P: Protocol> World<'_, '_, P> {
         if let Some(committer) = committer {
             self.devices.waiting.remove(&user);
             self.handed_out += 1;
-            let requests = Requests { adds, removes: vec![] };
+            let requests = Requests { adds, ..Requests::default() };
             self.ask_to_commit(committer, Purpose::Requests(requests));
         }
         Ok(())

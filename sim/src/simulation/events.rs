@@ -44,6 +44,12 @@ pub(super) enum Event {
     Rotate(ClientId),
     /// A client's credential is taken back.
     Revoke(ClientId),
+    /// A ghost's request for shares has come to the Delivery Service.
+    Gather(ClientId),
+    /// The answers of a quorum have come to a ghost.
+    Recover(ClientId),
+    /// A ghost has waited for a quorum long enough; the number tells its requests apart.
+    GiveUp(ClientId, u32),
     /// The waiting requests are handed to a committer.
     Batch,
     /// A member is asked to warm the tree.

@@ -46,7 +46,7 @@ mod survey;
 mod world;
 
 pub use behaviour::{
-    Batching, Behaviour, BehaviourError, Inactive, Moving, PRESETS, Warming, choices,
+    Batching, Behaviour, BehaviourError, Delays, Inactive, Moving, PRESETS, Warming, choices,
 };
 pub use fault::Fault;
 pub use seeds::StreamSeeds;

@@ -61,6 +61,10 @@ impl<P: Protocol> World<'_, '_, P> {
         if self.protocol.view(client).is_some() {
             let mut caught = self.fetch_mail(client)?;
             caught += self.bring_forward(client, self.protocol.epoch())?;
+            if !caught.removed && self.is_shut_out(client) {
+                // What it has followed is told with what it follows once it has its keys.
+                return self.seek_shares(client);
+            }
             recorder.catch_up(CatchUp {
                 time_ms: self.now.0,
                 client: client.0,
@@ -75,6 +79,9 @@ impl<P: Protocol> World<'_, '_, P> {
         } else if self.clients.get(client).standing == Standing::Member {
             self.fetch_mail(client)?;
             self.bring_forward(client, self.protocol.epoch())?;
+            if self.is_shut_out(client) {
+                return self.seek_shares(client);
+            }
             self.is_in(client)?;
         } else if matches!(self.clients.get(client).purpose, Some(Purpose::Enter)) {
             self.commit(client)?;
@@ -87,6 +94,7 @@ impl<P: Protocol> World<'_, '_, P> {
         {
             self.intend(client, Purpose::Renew)?;
         }
+        self.answer_requests(client)?;
         // Requests may have been waiting for somebody to come online.
         self.hand_out_if_immediate()
     }
@@ -153,6 +161,9 @@ impl<P: Protocol> World<'_, '_, P> {
         let entry = self.clients.get(client);
         if entry.online || entry.absences != absence {
             return Ok(());
+        }
+        if let Some(delays) = self.behaviour.quarantine() {
+            return self.quarantine_is_due(client, absence, delays);
         }
         self.ask_remove(client, Reason::Evict)
     }

@@ -37,6 +37,7 @@ impl<P: Protocol> World<'_, '_, P> {
         let removed = order.removes.iter().filter_map(|client| self.protocol.leaf(*client));
         let removed: Vec<LeafIndex> = removed.collect();
         let stood = self.protocol.leaf(order.by);
+        let returns = self.is_shut_out(order.by);
         let accepted = match self.protocol.accept(draft, &audited) {
             Err(error @ ProtocolError::Audit { .. }) => {
                 self.facts.audits.mismatched += 1;
@@ -51,8 +52,11 @@ impl<P: Protocol> World<'_, '_, P> {
         self.facts.audits.performed += u64::from(accepted.audits);
         self.facts.invariants.checked += u64::from(accepted.checks);
         self.facts.ever.extend(std::iter::once(order.by).chain(order.adds.iter().copied()));
+        self.note_ghosts(&order, recorder);
         if !creation {
-            self.note_moves(&order, stood, &cost, ledger);
+            if !returns {
+                self.note_moves(&order, stood, &cost, ledger);
+            }
             let operations = &mut self.facts.operations;
             operations.adds += order.adds.len() as u64 + u64::from(joins);
             operations.removes += order.removes.len() as u64;
@@ -140,7 +144,9 @@ impl<P: Protocol> World<'_, '_, P> {
             let client = ClientId(stream.below(count) as u32);
             let entry = self.clients.get(client);
             let is_member = entry.standing == Standing::Member && entry.lost.is_none();
+            // A ghost cannot follow: nobody has its keys but quorums.
             let is_new = client != order.by && !audited.contains(&client);
+            let is_new = is_new && !self.is_shut_out(client);
             if is_member && is_new && (anew || !order.removes.contains(&client)) {
                 audited.push(client);
             }
@@ -162,6 +168,7 @@ impl<P: Protocol> World<'_, '_, P> {
             recorder.messages(&self.mail.books);
         }
         self.facts.snapshots += 1;
+        self.survey_ghosts();
         let found = self.survey(recorder)?;
         let tree = self.protocol.tree();
         let people = (0..self.demand.people().len() as u32).map(ClientId);
@@ -295,6 +302,7 @@ impl<P: Protocol> World<'_, '_, P> {
             members_ever: self.facts.ever.len() as u64,
             operations: self.facts.operations,
             rebalancing: self.facts.rebalancing,
+            quarantine: self.ghosts.facts(),
             rejected: self.facts.rejected,
             rejected_work: self.facts.rejected_work,
             system: self.system(),

@@ -8,12 +8,13 @@ use arboretum_engine::protocol::{ClientId, Draft, Protocol, ProtocolError};
 use arboretum_engine::tree::LeafIndex;
 use arboretum_results::{
     Abilities, Audits, ClientHistogram, Devices as DeviceFigures, Distribution, Event as EventRow,
-    Invariants, Links, Operations, Rebalancing, Recorder, Recovery, RejectedWork, System,
+    Invariants, Links, Operations, Quarantine, Rebalancing, Recorder, Recovery, RejectedWork,
+    System,
 };
 use arboretum_workloads::{Demand, Millis, RootSeed, Scenario, Sessions};
 
 use super::authentication::AuthenticationService;
-use super::behaviour::{Behaviour, Proposing};
+use super::behaviour::{Behaviour, Ghosts, Proposing};
 use super::blank_paths::BlankPaths;
 use super::clients::Clients;
 use super::delivery::{DeliveryService, Reason};
@@ -62,6 +63,8 @@ pub struct Outcome {
     pub operations: Operations,
     /// What it took to move members about for the tree's sake.
     pub rebalancing: Rebalancing,
+    /// Members whose keys others have made.
+    pub quarantine: Quarantine,
     /// Commits that lost the race.
     pub rejected: u64,
     /// What those had cost.
@@ -140,6 +143,7 @@ pub(super) struct World<'w, 's, P: Protocol> {
     pub(super) end: Millis,
     pub(super) batch_waiting: bool,
     pub(super) proposing: Proposing,
+    pub(super) ghosts: Ghosts,
     /// Members that were asked to commit requests and have not yet.
     pub(super) handed_out: u32,
     /// Whether somebody is to be asked to warm the tree when they have.
@@ -202,6 +206,7 @@ impl<'w, 's, P: Protocol> World<'w, 's, P> {
             end: demand.duration(),
             batch_waiting: false,
             proposing: Proposing::default(),
+            ghosts: Ghosts::default(),
             handed_out: 0,
             warming_waits: false,
             last_warmed: None,
@@ -326,6 +331,12 @@ impl<'w, 's, P: Protocol> World<'w, 's, P> {
             Event::Leave(client) => self.leave(client),
             Event::Remove(client) => self.ask_remove(client, Reason::ByMember),
             Event::Evict(client, absence) => self.evict(client, absence),
+            Event::Gather(client) => {
+                self.note(recorder, "asks for shares", client);
+                self.gather(client)
+            }
+            Event::Recover(client) => self.recover_ghost(client, recorder),
+            Event::GiveUp(client, number) => self.give_up(client, number),
             Event::Batch => self.batch_is_due(),
             Event::Warm => self.warming_is_due(),
             Event::Offline(client) => self.go_offline(client, recorder),

@@ -136,6 +136,9 @@ impl Session {
     fn check_members(&self) -> Result<(), SessionError> {
         for (_, leaf) in self.public().tree.root().leaves() {
             self.service.check(&leaf.credential, &leaf.signature_key)?;
+            if let Some(ghost) = leaf.ghost() {
+                self.service.check(&ghost.maker_credential, &ghost.maker_key)?;
+            }
         }
         self.check_senders(self.public())
     }

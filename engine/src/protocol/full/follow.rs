@@ -1,6 +1,7 @@
 //! What a client does by itself at fidelity `full`: it follows every commit from the wire, and enters
 //! by a Welcome, after that of the group that the new one replaces.
 
+use super::quarantine::{erase, own_key};
 use super::{FullTreeKem, Invited, Logged};
 use crate::codec::decode;
 use crate::crypto::Crypto;
@@ -59,29 +60,39 @@ impl<S: Seeds> FullTreeKem<S> {
     /// that replaces its own.
     pub(super) fn follow(&mut self, client: ClientId, to: u64) -> Result<CaughtUp, ProtocolError> {
         let mut caught = CaughtUp::default();
+        let limit = self.ghosts.limit(client);
         let Some(state) = self.states.get_mut(&client) else { return Ok(caught) };
         let Some((member, roster)) = &mut state.member else { return Ok(caught) };
         let newest = &self.observer.as_ref().ok_or(ProtocolError::EpochGone(0))?.1;
         let crypto = Crypto::new(self.provider);
-        while state.base + member.epoch() < to {
+        while state.base + member.epoch() < limit.map_or(to, |limit| limit.min(to)) {
             let at = (state.base + member.epoch()) as usize;
             let Logged { commit, proposals, .. } = &self.log[at];
             let Member { public, secrets, .. } = &*member;
-            let holdings = proposals.holdings(&crypto, public, secrets, client)?;
+            let mut holdings = proposals.holdings(&crypto, public, secrets, client)?;
             let transition = public.apply_with(&crypto, roster, &holdings.proposals, commit)?;
             caught.commits += 1;
             caught.bytes += commit.len() as u64 + proposals.bytes();
             state.mail.leave_epoch(at as u64, member);
+            holdings.updates.extend(own_key(&crypto, member, &transition, &state.gathered));
+            let brought = member.open_shares(&crypto, &transition)?;
             if member.follow_with(&crypto, &transition, &holdings)? == Followed::Removed {
                 caught.removed = true;
                 break;
             }
             roster.advance(&transition.roster_changes);
+            state.shares.extend(brought);
+            erase(&mut state.shares, &member.public.tree);
             if state.base == self.base {
                 self.witness.note(client, &member.keys, newest)?;
             } else {
                 self.witness.note_past(client, &member.keys, newest)?;
             }
+        }
+        let stops = limit.is_some_and(|limit| to > limit);
+        if stops && self.ghosts.is_removed(client) {
+            self.ghosts.forget(client);
+            caught.removed = true;
         }
         if caught.removed {
             state.mail.end(state.base + member.epoch() + 1);

@@ -18,6 +18,7 @@ impl<S: Seeds> FullTreeKem<S> {
         by: ClientId,
         now: u64,
     ) -> Result<Rebuilding<FullDraft>, ProtocolError> {
+        self.clients.check_rebuild()?;
         let epoch = self.epoch();
         if self.view(by) != Some(epoch) {
             return Err(ProtocolError::NotAMember(by));
@@ -44,7 +45,8 @@ impl<S: Seeds> FullTreeKem<S> {
             rebuild::rebuild(&crypto, clients, member, packages, &order, epoch)?;
         let ledger = crypto.ledger();
         let successor = Some(successor);
-        let inner = FullDraft { pending, packages: numbers, enters: None, successor };
+        let ghosts = vec![];
+        let inner = FullDraft { pending, packages: numbers, enters: None, successor, ghosts };
         Ok(Rebuilding { draft: Draft { order, epoch, leaf, cost, ledger, inner }, fetched })
     }
 

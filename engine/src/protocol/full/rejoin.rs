@@ -81,6 +81,7 @@ impl<S: Seeds> FullTreeKem<S> {
                     packages: vec![],
                     enters: Some(roster),
                     successor: None,
+                    ghosts: vec![],
                 },
             },
         })

@@ -65,6 +65,7 @@ impl<S: Seeds> FullTreeKem<S> {
             state.leaf = Some(transition.committer);
             roster.advance(&pending.roster_changes);
             *member = pending.after;
+            state.erase_shares();
         }
     }
 }

@@ -5,7 +5,7 @@ use rayon::prelude::*;
 
 use super::{Epoch, Invitation, SharedTreeKem};
 use crate::crypto::{Crypto, Ledger, Op, Secret};
-use crate::group::{Followed, Member, PendingCommit, Transition};
+use crate::group::{FollowError, Followed, Member, NewGhost, PendingCommit, Transition};
 use crate::protocol::private_tree::PrivateTree;
 use crate::protocol::proposals::Proposals;
 use crate::protocol::shared::predict;
@@ -40,8 +40,8 @@ impl<S: Seeds> SharedTreeKem<S> {
         &self,
         before: &Epoch,
         pending: &PendingCommit,
-        invitations: &[Invitation],
-        joins: Option<ClientId>,
+        (invitations, joins): (&[Invitation], Option<ClientId>),
+        ghosts: &[NewGhost],
         audited: &[ClientId],
     ) -> Result<Checked, ProtocolError> {
         let provider = self.provider;
@@ -61,7 +61,9 @@ impl<S: Seeds> SharedTreeKem<S> {
         let unpaid = Crypto::new(provider);
         let proposed = self.open_proposed(&transition, &proposals)?;
         let path = pending.path.as_ref();
-        let private = self.proposed_private(&transition, path, &proposals, invitations, joins)?;
+        let shares = self.check_shares(before, &transition, ghosts)?;
+        let comers = (invitations, joins);
+        let private = self.proposed_private(&transition, path, &proposals, comers, ghosts)?;
         let (commit_secret, opened) = match (&transition.path, &pending.path) {
             (Some(path), Some(sent)) => {
                 self.open_path(&unpaid, &private, &transition, path, sent)?
@@ -89,7 +91,7 @@ impl<S: Seeds> SharedTreeKem<S> {
             ledger,
             predicted,
             excluded,
-            opened: opened + proposed,
+            opened: opened + proposed + shares,
             audits,
         })
     }
@@ -105,10 +107,12 @@ impl<S: Seeds> SharedTreeKem<S> {
         let epoch = self.newest()?.number + 1;
         let audit = |client: &ClientId| {
             let crypto = Crypto::new(self.provider);
-            match self.over_the_wire(&crypto, *client, message, proposals)? {
-                None => Ok(0),
-                Some(member) if member.secrets.epoch_authenticator == *authenticator => Ok(1),
-                Some(_) => Err(ProtocolError::Audit { client: *client, epoch }),
+            match self.over_the_wire(&crypto, *client, message, proposals) {
+                // The commit gives it another key, and it must find itself shut out.
+                Err(ProtocolError::Follow(FollowError::Ghost)) | Ok(None) => Ok(0),
+                Err(error) => Err(error),
+                Ok(Some(member)) if member.secrets.epoch_authenticator == *authenticator => Ok(1),
+                Ok(Some(_)) => Err(ProtocolError::Audit { client: *client, epoch }),
             }
         };
         let done: Result<Vec<u32>, _> = audited.par_iter().map(audit).collect();

@@ -7,7 +7,7 @@ use rayon::prelude::*;
 
 use super::{Invitation, PARALLEL_FROM, SharedTreeKem};
 use crate::crypto::{Crypto, CryptoError, HpkeKeyPair, Secret};
-use crate::group::{ApplyError, FollowError, Transition, TransitionPath};
+use crate::group::{ApplyError, FollowError, NewGhost, Transition, TransitionPath};
 use crate::protocol::private_tree::{PrivateTree, ProposedParent};
 use crate::protocol::proposals::Proposals;
 use crate::protocol::{ClientId, ProtocolError, Seeds};
@@ -111,8 +111,8 @@ impl<S: Seeds> SharedTreeKem<S> {
         transition: &Transition,
         path: Option<&NewPath>,
         proposals: &Proposals,
-        invitations: &[Invitation],
-        enters: Option<ClientId>,
+        (invitations, enters): (&[Invitation], Option<ClientId>),
+        ghosts: &[NewGhost],
     ) -> Result<PrivateTree, ProtocolError> {
         let before = self.newest()?;
         let mut private = before.private.clone();
@@ -127,6 +127,9 @@ impl<S: Seeds> SharedTreeKem<S> {
         for leaf in &transition.applied.updated {
             let own = &proposals.of(*leaf).ok_or(FollowError::OwnUpdate)?.own;
             private.update(*leaf, own.leaf.clone())?;
+        }
+        for made in ghosts {
+            private.update(made.proposal.ghost, made.key.clone())?;
         }
         let removal = public.shape().removal;
         let vacate = |private: &mut PrivateTree, leaf| {

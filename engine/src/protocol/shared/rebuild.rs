@@ -35,6 +35,7 @@ impl<S: Seeds> SharedTreeKem<S> {
         by: ClientId,
         now: u64,
     ) -> Result<Rebuilding<SharedDraft>, ProtocolError> {
+        self.clients.check_rebuild()?;
         let newest = self.newest()?.clone();
         let membership = self.membership(by)?;
         if membership.invited.is_some() || membership.epoch.number != newest.number {
@@ -57,7 +58,8 @@ impl<S: Seeds> SharedTreeKem<S> {
             rebuild::rebuild(&crypto, clients, member, packages, &order, epoch)?;
         let ledger = crypto.ledger();
         let successor = Some(successor);
-        let inner = SharedDraft { pending, invitations, enters: false, successor };
+        let ghosts = vec![];
+        let inner = SharedDraft { pending, invitations, enters: false, successor, ghosts };
         Ok(Rebuilding { draft: Draft { order, epoch, leaf, cost, ledger, inner }, fetched })
     }
 

@@ -72,9 +72,15 @@ impl<S: Seeds> SharedTreeKem<S> {
                 epoch: newest.number,
                 leaf: pending.after.leaf,
                 cost: pending.cost,
-                ledger: crypto.ledger() + validation_ledger(&newest.public),
+                ledger: crypto.ledger() + validation_ledger(&newest.public, self.roster.ghosts()),
                 order: Order { by: client, adds: vec![], removes: vec![], now },
-                inner: SharedDraft { pending, invitations: vec![], enters: true, successor: None },
+                inner: SharedDraft {
+                    pending,
+                    invitations: vec![],
+                    enters: true,
+                    successor: None,
+                    ghosts: vec![],
+                },
             },
         })
     }

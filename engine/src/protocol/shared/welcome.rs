@@ -37,7 +37,7 @@ impl<S: Seeds> SharedTreeKem<S> {
         let opened = OpenedWelcome::open(&crypto, &welcome, package, secrets, psks)?;
         opened.epoch_secrets(&crypto)?;
         let public = &pending.after.public;
-        let validation = validation_ledger(public);
+        let validation = validation_ledger(public, self.roster.ghosts());
         let common = crypto.ledger() + validation;
         let signer = public.tree.leaf(pending.after.leaf).ok_or(JoinError::UnknownSigner)?;
         let unpaid = Crypto::new(self.provider);
@@ -86,15 +86,15 @@ impl<S: Seeds> SharedTreeKem<S> {
 }
 
 /// What validating a tree from outside takes: every node hashed, every parent hash checked,
-/// every leaf's signature and the group info's verified.
-pub(super) fn validation_ledger(public: &PublicGroup) -> Ledger {
+/// every leaf's signature and the group info's verified, of `ghosts` two.
+pub(super) fn validation_ledger(public: &PublicGroup, ghosts: u64) -> Ledger {
     let tree = &public.tree;
     let Aggregates { width, keyed_parents, blank_parents, .. } = *tree.aggregates();
     let nodes = u64::from(width) + u64::from(keyed_parents) + u64::from(blank_parents);
     let mut ledger = Ledger::default();
     // One more hash continues the transcript.
     ledger.charge(Op::Hash, nodes + count_parent_hash_checks(tree) + 1);
-    ledger.charge(Op::Verify, u64::from(tree.members()) + 1);
+    ledger.charge(Op::Verify, u64::from(tree.members()) + ghosts + 1);
     ledger
 }
 

@@ -8,6 +8,7 @@
 //! |---|---|
 //! | [`warming`](Warming) | who commits only in order to key blank parents |
 //! | [`inactive`](Inactive) | what becomes of members that do not come |
+//! | `quarantine` | whose keys others make, and how they come back |
 //! | [`batching`](Batching) | what is committed together |
 //! | [`moving`](Moving) | who comes to stand further left, so that the tree can be cut |
 //! | `text` | the choices in words |
@@ -15,6 +16,7 @@
 mod batching;
 mod inactive;
 mod moving;
+mod quarantine;
 mod text;
 mod warming;
 
@@ -25,6 +27,8 @@ pub use batching::Batching;
 pub(super) use batching::Proposing;
 pub use inactive::Inactive;
 pub use moving::Moving;
+pub use quarantine::Delays;
+pub(super) use quarantine::Ghosts;
 pub use text::{BehaviourError, PRESETS, choices};
 pub use warming::Warming;
 
@@ -61,6 +65,7 @@ impl Behaviour {
         }
         behaviour.moving.check(&tree)?;
         behaviour.warming.check(&tree)?;
+        behaviour.check_quarantine(&tree, scenario)?;
         behaviour.check_rounds(scenario.duration)?;
         Ok((tree, behaviour))
     }
@@ -70,10 +75,12 @@ impl Behaviour {
         matches!(self.warming, Warming::MostBlanks(_))
             || self.batching.proposers().is_some()
             || self.moving != Moving::Nobody
+            || self.quarantine().is_some()
     }
 
     fn check_rounds(&self, duration: Millis) -> Result<(), BehaviourError> {
-        let periods = [self.warming.period(), self.batching.period()];
+        let refresh = self.quarantine().map(|delays| delays.refresh);
+        let periods = [self.warming.period(), self.batching.period(), refresh];
         match periods.into_iter().flatten().find(|period| duration.0 / period.0 > MAX_ROUNDS) {
             Some(period) => Err(BehaviourError::TooOften { period, duration }),
             None => Ok(()),

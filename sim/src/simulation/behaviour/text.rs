@@ -31,6 +31,11 @@ pub const PRESETS: &[(&str, &str, &str)] = &[
         "concurrent-2025+batching=concurrent:4",
         "whole paths are proposed, four with each commit, and blanked only where they meet (ours)",
     ),
+    (
+        "quarantined-2024",
+        "rfc9420+inactive=quarantine:1d:1d:30d",
+        "Quarantined-TreeKEM: others make the keys of silent members and share them out (ours)",
+    ),
 ];
 
 /// All choices of a strategy and their values, the tree's first.
@@ -70,6 +75,15 @@ pub enum BehaviourError {
         /// What was given.
         given: String,
     },
+    /// Not three delays.
+    #[error(
+        "inactive=quarantine takes three delays, as in `inactive=quarantine:1d:1d:30d`: until a member's \
+         keys are made for it, until they are renewed, until it is removed; not `{0}`"
+    )]
+    Delays(String),
+    /// Ghosts where there can be none.
+    #[error("inactive=quarantine does not go with {0}")]
+    NoGhosts(&'static str),
     /// A value without a number of members that can be.
     #[error("{value} takes from 1 to {MAX_COUNT} members, as in `{value}:2`, not `{given}`")]
     Count {
@@ -227,6 +241,7 @@ pub(super) fn duration(value: &'static str, given: &str) -> Result<Millis, Behav
 
 #[cfg(test)]
 mod tests {
+    use super::super::Delays;
     use super::*;
 
     const HOUR: Millis = Millis(3_600_000);
@@ -258,6 +273,10 @@ mod tests {
         assert_eq!(moving("rebuild + placement=append"), Some(Moving::Rebuild(4)));
         assert_eq!(moving("rebuild+compaction=rebuild:9"), Some(Moving::Rebuild(9)));
         assert_eq!(moving("rebuild+compaction=none"), None);
+        let day = Millis(24 * HOUR.0);
+        let delays = Delays { after: day, refresh: day, stay: Millis(30 * day.0) };
+        let quarantine = Some(Inactive::Quarantine(delays));
+        assert_eq!(read("quarantined-2024").unwrap().1.inactive, quarantine);
     }
 
     #[test]
@@ -269,6 +288,7 @@ mod tests {
                     _ => value.replace(":P", ":1h"),
                 };
                 let value = value.replace(":K", ":4").replace(":R", ":4").replace(":T", ":4");
+                let value = value.replace("D:R:S", "1d:1h:30d");
                 let value = value.replace("evict:D", "evict:4d").replace(":D", ":4");
                 let base = match value.as_str() {
                     "pop" => "rfc9420+shape=left-balanced",
@@ -319,5 +339,10 @@ mod tests {
         assert!(tainted.contains("needs removal=blank or faster-remove"), "{tainted}");
         assert!(refused("rfc9420+compaction=none+compaction=resync").contains("chosen twice"));
         assert!(refused("rfc9420+inactive=quarantine").contains("no inactive `quarantine`"));
+        for delays in ["1d", "1d:1h", "1d:1h:30d:1d"] {
+            let told = refused(&format!("rfc9420+inactive=quarantine:{delays}"));
+            assert!(told.contains("takes three delays"), "{told}");
+        }
+        assert!(refused("rfc9420+inactive=quarantine:1d:0s:30d").contains("above 0s"));
     }
 }
