@@ -1,0 +1,124 @@
+//! The protocols that can be run, by name, and what each of them refuses of a scenario.
+
+use arboretum_engine::art::largest_setup;
+use arboretum_engine::strategy::Strategy;
+use arboretum_workloads::{Fidelity, Recovery, Scenario, Start};
+
+use super::failure::Failure;
+use crate::simulation::{Behaviour, BehaviourError};
+
+/// Protocols that can be run, with a line about each.
+pub(crate) const PROTOCOLS: &[(&str, &str)] = &[
+    ("treekem", "TreeKEM as in RFC 9420"),
+    (ART, "Asynchronous Ratcheting Trees as in draft-barnes-mls-protocol-00"),
+    #[cfg(feature = "peers")]
+    ("openmls", "RFC 9420 by OpenMLS: every client on its own"),
+    #[cfg(feature = "peers")]
+    ("mls-rs", "RFC 9420 by mls-rs: every client on its own"),
+];
+
+/// The protocol of 2018.
+pub(crate) const ART: &str = "art";
+
+/// Its cipher suites (draft-barnes-mls-protocol-00 §6.1), and the bytes of their keys.
+const ART_SUITES: [(u16, u64); 2] = [(1, 32), (2, 65)];
+
+/// Protocols of other implementations, which are built on request.
+const PEERS: &[&str] = &["openmls", "mls-rs"];
+
+/// The cipher suites that all implementations have.
+const PEER_SUITES: &[u16] = &[1, 2, 3];
+
+/// Whether a protocol is another implementation's.
+pub(crate) fn is_peer(protocol: &str) -> bool {
+    PEERS.contains(&protocol)
+}
+
+fn refuse(what: String, help: impl Into<String>) -> Result<(), Failure> {
+    Err(Failure::input_with_help(what, help))
+}
+
+/// Refuses a protocol that this build has not got.
+pub(crate) fn check_built(protocol: &str) -> Result<(), Failure> {
+    if cfg!(not(feature = "peers")) && is_peer(protocol) {
+        return refuse(
+            format!("group.protocol: `{protocol}` is not in this build"),
+            "build it in: cargo build --release -p arboretum-sim --features peers",
+        );
+    }
+    Ok(())
+}
+
+/// Refuses a strategy that a protocol cannot follow: one that is a strategy, as such.
+pub(crate) fn check_strategy(scenario: &Scenario) -> Result<Result<(), Failure>, BehaviourError> {
+    let (tree, clients) = Behaviour::of(scenario)?;
+    let protocol = &scenario.group.protocol;
+    let why = match &protocol[..] {
+        ART => "has one tree, that of draft-00: left-balanced, and growing",
+        _ if is_peer(protocol) => "keeps its tree to itself, by RFC 9420",
+        _ => return Ok(Ok(())),
+    };
+    Ok(if tree != Strategy::default() || clients.takes_more_than_commits() {
+        refuse(
+            format!("group.strategy: `{protocol}` {why}"),
+            "give `rfc9420`, or with it a choice of its clients that asks for commits alone",
+        )
+    } else {
+        Ok(())
+    })
+}
+
+fn no_suite(protocol: &str, suite: u16, suites: &[u16]) -> Result<(), Failure> {
+    refuse(
+        format!("group.suite: `{protocol}` has no cipher suite {suite}"),
+        format!("take one of {suites:?}"),
+    )
+}
+
+/// What the protocol of 2018 has not got.
+fn check_art(scenario: &Scenario) -> Result<(), Failure> {
+    let group = &scenario.group;
+    let Some((_, key)) = ART_SUITES.iter().find(|(suite, _)| *suite == group.suite) else {
+        return no_suite(ART, group.suite, &ART_SUITES.map(|(suite, _)| suite));
+    };
+    let comes_back = scenario.workload.losses.is_some() || scenario.service.retention.is_some();
+    if comes_back && scenario.policy.recovery == Recovery::External {
+        return refuse(
+            format!("policy.recovery: nobody enters a group of `{ART}` anew from outside"),
+            "let another member remove and add it: --set policy.recovery=invited",
+        );
+    }
+    let most = largest_setup(*key);
+    if group.start != Start::OneByOne && u64::from(group.members) > most {
+        return refuse(
+            format!("group.members: `{ART}` sets up {most} members by one message, at most"),
+            "take fewer, or --set group.start=one-by-one",
+        );
+    }
+    Ok(())
+}
+
+/// Puts into a scenario what only one value can be for its protocol. Other implementations have one
+/// fidelity: every client does its own work. They say nothing of what is inside them, so nobody can
+/// be audited.
+pub(crate) fn settle(scenario: &mut Scenario, fidelity_asked: bool) -> Result<(), Failure> {
+    let group = &mut scenario.group;
+    if group.protocol == ART {
+        return check_art(scenario);
+    }
+    if !is_peer(&group.protocol) {
+        return Ok(());
+    }
+    if fidelity_asked && group.fidelity != Fidelity::Full {
+        return refuse(
+            format!("group.fidelity: every client of `{}` does its own work", group.protocol),
+            "leave --fidelity out, or give `full`",
+        );
+    }
+    if !PEER_SUITES.contains(&group.suite) {
+        return no_suite(&group.protocol, group.suite, PEER_SUITES);
+    }
+    group.fidelity = Fidelity::Full;
+    group.audit = 0;
+    Ok(())
+}
