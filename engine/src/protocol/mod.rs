@@ -22,6 +22,7 @@ mod rebuild;
 mod shared;
 mod witness;
 
+use crate::baseline::BaselineError;
 use crate::codec::CodecError;
 use crate::crypto::{CryptoError, Digest, Ledger, Secret, Seed};
 use crate::group::{
@@ -219,6 +220,9 @@ pub enum ProtocolError {
     /// A message could not be sent or opened.
     #[error("application data: {0}")]
     Message(#[from] SessionError),
+    /// One of the protocols that TreeKEM was to replace refuses.
+    #[error(transparent)]
+    Baseline(#[from] BaselineError),
     /// A key package could not be made.
     #[error("making a key package: {0}")]
     KeyPackage(#[from] LeafNodeError),
