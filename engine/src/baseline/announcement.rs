@@ -103,18 +103,19 @@ impl Announcement {
         Ok(())
     }
 
-    /// A joiner takes the roster that the server gives it.
+    /// A joiner takes the roster that the server gives it; `before` is what it remembers.
     pub(super) fn enter(
         &self,
         crypto: &Crypto<'_>,
         roster: Vec<Card>,
+        before: Book,
     ) -> Result<Book, BaselineError> {
         let issuer = roster.iter().find(|card| card.client == self.content.issuer);
         self.verify(crypto, issuer)?;
         if digest(crypto, &roster)? != self.content.roster {
             return Err(BaselineError::WrongRoster);
         }
-        Ok(Book::of_roster(self.content.epoch, roster))
+        Ok(before.resumed(self.content.epoch, roster))
     }
 
     fn verify(&self, crypto: &Crypto<'_>, issuer: Option<&Card>) -> Result<(), BaselineError> {

@@ -40,11 +40,14 @@ pub(super) struct Book {
 }
 
 impl Book {
-    /// What a joiner makes of the roster of its first epoch.
-    pub(super) fn of_roster(epoch: u64, roster: Vec<Card>) -> Self {
-        let mut book = Self::default();
-        roster.into_iter().for_each(|card| book.enter(epoch, card));
-        book
+    /// What a joiner makes of the roster of its first epoch; if it has been a member before, it
+    /// remembers who was there then.
+    #[must_use]
+    pub(super) fn resumed(mut self, epoch: u64, roster: Vec<Card>) -> Self {
+        let known: Vec<_> = self.contacts.keys().copied().collect();
+        known.into_iter().for_each(|client| self.leave(epoch, client));
+        roster.into_iter().for_each(|card| self.enter(epoch, card));
+        self
     }
 
     /// How many are members in the newest epoch.

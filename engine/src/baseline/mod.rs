@@ -16,6 +16,7 @@ mod announcement;
 mod book;
 mod chain;
 mod channel;
+mod lkh;
 mod pairwise;
 mod party;
 mod ratchet;
@@ -25,8 +26,10 @@ mod x3dh;
 
 use crate::codec::CodecError;
 use crate::crypto::CryptoError;
+use crate::tree::LeafIndex;
 
 pub use chain::{MAX_KEPT_KEYS, MAX_SKIP};
+pub use lkh::{KeyServerDraft, KeyServerGroup};
 pub use pairwise::Pairwise;
 pub use ratchet::{Header, Session};
 pub use sender_chain::KEPT_CHAINS;
@@ -106,6 +109,15 @@ pub enum BaselineError {
     /// A message's signature does not verify under its sender's key.
     #[error("the message is not signed by its sender")]
     BadMessageSignature,
+    /// Somebody's leaf is not in the key server's tree.
+    #[error("{0} is not in the key server's tree")]
+    NoSuchSeat(LeafIndex),
+    /// A rekey message renews a key without telling a member who is to have it.
+    #[error("the rekey message lacks a key that a member is to have")]
+    RekeyWithoutKey,
+    /// A tree of keys whose parents have fewer than two children.
+    #[error("a parent of a key tree has at least two children, not {0}")]
+    BadDegree(u8),
     /// A primitive refused.
     #[error(transparent)]
     Crypto(#[from] CryptoError),

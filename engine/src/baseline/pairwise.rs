@@ -174,15 +174,19 @@ impl<S: Seeds> Protocol for Pairwise<S> {
         if self.party.is_invited(client) {
             return Err(BaselineError::EpochToCome.into());
         }
-        let sender = posted.sender;
-        self.party.check_sender(client, sender, posted.epoch)?;
+        let (sender, epoch) = (posted.sender, posted.epoch);
         let Some(copy) = posted.copies[mine].take() else {
             let MessageId(number) = message;
             return Err(ProtocolError::Check(format!("{client} fetches message {number} twice")));
         };
-        if self.party.registration(client) != Some(copy.registration) {
+        let is_for_another = self.party.registration(client) != Some(copy.registration);
+        if is_for_another || self.party.is_from_before_loss(client, epoch) {
             return unread(Reading::Lost);
         }
+        if !self.party.has_lived(client, epoch) {
+            return unread(Reading::NotForIt);
+        }
+        self.party.check_sender(client, sender, epoch)?;
         let bytes = copy.bytes.len() as u64;
         match self.party.open(client, sender, &copy.bytes) {
             Ok((text, ledger)) if *text == *posted.text => {

@@ -56,8 +56,8 @@ struct Client {
     /// Seeds drawn so far.
     draws: u64,
     standing: Standing,
-    /// The epoch in which it has become a member, the last time.
-    since: u64,
+    /// Since it registered: from which epoch to before which it has been a member and come.
+    lived: Vec<(u64, u64)>,
     lost: bool,
     /// What registering anew took, to be charged when it is back.
     owed: Joined,
@@ -200,7 +200,7 @@ impl<S: Seeds> Party<S> {
             pairs: vec![],
             draws: at(&self.clients, client).map_or(0, |client| client.draws),
             standing: Standing::Outside,
-            since: 0,
+            lived: vec![],
             lost: false,
             owed: Joined::default(),
             book: None,
@@ -244,6 +244,7 @@ impl<S: Seeds> Party<S> {
         let book = full.then(|| self.everyone.clone());
         let state = self.client_mut(creator)?;
         (state.standing, state.transcript, state.book) = (Standing::Member(0), founding, book);
+        state.comes(0);
         Ok(())
     }
 
@@ -259,10 +260,16 @@ impl<S: Seeds> Party<S> {
         }
     }
 
-    /// Whether a message is of an epoch before a client's membership, and the client has registered
-    /// anew for it.
+    /// Whether a client had registered before what it holds now, and a message is of then.
     pub(super) fn is_from_before_loss(&self, client: ClientId, epoch: u64) -> bool {
-        at(&self.clients, client).is_some_and(|state| state.registration > 0 && epoch < state.since)
+        let Some(state) = at(&self.clients, client) else { return false };
+        state.registration > 0 && state.lived.first().is_none_or(|(from, _)| epoch < *from)
+    }
+
+    /// Whether a client that holds its state had come to an epoch as a member.
+    pub(super) fn has_lived(&self, client: ClientId, epoch: u64) -> bool {
+        let lived = at(&self.clients, client).map(|state| &state.lived);
+        lived.is_some_and(|lived| lived.iter().any(|(from, to)| (*from..*to).contains(&epoch)))
     }
 
     /// The view of a client that must be a member.
@@ -394,7 +401,8 @@ impl<S: Seeds> Party<S> {
         let crypto = Crypto::new(self.provider);
         if let Some(vouching) = vouching {
             // The digests are of the newest roster, which renewals do not change.
-            Announcement::read(vouching)?.enter(&crypto, self.everyone.cards())?;
+            let roster = self.everyone.cards();
+            Announcement::read(vouching)?.enter(&crypto, roster, Book::default())?;
         }
         let card = self.card(client)?;
         let mut draft = self.draft_of(order, epoch, vec![card])?;
@@ -498,9 +506,12 @@ impl<S: Seeds> Party<S> {
         }
         let full = self.sharing == Sharing::Full;
         if adds.iter().any(|(client, _)| *client == by) {
-            let book = full.then(|| Book::of_roster(epoch, self.everyone.cards()));
+            let roster = self.everyone.cards();
             let state = self.client_mut(by)?;
-            (state.lost, state.owed, state.since) = (false, Joined::default(), epoch);
+            let before = state.book.take().unwrap_or_default();
+            let book = full.then(|| before.resumed(epoch, roster));
+            (state.lost, state.owed) = (false, Joined::default());
+            state.comes(epoch);
             state.book = book;
         } else if full {
             // It made the announcement itself.
@@ -576,7 +587,8 @@ impl<S: Seeds> Party<S> {
             let crypto = Crypto::new(self.provider);
             let read = Announcement::read(announcement)?;
             let roster: Vec<Card> = decode("a roster", &entry.roster)?;
-            book = Some(read.enter(&crypto, roster)?);
+            let before = self.client(client)?.book.clone().unwrap_or_default();
+            book = Some(read.enter(&crypto, roster, before)?);
             Announcement::transcript(&crypto, &read.content.previous, announcement);
             ledger = crypto.ledger();
         }
@@ -584,7 +596,8 @@ impl<S: Seeds> Party<S> {
         let owed = std::mem::take(&mut state.owed);
         (state.standing, state.transcript, state.lost) =
             (Standing::Member(epoch), transcript, false);
-        (state.book, state.since) = (book, epoch);
+        state.book = book;
+        state.comes(epoch);
         Ok(CaughtUp { commits: 0, bytes, ledger: ledger + owed.ledger, removed: false })
     }
 
@@ -603,6 +616,9 @@ impl<S: Seeds> Party<S> {
         self.forget_old_registrations(client, &adds)?;
         let state = self.client_mut(client)?;
         state.standing = if removed { Standing::Outside } else { Standing::Member(view + 1) };
+        if removed {
+            state.goes(view + 1);
+        }
         state.transcript = transcript;
         Ok(CaughtUp { commits: 1, bytes, ledger, removed })
     }
@@ -816,6 +832,19 @@ impl<S: Seeds> Party<S> {
         let ciphertext = envelope.ciphertext.as_slice();
         let aad = associated(&aad, &envelope.header)?;
         Ok(sessions.into_iter().any(|session| session.any_key_opens(&crypto, &aad, ciphertext)))
+    }
+}
+
+impl Client {
+    fn comes(&mut self, epoch: u64) {
+        self.goes(epoch);
+        self.lived.push((epoch, u64::MAX));
+    }
+
+    fn goes(&mut self, epoch: u64) {
+        if let Some((_, to)) = self.lived.last_mut() {
+            *to = epoch.min(*to);
+        }
     }
 }
 

@@ -415,6 +415,12 @@ impl<S: Seeds> Protocol for SenderKeys<S> {
         if self.party.is_invited(client) {
             return Err(BaselineError::EpochToCome.into());
         }
+        if self.party.is_from_before_loss(client, epoch) {
+            return unread(Reading::Lost);
+        }
+        if !self.party.has_lived(client, epoch) {
+            return unread(Reading::NotForIt);
+        }
         self.party.check_sender(client, sender, epoch)?;
         let (keys, took) = self.fetch_keys(client, sender)?;
         let crypto = Crypto::new(self.party.provider);
@@ -425,9 +431,6 @@ impl<S: Seeds> Protocol for SenderKeys<S> {
                 let MessageId(number) = message;
                 let what = format!("{client} reads another text in message {number}");
                 return Err(ProtocolError::Check(what));
-            }
-            Err(BaselineError::NoSenderKey) if self.party.is_from_before_loss(client, epoch) => {
-                Reading::Lost
             }
             Err(error) if is_too_late(&error) => Reading::TooLate,
             Err(error) => return Err(error.into()),

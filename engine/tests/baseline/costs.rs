@@ -4,7 +4,7 @@ use arboretum_engine::baseline::Sharing;
 use arboretum_engine::crypto::{Ledger, Op};
 use arboretum_engine::protocol::{ClientId, Protocol, Reading};
 
-use super::{Made, Pairs, Senders, advance_all, commit, group, order};
+use super::{KeyServer, Made, Pairs, REAL, Senders, TestSeeds, advance_all, commit, group, order};
 
 const N: u32 = 9;
 
@@ -131,4 +131,56 @@ fn is_flat<P: Made>() {
 fn there_is_no_tree() {
     is_flat::<Pairs>();
     is_flat::<Senders>();
+}
+
+/// A full tree of this degree and height, all of whose members have joined.
+fn full_tree(degree: u8, height: u32) -> (KeyServer, u32) {
+    let n = u32::from(degree).pow(height);
+    let mut group = KeyServer::new(REAL, TestSeeds(3), Sharing::Shared, degree).unwrap();
+    (0..n).for_each(|client| _ = group.register(ClientId(client), 1).unwrap());
+    group.create(ClientId(0)).unwrap();
+    let adds: Vec<u32> = (1..n).collect();
+    commit(&mut group, order(0, &adds, &[]));
+    advance_all(&mut group, 0..n);
+    (group, n)
+}
+
+/// k·log_k n − 1 on leave, 2·log_k n on join, k·log_k n on renewal, and what the server knows.
+#[test]
+fn rekeying_a_full_tree_costs_what_is_published() {
+    for (degree, height) in [(2, 2), (2, 3), (2, 6), (3, 1), (3, 3), (4, 3), (5, 2)] {
+        let (mut group, n) = full_tree(degree, height);
+        let (k, h) = (u64::from(degree), u64::from(height));
+        let parents = u64::from((n - 1) / u32::from(degree - 1));
+        assert_eq!(group.keys_known(), u64::from(n) + parents);
+        let before = group.server_ledger();
+        let draft = group.commit(order(0, &[], &[n / 2])).unwrap();
+        let cost = draft.cost;
+        assert_eq!((cost.ciphertexts, cost.public_keys), (k * h - 1, 0), "{n} by {degree}: leave");
+        assert_eq!(draft.ledger.count(Op::AeadSeal), 0, "the server encrypts");
+        let accepted = group.accept(draft, &[]).unwrap();
+        assert_eq!(accepted.predicted_ciphertexts, k * h - 1);
+        assert_eq!((group.server_ledger() - before).count(Op::AeadSeal), k * h - 1);
+        group.register(ClientId(n), 1).unwrap();
+        let draft = group.commit(order(0, &[n], &[])).unwrap();
+        assert_eq!(draft.cost.ciphertexts, 2 * h, "{n} by {degree}: join");
+        group.accept(draft, &[]).unwrap();
+        let draft = group.commit(order(0, &[], &[])).unwrap();
+        assert_eq!((draft.cost.ciphertexts, draft.cost.public_keys), (k * h, 1), "renewal");
+        group.accept(draft, &[]).unwrap();
+        // Who follows these three opens at most a key for each parent, each time.
+        let caught = group.advance(ClientId(n - 1), 4).unwrap();
+        assert!(caught.ledger.count(Op::AeadOpen) <= 3 * h);
+        assert_eq!(caught.ledger.count(Op::Verify), 3);
+        // The mean over all members of what a renewal takes.
+        assert_eq!(group.tree().path_cost, u64::from(n) * k * h);
+    }
+}
+
+#[test]
+fn a_key_server_message_is_one_encryption_and_one_signature() {
+    let (mut group, n) = full_tree(2, 3);
+    let sent = speak(&mut group, n, 5);
+    let counts = [Op::AeadSeal, Op::Sign, Op::KdfExpand].map(|op| sent.count(op));
+    assert_eq!(counts, [1, 1, 1]);
 }

@@ -12,7 +12,7 @@ use arboretum_engine::protocol::{
 use rand_chacha::ChaCha20Rng;
 use rand_core::{Rng, SeedableRng};
 
-use super::{COUNTING, Made, Pairs, REAL, Senders};
+use super::{COUNTING, KeyServer, Made, Pairs, REAL, Senders};
 
 /// A message as the model has it.
 struct Told {
@@ -21,6 +21,7 @@ struct Told {
     sender: ClientId,
     roster: BTreeSet<ClientId>,
     waiting: BTreeSet<ClientId>,
+    read: BTreeSet<ClientId>,
 }
 
 struct Trio<P: Protocol> {
@@ -112,7 +113,8 @@ impl<P: Made> Trio<P> {
         let of = |draft: &Draft<P::Inner>| (draft.cost, draft.ledger, draft.leaf, draft.epoch);
         same([of(&drafts[0]), of(&drafts[1]), of(&drafts[2])]);
         let [full, shared, counted] = drafts;
-        let audited: Vec<_> = self.members.iter().copied().filter(|it| *it != order.by).collect();
+        let stays = |it: &ClientId| *it != order.by && !order.removes.contains(it);
+        let audited: Vec<_> = self.members.iter().copied().filter(stays).collect();
         let full = self.all[0].accept(full, &[]).unwrap();
         let shared = self.all[1].accept(shared, &audited).unwrap();
         let counted = self.all[2].accept(counted, &audited).unwrap();
@@ -205,7 +207,7 @@ impl<P: Made> Trio<P> {
         let mut waiting = roster.clone();
         waiting.remove(&sender);
         let (message, epoch) = (sent.message, sent.epoch);
-        self.told.push(Told { message, epoch, sender, roster, waiting });
+        self.told.push(Told { message, epoch, sender, roster, waiting, read: BTreeSet::new() });
     }
 
     /// A random receiver fetches a random message that waits for it.
@@ -233,12 +235,18 @@ impl<P: Made> Trio<P> {
         let received = self.same(|group| group.receive(client, message).unwrap());
         let since = self.since[&client];
         let expected = match received.reading {
-            Reading::Read => "read",
+            Reading::Read => {
+                self.told[at].read.insert(client);
+                "read"
+            }
             Reading::Lost => {
                 assert!(self.lost.contains(&client) || epoch < since, "{client} has its state");
                 "lost"
             }
-            Reading::TooLate => "too late",
+            Reading::TooLate => {
+                assert!(!P::ONCE, "a chain keeps its keys");
+                "too late"
+            }
             Reading::NotForIt => {
                 assert!(epoch < since, "{client} was a member");
                 "not for it"
@@ -263,7 +271,8 @@ impl<P: Made> Trio<P> {
             );
             assert!(!self.same(|group| group.pries(client, message).unwrap()), "{client} reads");
             self.note("tried in vain");
-        } else if client != self.told[at].sender && !self.told[at].waiting.contains(&client) {
+            assert_ne!(client, self.told[at].sender);
+        } else if P::ONCE && self.told[at].read.contains(&client) {
             assert!(!self.same(|group| group.pries(client, message).unwrap()), "{client} rereads");
             self.note("gone once read");
         }
@@ -351,6 +360,14 @@ fn pairwise_is_the_same_in_all_fidelities() {
 fn sender_keys_are_the_same_in_all_fidelities() {
     let outcomes = run::<Senders>(0..12, 220);
     for what in ["read", "lost", "tried in vain", "gone once read"] {
+        assert!(outcomes.get(what).is_some_and(|count| *count > 10), "{what}: {outcomes:?}");
+    }
+}
+
+#[test]
+fn the_key_server_is_the_same_in_all_fidelities() {
+    let outcomes = run::<KeyServer>(0..18, 220);
+    for what in ["read", "lost", "too late", "not for it", "tried in vain"] {
         assert!(outcomes.get(what).is_some_and(|count| *count > 10), "{what}: {outcomes:?}");
     }
 }

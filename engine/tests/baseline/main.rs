@@ -5,7 +5,7 @@ mod costs;
 mod differential;
 mod secrecy;
 
-use arboretum_engine::baseline::{Pairwise, SenderKeys, Sharing};
+use arboretum_engine::baseline::{KeyServerGroup, Pairwise, SenderKeys, Sharing};
 use arboretum_engine::crypto::{CountingProvider, Provider, RealProvider, Seed};
 use arboretum_engine::protocol::{ClientId, Order, Protocol, Seeds};
 use rand_chacha::ChaCha20Rng;
@@ -34,9 +34,13 @@ pub(crate) const COUNTING: &dyn Provider = &CountingProvider;
 
 pub(crate) type Pairs = Pairwise<TestSeeds>;
 pub(crate) type Senders = SenderKeys<TestSeeds>;
+pub(crate) type KeyServer = KeyServerGroup<TestSeeds>;
 
 /// A protocol that is made for a test.
 pub(crate) trait Made: Protocol {
+    /// Whether a message can be read once only.
+    const ONCE: bool = true;
+
     fn made(provider: &'static dyn Provider, seed: u64, sharing: Sharing) -> Self;
 }
 
@@ -49,6 +53,16 @@ impl Made for Pairs {
 impl Made for Senders {
     fn made(provider: &'static dyn Provider, seed: u64, sharing: Sharing) -> Self {
         Self::new(provider, TestSeeds(seed), sharing)
+    }
+}
+
+impl Made for KeyServer {
+    /// Within an epoch its key reads everything.
+    const ONCE: bool = false;
+
+    fn made(provider: &'static dyn Provider, seed: u64, sharing: Sharing) -> Self {
+        // Degrees 2, 3 and 4 by turns.
+        Self::new(provider, TestSeeds(seed), sharing, 2 + (seed % 3) as u8).unwrap()
     }
 }
 

@@ -1,9 +1,9 @@
 //! Who can read what, with everything it holds.
 
 use arboretum_engine::baseline::Sharing;
-use arboretum_engine::protocol::{ClientId, Protocol, Reading};
+use arboretum_engine::protocol::{ClientId, Reading};
 
-use super::{Made, Pairs, Senders, advance_all, commit, group, order};
+use super::{KeyServer, Made, Pairs, Senders, advance_all, commit, group, order};
 
 const N: u32 = 6;
 
@@ -76,4 +76,14 @@ fn pairwise_shows_newcomers_nothing_earlier() {
 #[test]
 fn sender_keys_show_newcomers_nothing_earlier() {
     newcomers_read_nothing_earlier::<Senders>();
+}
+
+#[test]
+fn the_key_server_shuts_out_the_removed() {
+    the_removed_read_no_more::<KeyServer>();
+}
+
+#[test]
+fn the_key_server_shows_newcomers_nothing_earlier() {
+    newcomers_read_nothing_earlier::<KeyServer>();
 }
