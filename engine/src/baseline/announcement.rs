@@ -164,3 +164,6 @@ fn check_changes(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,7 +4,8 @@
 //! hear of each other; then there are two, and both go on in the one that the lower client number
 //! began, as soon as they know of it (Sesame leaves one of them inactive by the order of arrival,
 //! which two ends may see differently). The other is kept by the end that may still receive in it.
-//! A client that has lost its state registers anew: whoever hears of that drops the pair.
+//! A client that has lost its state registers anew: whoever hears of that sends it nothing more in
+//! the old sessions, and keeps those of one registration for what is late.
 
 use std::sync::Arc;
 
@@ -116,6 +117,8 @@ pub(super) struct Pair {
     pub(super) registration: u32,
     mine: Option<Box<Mine>>,
     theirs: Option<Box<Theirs>>,
+    /// The sessions with its registration before, for what is late.
+    before: Option<Box<Pair>>,
 }
 
 /// How the private halves of prekeys are found.
@@ -147,7 +150,25 @@ impl Pair {
         let (secret, initial) = initiate(crypto, &end.identity.exchange, bundle, ephemeral)?;
         let session = Session::initiate(secret, bundle.signed_prekey.clone());
         let mine = Mine { session, initial: Some(initial) };
-        Ok(Self { registration: bundle.registration, mine: Some(Box::new(mine)), theirs: None })
+        Ok(Self { mine: Some(Box::new(mine)), ..Self::without_sessions(bundle.registration) })
+    }
+
+    fn without_sessions(registration: u32) -> Self {
+        Self { registration, mine: None, theirs: None, before: None }
+    }
+
+    /// The other end has registered anew: nothing more is sent in the sessions there are.
+    pub(super) fn renewed(self, registration: u32) -> Self {
+        if self.registration >= registration {
+            return self;
+        }
+        let before = Self { before: None, ..self };
+        Self { before: Some(Box::new(before)), ..Self::without_sessions(registration) }
+    }
+
+    /// Whether there is a session to send in.
+    pub(super) fn can_send(&self) -> bool {
+        self.mine.is_some() || self.theirs.is_some()
     }
 
     /// The session that this end sends in, who began it, and what goes along.
@@ -176,8 +197,11 @@ impl Pair {
 
     /// The sessions there are.
     pub(super) fn sessions(&self) -> impl Iterator<Item = &Session> {
-        let mine = self.mine.iter().map(|mine| &mine.session);
-        mine.chain(self.theirs.iter().map(|theirs| &theirs.session))
+        let pairs = std::iter::successors(Some(self), |pair| pair.before.as_deref());
+        pairs.flat_map(|pair| {
+            let mine = pair.mine.iter().map(|mine| &mine.session);
+            mine.chain(pair.theirs.iter().map(|theirs| &theirs.session))
+        })
     }
 }
 
@@ -220,9 +244,12 @@ fn seal(
     let (mut ephemeral, mut ratchet) = (Seed::default(), Seed::default());
     rng.fill_bytes(&mut ephemeral);
     rng.fill_bytes(&mut ratchet);
-    if out.pair.is_none() {
+    if !out.pair.as_ref().is_some_and(|pair| pair.can_send()) {
         let bundle = out.bundle.as_ref().ok_or(BaselineError::NoSession)?;
-        *out.pair = Some(Box::new(Pair::begin(crypto, end, out.keys, bundle, &ephemeral)?));
+        let begun = Pair::begin(crypto, end, out.keys, bundle, &ephemeral)?;
+        let before = out.pair.take().map(|pair| pair.renewed(begun.registration));
+        let before = before.and_then(|pair| pair.before);
+        *out.pair = Some(Box::new(Pair { before, ..begun }));
     }
     let pair = out.pair.as_mut().ok_or(BaselineError::NoSession)?;
     let registration = pair.registration;
@@ -280,14 +307,17 @@ pub(super) fn open(
     if outside.sender != peer.0 {
         return Err(BaselineError::WrongSender);
     }
-    if let Some(known) = pair {
-        if outside.registration < known.registration {
-            return Err(BaselineError::KeyIsGone);
-        }
-        if outside.registration > known.registration {
-            *pair = None;
-        }
+    if let Some(known) = pair
+        && outside.registration < known.registration
+    {
+        let before = &mut known.before;
+        let is_late = before.as_ref().is_some_and(|it| it.registration == outside.registration);
+        return match is_late {
+            true => open(crypto, end, prekeys, (peer, keys), before, envelope),
+            false => Err(BaselineError::KeyIsGone),
+        };
     }
+    *pair = pair.take().map(|known| Box::new(known.renewed(outside.registration)));
     let own = &end.identity.exchange.public;
     let aad = outside.associated(&keys.exchange, own)?;
     if outside.begun_by_sender == 1
@@ -339,8 +369,7 @@ fn open_first(
     let mut session = Session::respond(secret, prekeys.signed.clone());
     let text = session.decrypt(crypto, aad, &envelope.header, envelope.ciphertext.as_slice())?;
     let registration = envelope.outside.registration;
-    let pair =
-        pair.get_or_insert_with(|| Box::new(Pair { registration, mine: None, theirs: None }));
+    let pair = pair.get_or_insert_with(|| Box::new(Pair::without_sessions(registration)));
     pair.theirs = Some(Box::new(Theirs { session, ephemeral: initial.ephemeral.clone() }));
     if peer < end.client {
         // Who has the lower number began before it heard of ours, and will never use ours.
@@ -348,3 +377,6 @@ fn open_first(
     }
     Ok(Opened { text, used: initial.one_time })
 }
+
+#[cfg(test)]
+mod tests;

@@ -16,6 +16,8 @@ mod announcement;
 mod book;
 mod chain;
 mod channel;
+#[cfg(test)]
+mod known_answers;
 mod lkh;
 mod pairwise;
 mod party;

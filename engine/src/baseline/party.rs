@@ -285,7 +285,8 @@ impl<S: Seeds> Party<S> {
 
     /// Whether a client holds nothing since it lost its state.
     pub(super) fn has_lost(&self, client: ClientId) -> bool {
-        at(&self.clients, client).is_some_and(|state| state.lost)
+        let state = at(&self.clients, client);
+        state.is_some_and(|state| state.lost && state.standing == Standing::Outside)
     }
 
     /// Whether a client was a member in an epoch, as the log has it.
@@ -524,7 +525,7 @@ impl<S: Seeds> Party<S> {
         Ok(())
     }
 
-    /// Pairs with clients that have registered anew are of no use any more.
+    /// Nothing more is sent in the sessions with clients that have registered anew.
     fn forget_old_registrations(
         &mut self,
         client: ClientId,
@@ -532,10 +533,8 @@ impl<S: Seeds> Party<S> {
     ) -> Result<(), ProtocolError> {
         let state = self.client_mut(client)?;
         for (peer, registration) in adds {
-            if let Some(pair) = state.pairs.get_mut(peer.0 as usize)
-                && pair.as_ref().is_some_and(|pair| pair.registration < *registration)
-            {
-                *pair = None;
+            if let Some(place) = state.pairs.get_mut(peer.0 as usize) {
+                *place = place.take().map(|pair| Box::new(pair.renewed(*registration)));
             }
         }
         Ok(())
@@ -682,7 +681,7 @@ impl<S: Seeds> Party<S> {
         let seed = self.draw(client)?;
         let mut bundles = vec![];
         for peer in to {
-            let has_pair = self.pair(client, *peer).is_some();
+            let has_pair = self.pair(client, *peer).is_some_and(Pair::can_send);
             bundles.push(if has_pair { None } else { Some(self.take_bundle(*peer)?) });
         }
         let Self { clients, everyone, provider, .. } = self;

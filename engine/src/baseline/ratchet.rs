@@ -212,3 +212,6 @@ impl Session {
 pub(super) fn associated(aad: &[u8], header: &Header) -> Result<Vec<u8>, BaselineError> {
     Ok([aad, &encode(header)?].concat())
 }
+
+#[cfg(test)]
+mod tests;

@@ -226,3 +226,6 @@ impl HeldChains {
 pub(super) fn is_too_late(error: &BaselineError) -> bool {
     matches!(error, BaselineError::KeyIsGone | BaselineError::TooManySkipped(_))
 }
+
+#[cfg(test)]
+mod tests;

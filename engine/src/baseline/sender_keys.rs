@@ -177,8 +177,9 @@ impl<S: Seeds> SenderKeys<S> {
                 self.mail.insert((client, sender), waiting);
                 break;
             }
-            if self.party.registration(client) != Some(copy.registration) {
-                // Nobody is left who could open it.
+            let is_for_another = self.party.registration(client) != Some(copy.registration);
+            if is_for_another || !self.party.has_lived(client, copy.epoch) {
+                // It is for who this client was before, or might have become.
                 continue;
             }
             bytes += copy.bytes.len() as u64;

@@ -181,3 +181,6 @@ fn derive(crypto: &Crypto<'_>, agreed: &[Secret]) -> Result<Key, BaselineError> 
     let extracted = crypto.extract(&crypto.zero(), &ikm.as_slice().into());
     Ok(Key::new(crypto.expand(&extracted, INFO, KEY)?.as_slice())?)
 }
+
+#[cfg(test)]
+pub(super) mod tests;

@@ -344,3 +344,6 @@ impl From<OutsideTree> for BaselineError {
         Self::NoSuchSeat(outside.leaf)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -451,7 +451,7 @@ impl<S: Seeds> KeyServerGroup<S> {
     fn reading(&self, client: ClientId, posted: &Posted) -> Result<Reading, ProtocolError> {
         let Ok(state) = self.client(client) else { return Ok(Reading::NotForIt) };
         let at = match (state.standing, state.until) {
-            _ if state.lost => return Ok(Reading::Lost),
+            (Standing::Outside, _) if state.lost => return Ok(Reading::Lost),
             (Standing::Member(view), _) => view,
             (_, Some(until)) => until,
             _ => return Ok(Reading::NotForIt),
