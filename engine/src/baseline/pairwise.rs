@@ -80,6 +80,10 @@ impl<S: Seeds> Protocol for Pairwise<S> {
         self.party.register(client, packages)
     }
 
+    fn publish(&mut self, client: ClientId, packages: u32) -> Result<Joined, ProtocolError> {
+        self.party.publish(client, packages)
+    }
+
     fn create(&mut self, creator: ClientId) -> Result<(), ProtocolError> {
         self.party.create(creator)
     }

@@ -22,8 +22,10 @@
 //! simulator's log: one that was made in an old view is refused, which a server need not do.
 
 mod key_tree;
+mod log;
 mod member;
 mod message;
+mod post;
 mod server;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -212,282 +214,9 @@ impl<S: Seeds> KeyServerGroup<S> {
         ancestors(leaf, self.degree, width).filter(|at| marked.contains(at)).count() as u64
     }
 
-    /// A request, and what the server would make of it if it was made in the newest epoch.
-    fn ask(
-        &mut self,
-        order: Order,
-        view: u64,
-        adds: Vec<Card>,
-        (renews, enters): (bool, bool),
-    ) -> Result<Draft<KeyServerDraft>, ProtocolError> {
-        let crypto = Crypto::new(self.provider);
-        let by = order.by;
-        let exchange = match renews {
-            true => Some(crypto.derive_key_pair(&self.draw(by)?.as_slice().into())?),
-            false => None,
-        };
-        let request = Request {
-            client: by.0,
-            epoch: view,
-            removes: order.removes.iter().map(|client| client.0).collect(),
-            adds: adds.iter().map(|card| card.client).collect(),
-            exchange: exchange.as_ref().map(|pair| pair.public.clone()),
-        };
-        let request = request.sign(&crypto, &self.client(by)?.identity.signer.private)?;
-        let bytes = request.len() as u64;
-        let mut cost = CommitCost {
-            public_keys: renews.into(),
-            bytes,
-            bytes_proposals: bytes,
-            ..CommitCost::default()
-        };
-        let mut inner = KeyServerDraft {
-            planned: None,
-            removes: order.removes.clone(),
-            exchange,
-            enters,
-            following: Ledger::default(),
-        };
-        if view == self.epoch() {
-            let card = self.card(by)?;
-            let book = (&self.everyone, adds);
-            let planned = self.server.plan(&self.seeds, &card, &request, book, view)?;
-            cost.ciphertexts = planned.plan.wrapped.len() as u64;
-            cost.bytes += planned.rekey.len() as u64;
-            cost.bytes_path_ciphertexts = planned.wrapped_bytes;
-            cost.bytes_framing = planned.rekey.len() as u64 - planned.wrapped_bytes;
-            for letter in planned.letters.values() {
-                cost.bytes_welcome += encode(letter)?.len() as u64;
-            }
-            let seated = planned.plan.seats.iter().find(|(client, _)| *client == by);
-            let leaf = seated.map(|(_, leaf)| *leaf).or(self.leaf(by));
-            let leaf = leaf.ok_or(ProtocolError::NotAMember(by))?;
-            let new_keys = self.new_keys(leaf, planned.plan.after.width(), &planned.plan.marked);
-            inner.following = following(new_keys);
-            if renews || enters {
-                inner.following += opening();
-            }
-            inner.planned = Some(planned);
-        }
-        let ledger = crypto.ledger() + inner.following;
-        let leaf = self.client(by)?.leaf;
-        Ok(Draft { order, epoch: view, leaf, cost, ledger, inner })
-    }
-
-    /// A client enters by itself: a newcomer, or a member that has lost its state.
-    fn enter(
-        &mut self,
-        client: ClientId,
-        now: u64,
-    ) -> Result<Entering<KeyServerDraft>, ProtocolError> {
-        let publisher = self.newest()?.by;
-        if self.client(client)?.standing != Standing::Outside {
-            return Err(ProtocolError::IsAMember(client));
-        }
-        let seated = self.everyone.card(client).is_some();
-        let adds = if seated { vec![] } else { vec![self.card(client)?] };
-        let order = Order { by: client, adds: vec![], removes: vec![], now };
-        let draft = self.ask(order, self.epoch(), adds, (seated, true))?;
-        let fetched = self.roster_bytes(&self.everyone.cards())?;
-        Ok(Entering { draft, fetched, publisher, published: Joined::default() })
-    }
-
-    /// Every ciphertext opens, with the key its receivers hold, to the key that the tree has; and
-    /// nobody who is removed holds a key that the tree still has.
-    fn check(&self, planned: &Planned, removes: &[LeafIndex]) -> Result<u32, ProtocolError> {
-        let (crypto, before) = (Crypto::new(self.provider), &self.server.tree);
-        let (after, epoch) = (&planned.plan.after, self.epoch() + 1);
-        for wrapped in &planned.plan.wrapped {
-            let old = wrapped.under == wrapped.node;
-            let with = key(if old { before } else { after }, wrapped.under);
-            let with = with.ok_or(BaselineError::RekeyWithoutKey)?;
-            let opened = wrapped.open(&crypto, epoch, &with)?;
-            if key(after, wrapped.node).as_ref() != Some(&opened) {
-                return Err(ProtocolError::Check("a rekey message tells another key".into()));
-            }
-        }
-        for leaf in removes {
-            let held = keys_of(before, *leaf);
-            if held.iter().any(|(at, held)| key(after, *at).as_ref() == Some(held)) {
-                let what = format!("who was at {leaf} knows a key of the new tree");
-                return Err(ProtocolError::Check(what));
-            }
-        }
-        Ok(1 + removes.len() as u32)
-    }
-
-    /// Clients of the old epoch follow from the bytes, with the keys they hold, and come to the
-    /// newest epoch's key.
-    fn audit(&self, client: ClientId, old: &Book) -> Result<(), ProtocolError> {
-        let crypto = Crypto::new(self.provider);
-        let epoch = self.epoch();
-        let (before, after) = (self.at(epoch - 1)?, self.at(epoch)?);
-        let leaf = self.leaf(client).ok_or(ProtocolError::NotAMember(client))?;
-        let tree = (&before.tree, epoch - 1);
-        let mut member = Member::of_tree(&crypto, client, leaf, tree, old.clone())?;
-        member.follow(&crypto, self.server.verifier(), &after.rekey, epoch)?;
-        let roster = member.book.roster(epoch);
-        let own = member.epochs.get(&epoch).map(|key| key.authenticator(&crypto, &roster));
-        let theirs = after.key.authenticator(&crypto, &self.everyone.roster(epoch));
-        if own == Some(theirs) { Ok(()) } else { Err(ProtocolError::Audit { client, epoch }) }
-    }
-
-    /// Who has asked is in the newest epoch.
-    fn settle(&mut self, by: ClientId, draft: &KeyServerDraft) -> Result<(), ProtocolError> {
-        let epoch = self.epoch();
-        let leaf = self.leaf(by).ok_or(ProtocolError::NotAMember(by))?;
-        if self.is_full() {
-            let crypto = Crypto::new(self.provider);
-            let newest = self.newest()?;
-            let (rekey, letter) = (newest.rekey.clone(), newest.letters.get(&by).cloned());
-            let roster = self.everyone.cards();
-            let (verifier, degree) = (self.server.verifier().clone(), self.degree);
-            let state = self.client_mut(by)?;
-            let exchange = draft.exchange.as_ref().unwrap_or(&state.identity.exchange);
-            let individual =
-                letter.map(|it| open_letter(&crypto, exchange, &it, epoch)).transpose()?;
-            if let Some(individual) = individual.clone().filter(|_| draft.enters) {
-                let before = state.member.take().map(|member| member.book);
-                let book = before.unwrap_or_default().resumed(epoch, roster);
-                let mut member = Member::new(by, (degree, leaf), book, individual);
-                member.enter(&crypto, &verifier, &rekey, epoch)?;
-                state.member = Some(member);
-            } else if let Some(member) = &mut state.member {
-                individual.into_iter().for_each(|individual| member.renew(individual));
-                member.follow(&crypto, &verifier, &rekey, epoch)?;
-            }
-            if crypto.ledger() != draft.following {
-                let what = "following an own request took another work than was charged";
-                return Err(ProtocolError::Check(what.into()));
-            }
-        }
-        let state = self.client_mut(by)?;
-        (state.standing, state.leaf) = (Standing::Member(epoch), leaf);
-        if draft.enters {
-            (state.since, state.until, state.lost) = (epoch, None, false);
-        }
-        Ok(())
-    }
-
-    /// A client that was added comes.
-    fn come(&mut self, client: ClientId, epoch: u64) -> Result<CaughtUp, ProtocolError> {
-        let entry = self.at(epoch)?;
-        let letter = entry.letters.get(&client).ok_or(BaselineError::RekeyWithoutKey)?.clone();
-        let seat = entry.adds.iter().find(|(added, _)| *added == client);
-        let (_, leaf) = *seat.ok_or(ProtocolError::NotAMember(client))?;
-        let bytes = entry.rekey.len() + encode(&letter)?.len();
-        let bytes = bytes as u64 + entry.roster_bytes;
-        let new_keys = self.new_keys(leaf, entry.tree.width(), &entry.marked);
-        let mut ledger = following(new_keys) + opening();
-        let mut member = None;
-        if self.is_full() {
-            let crypto = Crypto::new(self.provider);
-            let exchange = &self.client(client)?.identity.exchange;
-            let individual = open_letter(&crypto, exchange, &letter, epoch)?;
-            let before = self.client(client)?.member.as_ref().map(|member| member.book.clone());
-            let book = before.unwrap_or_default().resumed(epoch, entry.roster.clone());
-            let mut comer = Member::new(client, (self.degree, leaf), book, individual);
-            comer.enter(&crypto, self.server.verifier(), &entry.rekey, epoch)?;
-            ledger = crypto.ledger();
-            member = Some(comer);
-        }
-        let state = self.client_mut(client)?;
-        (state.standing, state.leaf, state.member) = (Standing::Member(epoch), leaf, member);
-        (state.since, state.until, state.lost) = (epoch, None, false);
-        Ok(CaughtUp { commits: 0, bytes, ledger, removed: false })
-    }
-
-    fn follow_one(&mut self, client: ClientId, view: u64) -> Result<CaughtUp, ProtocolError> {
-        let (epoch, leaf) = (view + 1, self.client(client)?.leaf);
-        let entry = self.at(epoch)?;
-        let stays = entry.adds.iter().any(|(added, _)| *added == client);
-        let removed = entry.removes.contains(&client) && !stays;
-        let bytes = entry.rekey.len() as u64;
-        let mut ledger = Ledger::default();
-        ledger.charge(Op::Verify, 1);
-        if !removed {
-            ledger = following(self.new_keys(leaf, entry.tree.width(), &entry.marked));
-        }
-        if self.is_full() {
-            let crypto = Crypto::new(self.provider);
-            let (rekey, verifier) = (entry.rekey.clone(), self.server.verifier().clone());
-            let state = self.client_mut(client)?;
-            let member = state.member.as_mut().ok_or(ProtocolError::NotAMember(client))?;
-            member.follow(&crypto, &verifier, &rekey, epoch)?;
-            ledger = crypto.ledger();
-        }
-        let state = self.client_mut(client)?;
-        state.standing = if removed { Standing::Outside } else { Standing::Member(epoch) };
-        state.until = removed.then_some(epoch);
-        Ok(CaughtUp { commits: 1, bytes, ledger, removed })
-    }
-
-    fn step(&mut self, client: ClientId, to: u64) -> Result<Option<CaughtUp>, ProtocolError> {
-        match self.client(client).map(|state| state.standing) {
-            Ok(Standing::Invited(epoch)) => self.come(client, epoch).map(Some),
-            Ok(Standing::Member(view)) if view < to.min(self.epoch()) => {
-                self.follow_one(client, view).map(Some)
-            }
-            _ => Ok(None),
-        }
-    }
-
     fn place(&self, message: MessageId) -> Result<usize, ProtocolError> {
         let place = message.0.checked_sub(self.first).map(|at| at as usize);
         place.filter(|at| *at < self.posted.len()).ok_or(ProtocolError::NoSuchMessage(message))
-    }
-
-    /// The key that a client holds for an epoch's messages.
-    fn epoch_key(&self, client: ClientId, epoch: u64) -> Result<EpochKey, ProtocolError> {
-        match &self.client(client)?.member {
-            Some(member) => {
-                member.epochs.get(&epoch).cloned().ok_or(ProtocolError::EpochGone(epoch))
-            }
-            None => Ok(self.at(epoch)?.key.clone()),
-        }
-    }
-
-    /// What a client can make of a message, before it tries.
-    fn reading(&self, client: ClientId, posted: &Posted) -> Result<Reading, ProtocolError> {
-        let Ok(state) = self.client(client) else { return Ok(Reading::NotForIt) };
-        let at = match (state.standing, state.until) {
-            (Standing::Outside, _) if state.lost => return Ok(Reading::Lost),
-            (Standing::Member(view), _) => view,
-            (_, Some(until)) => until,
-            _ => return Ok(Reading::NotForIt),
-        };
-        let out = state.until.is_some_and(|until| posted.epoch >= until);
-        let was_member = self.everyone.is_member(client, posted.epoch);
-        if client == posted.sender || posted.epoch < state.since || out || !was_member {
-            return Ok(Reading::NotForIt);
-        }
-        match at.checked_sub(posted.epoch) {
-            None => Err(BaselineError::EpochToCome.into()),
-            Some(late) if late > PAST_EPOCHS => Ok(Reading::TooLate),
-            Some(_) => Ok(Reading::Read),
-        }
-    }
-
-    /// Everything that a client holds, and the epoch that it is of.
-    fn holds(&self, client: ClientId) -> Result<Option<(Member, u64)>, ProtocolError> {
-        let Ok(state) = self.client(client) else { return Ok(None) };
-        let epoch = match (state.standing, state.until) {
-            _ if state.lost => return Ok(None),
-            (Standing::Member(view), _) => view,
-            (_, Some(until)) => until - 1,
-            _ => return Ok(None),
-        };
-        if let Some(member) = &state.member {
-            return Ok(Some((member.clone(), epoch)));
-        }
-        let crypto = Crypto::new(self.provider);
-        let tree = (&self.at(epoch)?.tree, epoch);
-        let book = Book::default();
-        let mut member = Member::of_tree(&crypto, client, state.leaf, tree, book)?;
-        for past in epoch.saturating_sub(PAST_EPOCHS).max(state.since)..epoch {
-            member.epochs.insert(past, self.at(past)?.key.clone());
-        }
-        Ok(Some((member, epoch)))
     }
 
     fn fault(&self, client: ClientId, message: MessageId) -> ProtocolError {
@@ -526,6 +255,11 @@ impl<S: Seeds> Protocol for KeyServerGroup<S> {
         }
         self.clients[at] = Some(state);
         Ok(Joined { bytes: encode(&self.card(client)?)?.len() as u64, ledger: crypto.ledger() })
+    }
+
+    /// Nothing: the server needs no more than it has.
+    fn publish(&mut self, _client: ClientId, _packages: u32) -> Result<Joined, ProtocolError> {
+        Ok(Joined::default())
     }
 
     fn create(&mut self, creator: ClientId) -> Result<(), ProtocolError> {
@@ -705,89 +439,15 @@ impl<S: Seeds> Protocol for KeyServerGroup<S> {
     }
 
     fn send(&mut self, sender: ClientId, text: &[u8]) -> Result<Sent, ProtocolError> {
-        let epoch = self.view_of(sender)?;
-        let key = self.epoch_key(sender, epoch)?;
-        let crypto = Crypto::new(self.provider);
-        let state = self.client_mut(sender)?;
-        if state.sent.0 != epoch {
-            state.sent = (epoch, 0);
-        }
-        let counter = state.sent.1;
-        state.sent.1 = counter.checked_add(1).ok_or(BaselineError::ChainIsUsedUp)?;
-        let head = Head { sender: sender.0, epoch, counter };
-        let sealed = key.seal(&crypto, &state.identity.signer.private, head, text)?;
-        let message = MessageId(self.first + self.posted.len() as u64);
-        let bytes = sealed.len() as u64;
-        let (text, sealed) = (text.into(), sealed.into());
-        self.posted.push_back(Posted { sender, epoch, text, sealed, verified: false });
-        Ok(Sent { message, epoch, bytes, ledger: crypto.ledger() })
+        self.send_text(sender, text)
     }
 
     fn receive(&mut self, client: ClientId, message: MessageId) -> Result<Received, ProtocolError> {
-        let place = self.place(message)?;
-        let posted = &self.posted[place];
-        let reading = self.reading(client, posted)?;
-        if reading != Reading::Read {
-            return Ok(Received { reading, bytes: 0, ledger: Ledger::default() });
-        }
-        let (epoch, sender) = (posted.epoch, posted.sender);
-        let own = self.client(client)?.member.as_ref().map(|member| &member.book);
-        let book = own.unwrap_or(&self.everyone);
-        if !book.is_member(sender, epoch) {
-            return Err(BaselineError::SenderWasNoMember.into());
-        }
-        let crypto = Crypto::new(self.provider);
-        let opened = if posted.verified && !self.is_full() {
-            let mut ledger = Ledger::default();
-            ledger.charge(Op::Verify, 1);
-            crypto.charge(ledger);
-            GroupMessage::read(&posted.sealed)?
-        } else {
-            let keys = book.keys(sender).ok_or(ProtocolError::NotAMember(sender))?;
-            GroupMessage::verify(&crypto, &keys.signature, &posted.sealed)?
-        };
-        let head = opened.head;
-        if head.sender != sender.0 || head.epoch != epoch {
-            return Err(BaselineError::WrongSender.into());
-        }
-        let text = self.epoch_key(client, epoch)?.open(&crypto, &opened)?;
-        if *text != *posted.text {
-            return Err(self.fault(client, message));
-        }
-        let bytes = posted.sealed.len() as u64;
-        self.posted[place].verified = true;
-        let state = self.client_mut(client)?;
-        if !state.seen.entry(epoch).or_default().insert((head.sender, head.counter)) {
-            return Err(BaselineError::KeyIsGone.into());
-        }
-        if let Standing::Member(view) = state.standing {
-            state.seen = state.seen.split_off(&view.saturating_sub(PAST_EPOCHS));
-        }
-        Ok(Received { reading, bytes, ledger: crypto.ledger() })
+        self.open_message(client, message)
     }
 
     fn pries(&self, client: ClientId, message: MessageId) -> Result<bool, ProtocolError> {
-        let posted = &self.posted[self.place(message)?];
-        let Some((member, epoch)) = self.holds(client)? else { return Ok(false) };
-        let crypto = Crypto::new(self.provider);
-        let sealed = GroupMessage::read(&posted.sealed)?;
-        if member.epochs.values().any(|key| key.open(&crypto, &sealed).is_ok()) {
-            return Ok(true);
-        }
-        let mut held: Vec<Secret> = member.keys.into_values().collect();
-        for later in epoch + 1..=posted.epoch.min(epoch + PRIED_ENTRIES) {
-            let rekey =
-                message::Rekey::verify(&crypto, self.server.verifier(), &self.at(later)?.rekey)?;
-            for wrapped in &rekey.wrapped {
-                let opened = held.iter().find_map(|key| wrapped.open(&crypto, later, key).ok());
-                held.extend(opened);
-            }
-        }
-        let opens = |key: &Secret| {
-            let key = EpochKey::new(&crypto, key, posted.epoch);
-            key.is_ok_and(|key| key.open(&crypto, &sealed).is_ok())
-        };
-        Ok(held.iter().any(opens))
+        self.pry(client, message)
     }
 
     fn roster(&self, client: ClientId) -> Result<Vec<ClientId>, ProtocolError> {

@@ -7,7 +7,7 @@ use x25519_dalek::{PublicKey, StaticSecret};
 
 use super::*;
 use crate::baseline::known_answers::check;
-use crate::crypto::{Op, RealProvider, provider};
+use crate::crypto::{Op, Provider, RealProvider, provider};
 
 const REAL: RealProvider = RealProvider::new();
 
