@@ -326,7 +326,8 @@ fn all_fidelities_read_what_the_roster_says() {
         "lost",
         "insider",
         "pried before joining",
-        "pried after removal", "rotated",
+        "pried after removal",
+        "rotated",
     ] {
         assert!(outcomes.get(what).is_some_and(|count| *count >= 5), "{what}: {outcomes:?}");
     }

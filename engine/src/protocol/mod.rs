@@ -414,6 +414,12 @@ pub trait Protocol {
         Err(ProtocolError::Unsupported { protocol: self.name(), what: "replace a group" })
     }
 
+    /// Keys of the group that a trusted server holds, and what its own work has taken, which no client
+    /// is charged for; none where no server holds any.
+    fn key_server(&self) -> Option<(u64, Ledger)> {
+        None
+    }
+
     /// The epoch authenticator of a client's view.
     fn epoch_authenticator(&self, client: ClientId) -> Option<Secret>;
 

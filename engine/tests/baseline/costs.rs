@@ -184,3 +184,24 @@ fn a_key_server_message_is_one_encryption_and_one_signature() {
     let counts = [Op::AeadSeal, Op::Sign, Op::KdfExpand].map(|op| sent.count(op));
     assert_eq!(counts, [1, 1, 1]);
 }
+
+/// The bytes that docs/baselines.md states, for a text of 200.
+#[test]
+fn messages_are_as_long_as_the_page_says() {
+    let (text, others) = ([7; 200], u64::from(N) - 1);
+    let mut pairs: Pairs = group(N, Sharing::Shared);
+    let first = pairs.send(ClientId(0), &text).unwrap();
+    assert_eq!(first.bytes, others * (200 + 77 + 71));
+    read_all(&mut pairs, N, 0, &first);
+    for by in 1..N {
+        let answer = pairs.send(ClientId(by), &text).unwrap();
+        pairs.receive(ClientId(0), answer.message).unwrap();
+    }
+    assert_eq!(pairs.send(ClientId(0), &text).unwrap().bytes, others * (200 + 77));
+    let mut senders: Senders = group(N, Sharing::Shared);
+    let first = senders.send(ClientId(0), &text).unwrap().bytes;
+    let second = senders.send(ClientId(0), &text).unwrap().bytes;
+    assert_eq!((first - second, second), (others * (151 + 71), 200 + 104));
+    let (mut server, _) = full_tree(2, 3);
+    assert_eq!(server.send(ClientId(0), &text).unwrap().bytes, 200 + 102);
+}

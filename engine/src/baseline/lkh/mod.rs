@@ -462,6 +462,10 @@ impl<S: Seeds> Protocol for KeyServerGroup<S> {
         }
     }
 
+    fn key_server(&self) -> Option<(u64, Ledger)> {
+        Some((self.keys_known(), self.server_ledger()))
+    }
+
     fn epoch_authenticator(&self, client: ClientId) -> Option<Secret> {
         let key = self.epoch_key(client, self.view(client)?).ok()?;
         Some(key.authenticator(&Crypto::new(self.provider), &self.roster(client).ok()?))
