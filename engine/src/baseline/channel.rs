@@ -311,7 +311,8 @@ pub(super) fn open(
         && outside.registration < known.registration
     {
         let before = &mut known.before;
-        let is_late = before.as_ref().is_some_and(|it| it.registration == outside.registration);
+        // A session that was never begun at this end may still be, by what goes along.
+        let is_late = before.as_ref().is_none_or(|it| it.registration == outside.registration);
         return match is_late {
             true => open(crypto, end, prekeys, (peer, keys), before, envelope),
             false => Err(BaselineError::KeyIsGone),

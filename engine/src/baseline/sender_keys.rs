@@ -183,7 +183,13 @@ impl<S: Seeds> SenderKeys<S> {
                 continue;
             }
             bytes += copy.bytes.len() as u64;
-            let (text, took) = self.party.open(client, sender, &copy.bytes)?;
+            let (text, took) = match self.party.open(client, sender, &copy.bytes) {
+                Err(ProtocolError::Baseline(error)) if is_too_late(&error) => {
+                    self.held_mut(client, sender).has_erased = true;
+                    continue;
+                }
+                opened => opened?,
+            };
             ledger += took;
             let chain = HeldChain::new(Distribution::read(&text)?)?;
             self.held_mut(client, sender).hold(chain);

@@ -80,7 +80,8 @@ impl Model {
             change.renews = Some((*leaf, key));
         }
         let individual: BTreeMap<_, _> = change.adds.iter().cloned().collect();
-        let plan = Plan::new(&crypto(), &self.tree, change, self.epoch, &[3; 32]).unwrap();
+        let seed = [self.epoch as u8; 32];
+        let plan = Plan::new(&crypto(), &self.tree, change, self.epoch, &seed).unwrap();
         assert_eq!(plan.predicted, plan.wrapped.len() as u64);
         for client in &gone {
             let (_, member) = self.members.remove(client).unwrap();
@@ -138,7 +139,7 @@ fn a_rekey_message_is_the_servers_and_the_next() {
     let rekey = |epoch, wrapped| Rekey { epoch, width, removes: vec![], adds: vec![], wrapped };
     let leaf = LeafIndex(0);
     let change = Change { renews: Some((leaf, Secret::zero(KEY))), ..Change::default() };
-    let plan = Plan::new(&crypto(), &model.tree, change, 5, &[4; 32]).unwrap();
+    let plan = Plan::new(&crypto(), &model.tree, change, 5, &[5; 32]).unwrap();
     let follow = |rekey: &Rekey, signer: &SignatureKeyPair| {
         let bytes = rekey.sign(&crypto(), &signer.private).unwrap();
         let mut member = member.clone();
