@@ -39,6 +39,7 @@ impl<S: Seeds> KeyServerGroup<S> {
             enters,
             following: Ledger::default(),
         };
+        let mut leaf = self.client(by)?.leaf;
         if view == self.epoch() {
             let card = self.card(by)?;
             let book = (&self.everyone, adds);
@@ -51,8 +52,8 @@ impl<S: Seeds> KeyServerGroup<S> {
                 cost.bytes_welcome += encode(letter)?.len() as u64;
             }
             let seated = planned.plan.seats.iter().find(|(client, _)| *client == by);
-            let leaf = seated.map(|(_, leaf)| *leaf).or(self.leaf(by));
-            let leaf = leaf.ok_or(ProtocolError::NotAMember(by))?;
+            let found = seated.map(|(_, leaf)| *leaf).or(self.leaf(by));
+            leaf = found.ok_or(ProtocolError::NotAMember(by))?;
             let new_keys = self.new_keys(leaf, planned.plan.after.width(), &planned.plan.marked);
             inner.following = following(new_keys);
             if renews || enters {
@@ -61,7 +62,6 @@ impl<S: Seeds> KeyServerGroup<S> {
             inner.planned = Some(planned);
         }
         let ledger = crypto.ledger() + inner.following;
-        let leaf = self.client(by)?.leaf;
         Ok(Draft { order, epoch: view, leaf, cost, ledger, inner })
     }
 
