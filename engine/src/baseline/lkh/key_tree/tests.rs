@@ -134,10 +134,12 @@ fn members_follow_and_who_has_left_does_not() {
 fn a_rekey_message_is_the_servers_and_the_next() {
     let mut model = Model::new(1, 2);
     (0..4).for_each(|_| model.change());
-    let (_, member) = model.members.first_key_value().unwrap().1;
+    // A member with a neighbour.
+    let seated = |leaf: LeafIndex| model.tree.leaf(LeafIndex(leaf.0 ^ 1)).is_some();
+    let (leaf, member) = model.members.values().find(|(leaf, _)| seated(*leaf)).unwrap();
+    let leaf = *leaf;
     let width = model.tree.width();
     let rekey = |epoch, wrapped| Rekey { epoch, width, removes: vec![], adds: vec![], wrapped };
-    let leaf = LeafIndex(0);
     let change = Change { renews: Some((leaf, Secret::zero(KEY))), ..Change::default() };
     let plan = Plan::new(&crypto(), &model.tree, change, 5, &[5; 32]).unwrap();
     let follow = |rekey: &Rekey, signer: &SignatureKeyPair| {
