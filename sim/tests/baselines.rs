@@ -81,6 +81,10 @@ fn what_they_cannot_do_is_refused() {
         let arguments = [&named[..], &["--set", attachments]].concat();
         refused(&arguments, &["workload.messages.attachments", "exports no keys for them"]);
     }
+    let rotating = ["versus", "--protocol", "lkh", "--set", "authentication.rotate_every=\"1d\""];
+    refused(&rotating, &["authentication.rotate_every", "has identities for good"]);
+    let old = ["versus", "--protocol", "pairwise", "--set", "workload.old_clients={fraction=0.5}"];
+    refused(&old, &["workload.old_clients", "has no capabilities that could shrink"]);
     for protocol in ["pairwise", "sender-keys"] {
         let suite = "group.suite=63047";
         let arguments = ["versus", "--protocol", protocol, "--set", suite];

@@ -86,7 +86,7 @@ impl<P: Made> Trio<P> {
     }
 
     fn register(&mut self, client: ClientId) {
-        self.same(|group| group.register(client, 2).unwrap());
+        self.same(|group| group.register(client, 100).unwrap());
     }
 
     fn newcomer(&mut self) -> ClientId {
@@ -355,7 +355,7 @@ fn run<P: Made>(seeds: std::ops::Range<u64>, steps: u32) -> BTreeMap<&'static st
 
 #[test]
 fn pairwise_is_the_same_in_all_fidelities() {
-    let outcomes = run::<Pairs>(0..12, 220);
+    let outcomes = run::<Pairs>(0..8, 220);
     for what in ["read", "lost", "tried in vain", "gone once read"] {
         assert!(outcomes.get(what).is_some_and(|count| *count > 10), "{what}: {outcomes:?}");
     }
@@ -363,7 +363,7 @@ fn pairwise_is_the_same_in_all_fidelities() {
 
 #[test]
 fn sender_keys_are_the_same_in_all_fidelities() {
-    let outcomes = run::<Senders>(0..12, 220);
+    let outcomes = run::<Senders>(0..8, 220);
     for what in ["read", "lost", "tried in vain", "gone once read"] {
         assert!(outcomes.get(what).is_some_and(|count| *count > 10), "{what}: {outcomes:?}");
     }

@@ -95,11 +95,22 @@ fn check_baseline(scenario: &Scenario) -> Result<(), Failure> {
             "take another suite: `arboretum list suites`",
         );
     }
-    if scenario.workload.messages.is_some_and(|messages| messages.attachments > 0.0) {
-        return refuse(
-            format!("workload.messages.attachments: `{}` exports no keys for them", group.protocol),
-            "leave attachments out: --set workload.messages.attachments=0.0",
-        );
+    let attaches = scenario.workload.messages.is_some_and(|messages| messages.attachments > 0.0);
+    let lacking = [
+        ("workload.messages.attachments", "exports no keys for them", attaches),
+        (
+            "authentication.rotate_every",
+            "has identities for good",
+            scenario.authentication.rotate_every.is_some(),
+        ),
+        (
+            "workload.old_clients",
+            "has no capabilities that could shrink",
+            scenario.workload.old_clients.is_some(),
+        ),
+    ];
+    if let Some((key, why, _)) = lacking.into_iter().find(|(.., asked)| *asked) {
+        return refuse(format!("{key}: `{}` {why}", group.protocol), format!("leave {key} out"));
     }
     Ok(())
 }

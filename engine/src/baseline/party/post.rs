@@ -155,6 +155,8 @@ impl<S: Seeds> Party<S> {
             return Ok(true);
         }
         let number = envelope.outside.initial.as_ref().and_then(|initial| initial.one_time);
+        // One that was used is erased.
+        let number = number.filter(|number| !state.used.contains(number));
         let address = number.map(|number| prekey_address(state.registration, number));
         let one_time =
             address.map(|at| self.prekey(&crypto, "one-time prekey", client, at)).transpose()?;
