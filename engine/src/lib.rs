@@ -19,9 +19,11 @@
 //! | [`group`] | the group state machine over these (§11, §12); [`group::Session`] is a whole client |
 //! | [`art`] | Asynchronous Ratcheting Trees, draft-barnes-mls-protocol-00 |
 //! | [`protocol`] | all clients of one group, in full or with shared work |
+//! | [`baseline`] | pairwise channels, sender keys and a key server: what TreeKEM was to replace |
 //! | [`counted`] | groups in counts: experiments of millions of operations |
 
 pub mod art;
+pub mod baseline;
 pub mod codec;
 pub mod counted;
 pub mod crypto;

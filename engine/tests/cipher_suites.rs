@@ -220,3 +220,49 @@ fn exported_secrets_are_shared_by_two() {
         assert_ne!(crypto.receive_export(&other, &enc, b"label").unwrap(), sent);
     }
 }
+
+/// Two key pairs agree on one secret from either end; nothing agrees in a suite of another KEM.
+#[test]
+fn agreements_are_equal_at_both_ends() {
+    for suite in CipherSuite::ALL {
+        let crypto = Crypto::new(of(suite));
+        let [one, other, third] =
+            [1, 2, 3].map(|seed| of(suite).derive_key_pair(&[seed; 32]).unwrap());
+        let agreed = crypto.dh(&one, &other.public);
+        if suite == CipherSuite::MLKEM768X25519_AES128GCM_SHA256_ED25519 {
+            assert_eq!(agreed, Err(CryptoError::NoAgreement));
+            continue;
+        }
+        assert_eq!(agreed, crypto.dh(&other, &one.public));
+        assert_ne!(agreed, crypto.dh(&third, &one.public));
+        let cut = HpkePublicKey::from(&one.public.as_slice()[1..]);
+        assert_eq!(crypto.dh(&other, &cut), Err(CryptoError::BadKey("HPKE public key")));
+    }
+}
+
+fn hex(text: &str) -> Vec<u8> {
+    let digit = |at: usize| u8::from_str_radix(&text[at..at + 2], 16).unwrap();
+    (0..text.len()).step_by(2).map(digit).collect()
+}
+
+/// The agreement of RFC 7748 §6.1.
+#[test]
+fn x25519_agrees_as_in_rfc_7748() {
+    let crypto = Crypto::new(of(CipherSuite::X25519_AES128GCM_SHA256_ED25519));
+    let pair = |private, public| {
+        let pair = crypto.provider().key_pair(&hex(private)).unwrap();
+        assert_eq!(pair.public.as_slice(), hex(public));
+        pair
+    };
+    let alice = pair(
+        "77076d0a7318a57d3c16c17251b26645df4c2f87ebc0992ab177fba51db92c2a",
+        "8520f0098930a754748b7ddcb43ef75a0dbf3a0d26381af4eba4a98eaa9b4e6a",
+    );
+    let bob = pair(
+        "5dab087e624a8a4b79e17f8b83800ee66f3bb1292618b6fd1c2f8b27ff88e0eb",
+        "de9edb7d7b7dc1b4d35b61c2ece435373f8343c85b78674dadfc7e146f882b4f",
+    );
+    let agreed = hex("4a5d9d5ba4ce2de1728e3bf480350f25e07e21c947d19e3376f09b3c1e161742");
+    assert_eq!(crypto.dh(&alice, &bob.public).unwrap().as_slice(), agreed);
+    assert_eq!(crypto.dh(&bob, &alice.public).unwrap().as_slice(), agreed);
+}

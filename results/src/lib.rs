@@ -72,5 +72,5 @@ pub use summary::{
     Quarantine, Rebalancing, RejectedWork, RunFacts, Summary, TreeFigures, UpdateCost, Welcomes,
 };
 pub use system::{
-    Abilities, Credentials, Devices, Links, Messages, Metadata, Recovery, Seen, System,
+    Abilities, Credentials, Devices, KeyServer, Links, Messages, Metadata, Recovery, Seen, System,
 };

@@ -57,6 +57,8 @@ const TEXTS: &[(&str, &str)] = &[
     ("materialised", "clients that became full members in a shared run"),
     ("host.", "the machine's side, never part of a digest"),
     ("ops.", "operations of all clients"),
+    ("key_server.", "what a trusted key server holds and does; no client is charged for it"),
+    ("key_server.keys", "keys of the group that it holds at the end"),
 ];
 
 /// What a number of a summary means; empty if there is no such number.

@@ -159,6 +159,17 @@ pub struct Metadata {
     pub others: Seen,
 }
 
+/// What a server does that is trusted with the group's keys; nothing where there is none.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyServer {
+    /// Keys of the group that it holds at the end.
+    pub keys: u64,
+    /// Encryptions it has made.
+    pub encryptions: u64,
+    /// Signatures it has made.
+    pub signatures: u64,
+}
+
 /// All of them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct System {
@@ -183,4 +194,7 @@ pub struct System {
     /// What all members can.
     #[serde(default)]
     pub abilities: Abilities,
+    /// What a trusted key server does.
+    #[serde(default)]
+    pub key_server: KeyServer,
 }

@@ -39,6 +39,7 @@ ship!(
     "join-link",
     "recovery",
     "rejoin",
+    "versus",
 );
 
 /// All of them.

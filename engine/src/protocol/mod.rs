@@ -28,6 +28,7 @@ mod shared;
 mod witness;
 
 use crate::art::{Exposed, HandshakeError, MemberError, MessageError};
+use crate::baseline::BaselineError;
 use crate::codec::CodecError;
 use crate::crypto::{CryptoError, Digest, Ledger, Secret, Seed};
 use crate::group::{
@@ -237,6 +238,9 @@ pub enum ProtocolError {
     /// A message could not be sent or opened.
     #[error("application data: {0}")]
     Message(#[from] SessionError),
+    /// One of the protocols that TreeKEM was to replace refuses.
+    #[error(transparent)]
+    Baseline(#[from] BaselineError),
     /// A key package could not be made.
     #[error("making a key package: {0}")]
     KeyPackage(#[from] LeafNodeError),
@@ -499,6 +503,12 @@ pub trait Protocol {
     /// How many nodes of the newest tree are known to somebody who is not a member below them, and to
     /// how many who have gone: where a protocol makes keys for others, and keeps account of it.
     fn exposed(&self) -> Option<Exposed> {
+        None
+    }
+
+    /// Keys of the group that a trusted server holds, and what its own work has taken, which no client
+    /// is charged for; none where no server holds any.
+    fn key_server(&self) -> Option<(u64, Ledger)> {
         None
     }
 

@@ -5,6 +5,7 @@
 //! the input or the command line is wrong; 130 interrupted, with everything finished kept.
 
 mod arguments;
+mod baselines;
 mod compare;
 mod conformance;
 mod failure;

@@ -1,8 +1,9 @@
 //! The protocols that can be run, by name, and what each of them refuses of a scenario.
 
 use arboretum_engine::art::largest_setup;
+use arboretum_engine::crypto::CipherSuite;
 use arboretum_engine::strategy::Strategy;
-use arboretum_workloads::{Fidelity, Recovery, Scenario, Start};
+use arboretum_workloads::{Fidelity, Group, Joining, Recovery, Scenario, Start};
 
 use super::failure::Failure;
 use crate::simulation::{Behaviour, BehaviourError};
@@ -11,6 +12,11 @@ use crate::simulation::{Behaviour, BehaviourError};
 pub(crate) const PROTOCOLS: &[(&str, &str)] = &[
     ("treekem", "TreeKEM as in RFC 9420"),
     (ART, "Asynchronous Ratcheting Trees as in draft-barnes-mls-protocol-00"),
+    ("sender-keys", "a chain for each sender, sent to all others over pairwise channels"),
+    ("pairwise", "a Double Ratchet between every two members; each message n - 1 times"),
+    ("lkh", "a key server that is trusted with a binary tree of all keys"),
+    ("lkh-3", "the same, each parent with three children"),
+    ("lkh-4", "the same, each parent with four children"),
     #[cfg(feature = "peers")]
     ("openmls", "RFC 9420 by OpenMLS: every client on its own"),
     #[cfg(feature = "peers")]
@@ -22,6 +28,16 @@ pub(crate) const ART: &str = "art";
 
 /// Its cipher suites (draft-barnes-mls-protocol-00 §6.1), and the bytes of their keys.
 const ART_SUITES: [(u16, u64); 2] = [(1, 32), (2, 65)];
+/// The protocols that rest on pairwise channels.
+const CHANNELS: &[&str] = &["pairwise", "sender-keys"];
+
+/// The key servers, with the children of each parent of their trees.
+pub(crate) const KEY_SERVERS: &[(&str, u8)] = &[("lkh", 2), ("lkh-3", 3), ("lkh-4", 4)];
+
+/// Whether a protocol is one of those that TreeKEM was to replace.
+pub(crate) fn is_baseline(protocol: &str) -> bool {
+    CHANNELS.contains(&protocol) || KEY_SERVERS.iter().any(|(name, _)| *name == protocol)
+}
 
 /// Protocols of other implementations, which are built on request.
 const PEERS: &[&str] = &["openmls", "mls-rs"];
@@ -55,6 +71,7 @@ pub(crate) fn check_strategy(scenario: &Scenario) -> Result<Result<(), Failure>,
     let protocol = &scenario.group.protocol;
     let why = match &protocol[..] {
         ART => "has one tree, that of draft-00: left-balanced, and growing",
+        _ if is_baseline(protocol) => "has no ratchet tree to keep by a strategy",
         _ if is_peer(protocol) => "keeps its tree to itself, by RFC 9420",
         _ => return Ok(Ok(())),
     };
@@ -98,13 +115,56 @@ fn check_art(scenario: &Scenario) -> Result<(), Failure> {
     Ok(())
 }
 
+/// What the protocols that TreeKEM was to replace cannot do.
+fn check_baseline(group: &Group) -> Result<(), Failure> {
+    let hybrid = CipherSuite::MLKEM768X25519_AES128GCM_SHA256_ED25519;
+    if CHANNELS.contains(&group.protocol.as_str()) && group.suite == hybrid.0 {
+        return refuse(
+            format!(
+                "group.suite: `{}` agrees by Diffie-Hellman, and suite {} has none",
+                group.protocol, group.suite
+            ),
+            "take another suite: `arboretum list suites`",
+        );
+    }
+    Ok(())
+}
+
+/// What a protocol is asked for and has not got.
+fn check_asked(scenario: &Scenario) -> Result<(), Failure> {
+    let (protocol, work) = (&scenario.group.protocol[..], &scenario.workload);
+    let (is_peer, is_other) = (is_peer(protocol), protocol != "treekem");
+    let attaches = work.messages.is_some_and(|messages| messages.attachments > 0.0);
+    let comes_back = work.losses.is_some() || scenario.service.retention.is_some();
+    let rotates = scenario.authentication.rotate_every.is_some();
+    let lacking = [
+        ("workload.messages", is_peer && work.messages.is_some()),
+        ("workload.messages.attachments", is_baseline(protocol) && attaches),
+        ("workload.losses and service.retention", is_peer && comes_back),
+        ("policy.joining", is_peer && scenario.policy.joining == Joining::Link),
+        ("service.refill_packages", is_peer && scenario.service.refill_packages),
+        ("authentication.rotate_every", is_other && rotates),
+        ("workload.old_clients", is_other && work.old_clients.is_some()),
+    ];
+    match lacking.into_iter().find(|(_, asked)| *asked) {
+        Some((key, _)) => {
+            refuse(format!("{key}: not built for `{protocol}`"), format!("leave {key} out"))
+        }
+        None => Ok(()),
+    }
+}
+
 /// Puts into a scenario what only one value can be for its protocol. Other implementations have one
 /// fidelity: every client does its own work. They say nothing of what is inside them, so nobody can
 /// be audited.
 pub(crate) fn settle(scenario: &mut Scenario, fidelity_asked: bool) -> Result<(), Failure> {
+    check_asked(scenario)?;
     let group = &mut scenario.group;
     if group.protocol == ART {
         return check_art(scenario);
+    }
+    if is_baseline(&group.protocol) {
+        return check_baseline(group);
     }
     if !is_peer(&group.protocol) {
         return Ok(());

@@ -14,10 +14,11 @@ use arboretum_results::{
 use arboretum_workloads::{Demand, Fidelity, RootSeed, Scenario, Trace};
 
 use super::arguments::{QuietOptions, RunOptions};
+use super::baselines;
 use super::failure::Failure;
 use super::host::{self, Clock};
 use super::progress::Meter;
-use super::protocols::{ART, is_peer};
+use super::protocols::{ART, is_baseline, is_peer};
 use super::scenario::{Chosen, choose};
 use crate::simulation::{self, Behaviour, Fault, Outcome, Settings, StreamSeeds};
 
@@ -165,6 +166,9 @@ fn play(
         let group = arboretum_peers::PeerGroup::new(kind, suite);
         let mut protocol = group.expect("the suite was checked when the scenario was chosen");
         return simulation::run(scenario, demand, &mut protocol, recorder, settings);
+    }
+    if is_baseline(&scenario.group.protocol) {
+        return baselines::play(scenario, demand, recorder, settings);
     }
     let seeds = StreamSeeds(RootSeed::from_u64(scenario.seed));
     // The strategy and the suite's number were checked when the scenario was chosen.

@@ -8,7 +8,7 @@ use arboretum_engine::group::CommitCost;
 use arboretum_engine::protocol::{ClientId, Draft, Order, Protocol, ProtocolError};
 use arboretum_engine::tree::LeafIndex;
 use arboretum_results::{
-    Abilities, ClientHistogram, CommitRow, Credentials, Recorder, System, TreeRow,
+    Abilities, ClientHistogram, CommitRow, Credentials, KeyServer, Recorder, System, TreeRow,
 };
 use arboretum_workloads::Person;
 
@@ -268,6 +268,10 @@ impl<P: Protocol> World<'_, '_, P> {
                 ..self.authentication.figures()
             },
             abilities: self.facts.abilities.unwrap_or_default(),
+            key_server: self.protocol.key_server().map_or(KeyServer::default(), |(keys, work)| {
+                let (encryptions, signatures) = (work.count(Op::AeadSeal), work.count(Op::Sign));
+                KeyServer { keys, encryptions, signatures }
+            }),
         }
     }
 

@@ -1,0 +1,93 @@
+//! What TreeKEM was to replace, by the command: one demand for all, equal in every fidelity, and what
+//! is refused.
+
+mod common;
+
+use common::{arboretum, digest, run_into, summary};
+use serde_json::Value;
+
+const PROTOCOLS: [&str; 5] = ["pairwise", "sender-keys", "lkh", "lkh-3", "lkh-4"];
+
+fn number(summary: &Value, name: &str) -> u64 {
+    summary.pointer(name).and_then(Value::as_u64).unwrap_or_else(|| panic!("no {name}"))
+}
+
+/// Every message is read by who is entitled to it, or counted as what became of it; the books are the
+/// same in all fidelities, and the digests in `full` and `shared`.
+#[test]
+fn one_demand_for_all_in_every_fidelity() {
+    let root = tempfile::tempdir().unwrap();
+    let mut demands = vec![];
+    for protocol in PROTOCOLS {
+        let run = |fidelity: &str| {
+            let name = format!("{protocol}-{fidelity}");
+            let losses = "workload.losses={per_client_per_day=0.05}";
+            let many = "workload.activity.messages_per_day=4";
+            run_into(
+                root.path(),
+                &name,
+                &[
+                    "versus",
+                    "--members",
+                    "24",
+                    "--protocol",
+                    protocol,
+                    "--fidelity",
+                    fidelity,
+                    "--set",
+                    losses,
+                    "--set",
+                    many,
+                ],
+            )
+        };
+        let [full, shared, counted] = ["full", "shared", "counted"].map(run);
+        assert_eq!(digest(&full), digest(&shared), "{protocol}");
+        let [full, shared, counted] = [full, shared, counted].map(|folder| summary(&folder));
+        assert_eq!(full["ops"], shared["ops"], "{protocol}");
+        assert_eq!(full["ops"], counted["ops"], "{protocol}");
+        for name in ["sent", "read", "bytes_sent", "bytes_received", "due", "too_late"] {
+            assert_eq!(full["messages"][name], counted["messages"][name], "{protocol}: {name}");
+        }
+        assert!(number(&shared, "/messages/read") > 100, "{protocol}");
+        assert!(number(&shared, "/messages/pried") > 0, "{protocol}");
+        assert!(number(&shared, "/audits/performed") > 0, "{protocol}");
+        assert!(number(&shared, "/recovery/rejoined") > 0, "{protocol}");
+        let keys = number(&shared, "/key_server/keys");
+        assert_eq!(keys > 0, protocol.starts_with("lkh"), "{protocol}");
+        demands.push(number(&shared, "/messages/sent"));
+    }
+    assert!(demands.iter().all(|sent| *sent > 20));
+}
+
+fn refused(arguments: &[&str], parts: &[&str]) {
+    let output = arboretum().arg("run").args(arguments).output().unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(2), "{arguments:?}: {stderr}");
+    for part in parts {
+        assert!(stderr.contains(part), "{arguments:?}: no `{part}` in:\n{stderr}");
+    }
+}
+
+#[test]
+fn what_they_cannot_do_is_refused() {
+    for protocol in PROTOCOLS {
+        let named = ["versus", "--protocol", protocol];
+        for strategy in ["2018-10", "rfc9420+warming=most-blanks:1h"] {
+            let arguments = [&named[..], &["--strategy", strategy]].concat();
+            refused(&arguments, &["has no ratchet tree to keep by a strategy", "give `rfc9420`"]);
+        }
+        let attachments = "workload.messages.attachments=0.5";
+        let arguments = [&named[..], &["--set", attachments]].concat();
+        refused(&arguments, &["workload.messages.attachments", "exports no keys for them"]);
+    }
+    let rotating = ["versus", "--protocol", "lkh", "--set", "authentication.rotate_every=\"1d\""];
+    refused(&rotating, &["authentication.rotate_every", "has identities for good"]);
+    let old = ["versus", "--protocol", "pairwise", "--set", "workload.old_clients={fraction=0.5}"];
+    refused(&old, &["workload.old_clients", "has no capabilities that could shrink"]);
+    for protocol in ["pairwise", "sender-keys"] {
+        let suite = "group.suite=63047";
+        let arguments = ["versus", "--protocol", protocol, "--set", suite];
+        refused(&arguments, &["agrees by Diffie-Hellman", "list suites"]);
+    }
+}
