@@ -17,6 +17,10 @@ use crate::treesync::{AppliedProposals, Listed};
 
 /// What a message came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "one is handed over for each message, and none is kept"
+)]
 pub enum Received {
     /// Application data.
     Application {
