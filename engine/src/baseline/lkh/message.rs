@@ -46,7 +46,8 @@ pub(super) struct Signed {
 }
 
 impl Signed {
-    fn new(
+    /// Signs something; gives the encoding of both.
+    fn made(
         crypto: &Crypto<'_>,
         label: &str,
         key: &SignaturePrivateKey,
@@ -77,7 +78,7 @@ impl Request {
         crypto: &Crypto<'_>,
         key: &SignaturePrivateKey,
     ) -> Result<Vec<u8>, BaselineError> {
-        Signed::new(crypto, REQUEST, key, encode(self)?)
+        Signed::made(crypto, REQUEST, key, encode(self)?)
     }
 
     pub(super) fn verify(
@@ -95,7 +96,7 @@ impl Rekey {
         crypto: &Crypto<'_>,
         key: &SignaturePrivateKey,
     ) -> Result<Vec<u8>, BaselineError> {
-        Signed::new(crypto, REKEY, key, encode(self)?)
+        Signed::made(crypto, REKEY, key, encode(self)?)
     }
 
     pub(super) fn verify(
@@ -173,7 +174,7 @@ impl EpochKey {
         let (key, nonce) = self.of(crypto, head)?;
         let ciphertext = crypto.aead_seal(&key, &nonce, &encode(&head)?, text)?;
         let content = encode(&GroupMessage { head, ciphertext: ciphertext.into() })?;
-        Signed::new(crypto, MESSAGE, signer, content)
+        Signed::made(crypto, MESSAGE, signer, content)
     }
 
     pub(super) fn open(
