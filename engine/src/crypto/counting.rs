@@ -65,6 +65,7 @@ enum Use {
     Sign,
     HpkeInfo,
     HpkeExport,
+    Agree,
 }
 
 /// Multiplies to 128 bits and folds the halves together: every bit of the result depends on
@@ -326,6 +327,15 @@ impl Provider for CountingProvider {
         public_key(key).map(|_| ())
     }
 
+    fn dh(&self, own: &HpkeKeyPair, theirs: &HpkePublicKey) -> Result<Secret, CryptoError> {
+        let own = public_of(Use::HpkePublic, sized(own.private.as_slice(), what::HPKE_PRIVATE)?);
+        let theirs = *public_key(theirs)?;
+        // Both sides know both public keys, and must come to the same.
+        let (first, second) = (own.min(theirs), own.max(theirs));
+        let agreed: [u8; KEY] = Mixer::new(Use::Agree).absorb(&first).absorb(&second).output();
+        Ok(agreed.as_slice().into())
+    }
+
     fn hpke_info(&self, info: &[u8]) -> HpkeInfo {
         let hash: [u8; DIGEST] = Mixer::new(Use::HpkeInfo).absorb(info).output();
         HpkeInfo(hash.as_slice().into())
@@ -436,6 +446,7 @@ mod tests {
             pair.private.as_slice().len(),
             pair.public.as_slice().len(),
             provider.key_pair(&[7; 32]).unwrap().public.as_slice().len(),
+            provider.dh(&pair, &pair.public).unwrap().as_slice().len(),
             sealed.kem_output.as_slice().len(),
             sealed.ciphertext.as_slice().len(),
             opened.as_slice().len(),
@@ -485,6 +496,13 @@ mod tests {
             out.push(provider.check_public_key(&point.clone().into()).unwrap_err());
             out.push(provider.hpke_seal(&point.into(), &info, b"", &[3; 32]).unwrap_err());
         }
+        for point in [vec![0; 32], vec![1; 31], Vec::new()] {
+            out.push(provider.dh(&pair, &point.into()).unwrap_err());
+        }
+        out.push(provider.dh(&short_private, &other.public).unwrap_err());
+        let agreed = provider.dh(&pair, &other.public).unwrap();
+        assert_eq!(agreed, provider.dh(&other, &pair.public).unwrap());
+        assert_ne!(agreed, provider.dh(&pair, &pair.public).unwrap());
         out.push(provider.key_pair(&[1; 31]).unwrap_err());
         out.push(provider.expand(&[1; 32], b"", MAX_EXPAND + 1).unwrap_err());
 

@@ -7,7 +7,7 @@ use zeroize::{Zeroize, Zeroizing};
 
 use super::hash::{HashFunction, Keyed};
 use super::provider::{CryptoError, Seed, scalar, sized_slice, what};
-use super::types::HpkeKeyPair;
+use super::types::{HpkeKeyPair, Secret};
 
 /// The version that every label of RFC 9180 begins with.
 pub(super) const VERSION: &[u8] = b"HPKE-v1";
@@ -34,6 +34,11 @@ pub(super) trait Kem {
 
     /// `Decap(enc, skR)`.
     fn decap(to: &HpkeKeyPair, enc: &[u8]) -> Result<Zeroizing<Self::Shared>, CryptoError>;
+
+    /// `DH(skX, pkY)`, where the KEM has it.
+    fn agree(_own: &[u8], _theirs: &[u8]) -> Result<Secret, CryptoError> {
+        Err(CryptoError::NoAgreement)
+    }
 }
 
 /// `suite_id` inside a KEM (RFC 9180 §4.1).
@@ -178,5 +183,12 @@ impl<G: Group> Kem for DhKem<G> {
         let public = sized_slice(to.public.as_slice(), G::PUBLIC, what::HPKE_PUBLIC)?;
         let dh = G::agree(&private, enc).ok_or(CryptoError::BadCiphertext)?;
         Ok(shared_secret::<G>((*dh).as_ref(), enc, public))
+    }
+
+    fn agree(own: &[u8], theirs: &[u8]) -> Result<Secret, CryptoError> {
+        let private = sized_slice(own, G::PRIVATE, what::HPKE_PRIVATE)?;
+        let private = G::private(private).ok_or(CryptoError::BadKey(what::HPKE_PRIVATE))?;
+        let agreed = G::agree(&private, theirs).ok_or(CryptoError::BadKey(what::HPKE_PUBLIC))?;
+        Ok((*agreed).as_ref().into())
     }
 }

@@ -170,6 +170,18 @@ impl<'p> Crypto<'p> {
         self.provider.extract(salt.as_slice(), ikm.as_slice())
     }
 
+    /// `KDF.Expand(prk, info, length)`, for protocols with labels of their own.
+    pub fn expand(&self, prk: &Secret, info: &[u8], length: usize) -> Result<Secret, CryptoError> {
+        self.count(Op::KdfExpand, 1);
+        self.provider.expand(prk.as_slice(), info, length)
+    }
+
+    /// A plain Diffie-Hellman agreement.
+    pub fn dh(&self, own: &HpkeKeyPair, theirs: &HpkePublicKey) -> Result<Secret, CryptoError> {
+        self.count(Op::Dh, 1);
+        self.provider.dh(own, theirs)
+    }
+
     /// `ExpandWithLabel(secret, label, context, length)` (RFC 9420 §8).
     pub fn expand_with_label(
         &self,
@@ -406,6 +418,9 @@ mod tests {
             [(Op::KdfExpand, 1)]
         );
         assert_eq!(charged(|c| _ = c.derive_key_pair(&secret)), [(Op::KemGenerate, 1)]);
+        assert_eq!(charged(|c| _ = c.expand(&secret, b"", 32)), [(Op::KdfExpand, 1)]);
+        let pair = REAL.derive_key_pair(&[1; 32]).unwrap();
+        assert_eq!(charged(|c| _ = c.dh(&pair, &pair.public)), [(Op::Dh, 1)]);
         assert_eq!(charged(|c| _ = c.aead_seal(&key, &nonce, b"", b"")), [(Op::AeadSeal, 1)]);
         assert_eq!(charged(|c| _ = c.aead_open(&key, &nonce, b"", b"")), [(Op::AeadOpen, 1)]);
         assert_eq!(charged(|c| _ = c.provider().hash(&[])), []);

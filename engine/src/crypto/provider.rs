@@ -76,6 +76,9 @@ pub enum CryptoError {
     /// Bytes are not a key of this suite.
     #[error("the bytes are not a {0} of this cipher suite")]
     BadKey(&'static str),
+    /// A cipher suite whose KEM is no Diffie-Hellman group was asked to agree.
+    #[error("the KEM of this cipher suite is not over a Diffie-Hellman group")]
+    NoAgreement,
     /// A KDF was asked for, or an AEAD was given, more bytes than it can handle.
     #[error("no primitive of this cipher suite handles {0} bytes at once")]
     BadLength(usize),
@@ -203,6 +206,10 @@ pub trait Provider: Send + Sync + std::fmt::Debug {
 
     /// Checks that bytes are a public key of the suite's KEM: one that can be encapsulated to.
     fn check_public_key(&self, key: &HpkePublicKey) -> Result<(), CryptoError>;
+
+    /// A plain Diffie-Hellman agreement in the group of the suite's KEM: the secret as the group
+    /// gives it, `DH(skX, pkY)` of RFC 9180 §4.1. Only the private half of `own` is used.
+    fn dh(&self, own: &HpkeKeyPair, theirs: &HpkePublicKey) -> Result<Secret, CryptoError>;
 
     /// Prepares an `info` for sealing and opening.
     fn hpke_info(&self, info: &[u8]) -> HpkeInfo;

@@ -158,6 +158,10 @@ impl<P: Parts> Provider for P {
         if is_public { Ok(()) } else { Err(CryptoError::BadKey(what::HPKE_PUBLIC)) }
     }
 
+    fn dh(&self, own: &HpkeKeyPair, theirs: &HpkePublicKey) -> Result<Secret, CryptoError> {
+        P::Kem::agree(own.private.as_slice(), theirs.as_slice())
+    }
+
     fn hpke_info(&self, info: &[u8]) -> HpkeInfo {
         HpkeOf::<P>::info(info)
     }

@@ -7,7 +7,8 @@ use arboretum_results::{Summary, metric_text};
 use arboretum_workloads::{nearest, shipped, studies};
 
 use super::failure::Failure;
-use super::scenario::{PROTOCOLS, suites};
+use super::protocols::PROTOCOLS;
+use super::scenario::suites;
 use crate::simulation::{self, choices};
 
 const WHAT: &[&str] = &["scenarios", "studies", "protocols", "strategies", "suites", "metrics"];

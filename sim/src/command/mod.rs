@@ -12,6 +12,7 @@ mod host;
 mod list;
 mod plot;
 mod progress;
+mod protocols;
 mod run;
 mod scenario;
 mod schema;

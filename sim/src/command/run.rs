@@ -17,7 +17,8 @@ use super::arguments::{QuietOptions, RunOptions};
 use super::failure::Failure;
 use super::host::{self, Clock};
 use super::progress::Meter;
-use super::scenario::{Chosen, choose, is_peer};
+use super::protocols::is_peer;
+use super::scenario::{Chosen, choose};
 use crate::simulation::{self, Behaviour, Fault, Outcome, Settings, StreamSeeds};
 
 /// Names of the ledger's operations, in its order: columns of commits.csv.

@@ -3,47 +3,19 @@
 use std::path::Path;
 
 use arboretum_engine::crypto::CipherSuite;
-use arboretum_engine::strategy::{PRESETS, ParseStrategyError, Strategy};
+use arboretum_engine::strategy::{PRESETS, ParseStrategyError};
 use arboretum_workloads::{Experiment, Fidelity, Scenario, Trace, find_shipped, nearest, shipped};
 
 use super::arguments::RunOptions;
 use super::failure::Failure;
-use crate::simulation::{self, Behaviour, BehaviourError, choices};
-
-/// Protocols that can be run.
-pub(crate) const PROTOCOLS: &[(&str, &str)] = &[
-    ("treekem", "TreeKEM as in RFC 9420"),
-    #[cfg(feature = "peers")]
-    ("openmls", "RFC 9420 by OpenMLS: every client on its own"),
-    #[cfg(feature = "peers")]
-    ("mls-rs", "RFC 9420 by mls-rs: every client on its own"),
-];
-
-/// Protocols of other implementations, which are built on request.
-const PEERS: &[&str] = &["openmls", "mls-rs"];
-
-/// Whether a protocol is another implementation's.
-pub(crate) fn is_peer(protocol: &str) -> bool {
-    PEERS.contains(&protocol)
-}
-
-/// The cipher suites that all implementations have.
-const PEER_SUITES: &[u16] = &[1, 2, 3];
+use super::protocols::{self, PROTOCOLS};
+use crate::simulation::{self, BehaviourError, choices};
 
 /// Refuses a scenario whose strategy is none, or makes no sense in it.
 fn check_strategy(scenario: &Scenario) -> Result<(), Failure> {
-    let refuse = |error: BehaviourError| {
+    protocols::check_strategy(scenario).map_err(|error| {
         Failure::input_with_help(format!("group.strategy: {error}"), way_out(&error))
-    };
-    let (tree, clients) = Behaviour::of(scenario).map_err(refuse)?;
-    let protocol = &scenario.group.protocol;
-    if is_peer(protocol) && (tree != Strategy::default() || clients.takes_more_than_commits()) {
-        return Err(Failure::input_with_help(
-            format!("group.strategy: `{protocol}` keeps its tree to itself, by RFC 9420"),
-            "give `rfc9420`, or with it a choice of its clients that asks for commits alone",
-        ));
-    }
-    Ok(())
+    })?
 }
 
 /// What to write in the place of a strategy that is refused.
@@ -113,7 +85,7 @@ pub(crate) fn choose(options: &RunOptions) -> Result<Chosen, Failure> {
     add("group.fidelity", fidelity.map(|fidelity| format!("{:?}", fidelity.name())));
     let mut scenario = load(&options.scenario, &overrides)?;
     check_names(&scenario)?;
-    settle_peers(&mut scenario, options.fidelity.is_some())?;
+    protocols::settle(&mut scenario, options.fidelity.is_some())?;
     let trace = scenario.workload.trace.as_deref().map(Trace::load).transpose();
     let trace = trace.map_err(|error| Failure::input(error.to_string()))?;
     let (source, set) = (options.scenario.clone(), options.set.clone());
@@ -123,7 +95,7 @@ pub(crate) fn choose(options: &RunOptions) -> Result<Chosen, Failure> {
 /// Checks a scenario that stands in a study, and puts into it what only one value can be.
 pub(crate) fn settle(scenario: &mut Scenario) -> Result<(), Failure> {
     check_names(scenario)?;
-    settle_peers(scenario, false)
+    protocols::settle(scenario, false)
 }
 
 fn load(given: &str, overrides: &[String]) -> Result<Scenario, Failure> {
@@ -155,12 +127,7 @@ fn load(given: &str, overrides: &[String]) -> Result<Scenario, Failure> {
 /// The names that only the engine knows.
 fn check_names(scenario: &Scenario) -> Result<(), Failure> {
     let group = &scenario.group;
-    if cfg!(not(feature = "peers")) && is_peer(&group.protocol) {
-        return Err(Failure::input_with_help(
-            format!("group.protocol: `{}` is not in this build", group.protocol),
-            "build it in: cargo build --release -p arboretum-sim --features peers",
-        ));
-    }
+    protocols::check_built(&group.protocol)?;
     check_name("protocol", &group.protocol, PROTOCOLS)?;
     check_strategy(scenario)?;
     let refuse = |what: String| Err(Failure::input_with_help(what, "see `arboretum list suites`"));
@@ -173,31 +140,6 @@ fn check_names(scenario: &Scenario) -> Result<(), Failure> {
             COUNTED_SUITE.0, group.suite
         ));
     }
-    Ok(())
-}
-
-/// Other implementations have one fidelity: every client does its own work. They say nothing of
-/// what is inside them, so nobody can be audited.
-fn settle_peers(scenario: &mut Scenario, asked: bool) -> Result<(), Failure> {
-    let group = &mut scenario.group;
-    if !is_peer(&group.protocol) {
-        return Ok(());
-    }
-    let refuse = |what: String, help: String| Err(Failure::input_with_help(what, help));
-    if asked && group.fidelity != Fidelity::Full {
-        return refuse(
-            format!("group.fidelity: every client of `{}` does its own work", group.protocol),
-            "leave --fidelity out, or give `full`".into(),
-        );
-    }
-    if !PEER_SUITES.contains(&group.suite) {
-        return refuse(
-            format!("group.suite: `{}` has no cipher suite {}", group.protocol, group.suite),
-            format!("take one of {PEER_SUITES:?}"),
-        );
-    }
-    group.fidelity = Fidelity::Full;
-    group.audit = 0;
     Ok(())
 }
 

@@ -1,0 +1,81 @@
+//! The protocols that can be run, by name, and what each of them refuses of a scenario.
+
+use arboretum_engine::strategy::Strategy;
+use arboretum_workloads::{Fidelity, Scenario};
+
+use super::failure::Failure;
+use crate::simulation::{Behaviour, BehaviourError};
+
+/// Protocols that can be run, with a line about each.
+pub(crate) const PROTOCOLS: &[(&str, &str)] = &[
+    ("treekem", "TreeKEM as in RFC 9420"),
+    #[cfg(feature = "peers")]
+    ("openmls", "RFC 9420 by OpenMLS: every client on its own"),
+    #[cfg(feature = "peers")]
+    ("mls-rs", "RFC 9420 by mls-rs: every client on its own"),
+];
+
+/// Protocols of other implementations, which are built on request.
+const PEERS: &[&str] = &["openmls", "mls-rs"];
+
+/// The cipher suites that all implementations have.
+const PEER_SUITES: &[u16] = &[1, 2, 3];
+
+/// Whether a protocol is another implementation's.
+pub(crate) fn is_peer(protocol: &str) -> bool {
+    PEERS.contains(&protocol)
+}
+
+fn refuse(what: String, help: impl Into<String>) -> Result<(), Failure> {
+    Err(Failure::input_with_help(what, help))
+}
+
+/// Refuses a protocol that this build has not got.
+pub(crate) fn check_built(protocol: &str) -> Result<(), Failure> {
+    if cfg!(not(feature = "peers")) && is_peer(protocol) {
+        return refuse(
+            format!("group.protocol: `{protocol}` is not in this build"),
+            "build it in: cargo build --release -p arboretum-sim --features peers",
+        );
+    }
+    Ok(())
+}
+
+/// Refuses a strategy that a protocol cannot follow: one that is a strategy, as such.
+pub(crate) fn check_strategy(scenario: &Scenario) -> Result<Result<(), Failure>, BehaviourError> {
+    let (tree, clients) = Behaviour::of(scenario)?;
+    let protocol = &scenario.group.protocol;
+    Ok(if is_peer(protocol) && (tree != Strategy::default() || clients.takes_more_than_commits()) {
+        refuse(
+            format!("group.strategy: `{protocol}` keeps its tree to itself, by RFC 9420"),
+            "give `rfc9420`, or with it a choice of its clients that asks for commits alone",
+        )
+    } else {
+        Ok(())
+    })
+}
+
+/// Puts into a scenario what only one value can be for its protocol. Other implementations have one
+/// fidelity: every client does its own work. They say nothing of what is inside them, so nobody can
+/// be audited.
+pub(crate) fn settle(scenario: &mut Scenario, fidelity_asked: bool) -> Result<(), Failure> {
+    let group = &mut scenario.group;
+    if !is_peer(&group.protocol) {
+        return Ok(());
+    }
+    if fidelity_asked && group.fidelity != Fidelity::Full {
+        return refuse(
+            format!("group.fidelity: every client of `{}` does its own work", group.protocol),
+            "leave --fidelity out, or give `full`",
+        );
+    }
+    if !PEER_SUITES.contains(&group.suite) {
+        return refuse(
+            format!("group.suite: `{}` has no cipher suite {}", group.protocol, group.suite),
+            format!("take one of {PEER_SUITES:?}"),
+        );
+    }
+    group.fidelity = Fidelity::Full;
+    group.audit = 0;
+    Ok(())
+}
