@@ -17,9 +17,11 @@
 //! | [`treekem`] | path secrets, update paths, key schedule, Welcome (§7.4–§7.6, §8) |
 //! | [`treedem`] | framing, message protection, the secret tree (§6, §9) |
 //! | [`group`] | the group state machine over these (§11, §12); [`group::Session`] is a whole client |
+//! | [`art`] | Asynchronous Ratcheting Trees, draft-barnes-mls-protocol-00 |
 //! | [`protocol`] | all clients of one group, in full or with shared work |
 //! | [`counted`] | groups in counts: experiments of millions of operations |
 
+pub mod art;
 pub mod codec;
 pub mod counted;
 pub mod crypto;
