@@ -127,11 +127,7 @@ impl<S: Seeds> Clients<S> {
         client: ClientId,
         packages: u32,
     ) -> Result<Joined, ProtocolError> {
-        let at = client.0 as usize;
-        if self.published.len() <= at {
-            self.published.resize(at + 1, Published::default());
-        }
-        self.published[at].registered = true;
+        self.enrol(client);
         self.publish(provider, client, packages)
     }
 
@@ -148,6 +144,15 @@ impl<S: Seeds> Clients<S> {
             bytes: u64::from(packages) * package.tls_serialized_len() as u64,
             ledger: crypto.ledger() * u64::from(packages),
         })
+    }
+
+    /// From now on a client is known, and its packages can be taken.
+    pub(super) fn enrol(&mut self, client: ClientId) {
+        let at = client.0 as usize;
+        if self.published.len() <= at {
+            self.published.resize(at + 1, Published::default());
+        }
+        self.published[at].registered = true;
     }
 
     fn published(&mut self, client: ClientId) -> Result<&mut Published, ProtocolError> {

@@ -9,8 +9,11 @@
 //! * [`FullTreeKem`]: every client does all its own work from the wire bytes;
 //! * [`SharedTreeKem`]: each distinct computation is done once, and every client who would
 //!   have done it is charged and moved on.
+//!
+//! [`FullArt`] and [`SharedArt`] are the same for Asynchronous Ratcheting Trees.
 
 mod abilities;
+mod art;
 mod clients;
 mod full;
 mod healing;
@@ -23,6 +26,7 @@ mod rebuild;
 mod shared;
 mod witness;
 
+use crate::art::{Exposed, HandshakeError, MemberError, MessageError};
 use crate::codec::CodecError;
 use crate::crypto::{CryptoError, Digest, Ledger, Secret, Seed};
 use crate::group::{
@@ -32,6 +36,7 @@ use crate::tree::{Aggregates, LeafIndex, OutsideTree, Traversed};
 use crate::treesync::LeafNodeError;
 
 pub use abilities::{Abilities, Common};
+pub use art::{ArtDraft, FullArt, SharedArt};
 pub use full::FullTreeKem;
 pub use messages::{MessageId, PAST_EPOCHS, Reading, Received, Sent};
 pub use shared::{SharedTreeKem, predict};
@@ -203,6 +208,12 @@ pub enum ProtocolError {
     /// A group could not be replaced.
     #[error("replacing a group: {0}")]
     Successor(#[from] SuccessorError),
+    /// A handshake message of ART cannot be made, or not be followed.
+    #[error("asynchronous ratcheting trees: {0}")]
+    Art(#[from] MemberError),
+    /// An application message under ART cannot be made, or not be read.
+    #[error("asynchronous ratcheting trees: {0}")]
+    ArtMessage(#[from] MessageError),
     /// A strategy asks for what this protocol has not got.
     #[error("`{protocol}` cannot {what}")]
     Unsupported {
@@ -232,6 +243,12 @@ pub enum ProtocolError {
     /// Something has no encoding.
     #[error(transparent)]
     Codec(#[from] CodecError),
+}
+
+impl From<HandshakeError> for ProtocolError {
+    fn from(error: HandshakeError) -> Self {
+        Self::Art(error.into())
+    }
 }
 
 /// All clients of one group.
@@ -414,6 +431,12 @@ pub trait Protocol {
         _now: u64,
     ) -> Result<Rebuilding<Self::Inner>, ProtocolError> {
         Err(ProtocolError::Unsupported { protocol: self.name(), what: "replace a group" })
+    }
+
+    /// How many nodes of the newest tree are known to somebody who is not a member below them, and to
+    /// how many who have gone: where a protocol makes keys for others, and keeps account of it.
+    fn exposed(&self) -> Option<Exposed> {
+        None
     }
 
     /// The epoch authenticator of a client's view.

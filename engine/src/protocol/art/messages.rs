@@ -1,0 +1,122 @@
+//! What a client has for the messages of one epoch, and how attachments are sealed: for both
+//! fidelities.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::art::{ApplicationMessage, Chain, EpochSecrets, MessageError, PublicGroup};
+use crate::crypto::{Crypto, CryptoError, Secret, SignatureKeyPair};
+use crate::protocol::MessageId;
+use crate::tree::LeafIndex;
+
+/// The message secrets of one epoch, as one client has them.
+#[derive(Clone)]
+pub(super) struct Held {
+    pub(super) public: PublicGroup,
+    pub(super) secrets: Arc<EpochSecrets>,
+    /// The chains that it has begun, its own among them.
+    chains: BTreeMap<LeafIndex, Chain>,
+}
+
+impl Held {
+    pub(super) fn new(public: &PublicGroup, secrets: &Arc<EpochSecrets>) -> Self {
+        let (public, secrets) = (public.clone(), secrets.clone());
+        Self { public, secrets, chains: BTreeMap::new() }
+    }
+
+    fn chain(&self, crypto: &Crypto<'_>, sender: LeafIndex) -> Result<Chain, CryptoError> {
+        let begun = self.chains.get(&sender).cloned();
+        let master = &self.secrets.message_master_secret;
+        begun.map_or_else(|| Chain::new(crypto, master, sender), Ok)
+    }
+
+    /// Seals the next text of a member.
+    pub(super) fn send(
+        &mut self,
+        crypto: &Crypto<'_>,
+        leaf: LeafIndex,
+        signer: &SignatureKeyPair,
+        text: &[u8],
+    ) -> Result<Vec<u8>, MessageError> {
+        let chain = self.chain(crypto, leaf)?;
+        let group = (&self.public.group_id[..], self.public.epoch);
+        let sender = (leaf, signer);
+        let (sealed, after) = ApplicationMessage::seal(crypto, group, sender, &chain, text)?;
+        self.chains.insert(leaf, after);
+        Ok(sealed)
+    }
+
+    /// Opens a message.
+    pub(super) fn receive(
+        &mut self,
+        crypto: &Crypto<'_>,
+        sealed: &[u8],
+    ) -> Result<Vec<u8>, MessageError> {
+        let message = ApplicationMessage::read(sealed)?;
+        if !message.is_of(&self.public.group_id, self.public.epoch) {
+            return Err(MessageError::NotOfThisEpoch);
+        }
+        let sender = message.sender();
+        let chain = self.chain(crypto, sender)?;
+        let (text, after) = self.open(crypto, &message, &chain)?;
+        self.chains.insert(sender, after);
+        Ok(text)
+    }
+
+    fn open(
+        &self,
+        crypto: &Crypto<'_>,
+        message: &ApplicationMessage,
+        chain: &Chain,
+    ) -> Result<(Vec<u8>, Chain), MessageError> {
+        let sender = message.sender();
+        let identity = self.public.identities.leaf(sender);
+        message.open(crypto, chain, identity.ok_or(MessageError::NoSuchSender(sender))?)
+    }
+
+    /// Whether it opens a message, whatever that says of itself; keys that were used are tried as well.
+    pub(super) fn pries(&self, crypto: &Crypto<'_>, sealed: &[u8]) -> bool {
+        let opened = || {
+            let message = ApplicationMessage::read(sealed)?;
+            let master = &self.secrets.message_master_secret;
+            let chain = Chain::new(crypto, master, message.sender())?;
+            self.open(crypto, &message, &chain)
+        };
+        opened().is_ok()
+    }
+}
+
+/// The key of an attachment: nobody uses it twice, so that its nonce may be zero.
+fn attachment_key(
+    crypto: &Crypto<'_>,
+    secrets: &EpochSecrets,
+    message: MessageId,
+) -> Result<(Secret, Secret), CryptoError> {
+    let provider = crypto.provider();
+    let info = [&b"mls10 attachment"[..], &message.0.to_be_bytes()].concat();
+    let length = provider.aead_key_length();
+    let key = crypto.expand(&secrets.message_master_secret, &info, length)?;
+    Ok((key, Secret::zero(provider.aead_nonce_length())))
+}
+
+/// Seals an attachment.
+pub(super) fn seal_attachment(
+    crypto: &Crypto<'_>,
+    secrets: &EpochSecrets,
+    message: MessageId,
+    content: &[u8],
+) -> Result<Vec<u8>, CryptoError> {
+    let (key, nonce) = attachment_key(crypto, secrets, message)?;
+    crypto.aead_seal(&key, &nonce, &message.0.to_be_bytes(), content)
+}
+
+/// Opens an attachment.
+pub(super) fn open_attachment(
+    crypto: &Crypto<'_>,
+    secrets: &EpochSecrets,
+    message: MessageId,
+    sealed: &[u8],
+) -> Result<Vec<u8>, CryptoError> {
+    let (key, nonce) = attachment_key(crypto, secrets, message)?;
+    crypto.aead_open(&key, &nonce, &message.0.to_be_bytes(), sealed)
+}
