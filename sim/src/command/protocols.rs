@@ -9,11 +9,18 @@ use crate::simulation::{Behaviour, BehaviourError};
 /// Protocols that can be run, with a line about each.
 pub(crate) const PROTOCOLS: &[(&str, &str)] = &[
     ("treekem", "TreeKEM as in RFC 9420"),
+    (ART, "Asynchronous Ratcheting Trees as in draft-barnes-mls-protocol-00"),
     #[cfg(feature = "peers")]
     ("openmls", "RFC 9420 by OpenMLS: every client on its own"),
     #[cfg(feature = "peers")]
     ("mls-rs", "RFC 9420 by mls-rs: every client on its own"),
 ];
+
+/// The protocol of 2018.
+pub(crate) const ART: &str = "art";
+
+/// Its cipher suites (draft-barnes-mls-protocol-00 §6.1).
+const ART_SUITES: &[u16] = &[1, 2];
 
 /// Protocols of other implementations, which are built on request.
 const PEERS: &[&str] = &["openmls", "mls-rs"];
@@ -45,9 +52,14 @@ pub(crate) fn check_built(protocol: &str) -> Result<(), Failure> {
 pub(crate) fn check_strategy(scenario: &Scenario) -> Result<Result<(), Failure>, BehaviourError> {
     let (tree, clients) = Behaviour::of(scenario)?;
     let protocol = &scenario.group.protocol;
-    Ok(if is_peer(protocol) && (tree != Strategy::default() || clients.takes_more_than_commits()) {
+    let why = match &protocol[..] {
+        ART => "has one tree, that of draft-00: left-balanced, and growing",
+        _ if is_peer(protocol) => "keeps its tree to itself, by RFC 9420",
+        _ => return Ok(Ok(())),
+    };
+    Ok(if tree != Strategy::default() || clients.takes_more_than_commits() {
         refuse(
-            format!("group.strategy: `{protocol}` keeps its tree to itself, by RFC 9420"),
+            format!("group.strategy: `{protocol}` {why}"),
             "give `rfc9420`, or with it a choice of its clients that asks for commits alone",
         )
     } else {
@@ -55,11 +67,21 @@ pub(crate) fn check_strategy(scenario: &Scenario) -> Result<Result<(), Failure>,
     })
 }
 
+fn no_suite(protocol: &str, suite: u16, suites: &[u16]) -> Result<(), Failure> {
+    refuse(
+        format!("group.suite: `{protocol}` has no cipher suite {suite}"),
+        format!("take one of {suites:?}"),
+    )
+}
+
 /// Puts into a scenario what only one value can be for its protocol. Other implementations have one
 /// fidelity: every client does its own work. They say nothing of what is inside them, so nobody can
 /// be audited.
 pub(crate) fn settle(scenario: &mut Scenario, fidelity_asked: bool) -> Result<(), Failure> {
     let group = &mut scenario.group;
+    if group.protocol == ART && !ART_SUITES.contains(&group.suite) {
+        return no_suite(&group.protocol, group.suite, ART_SUITES);
+    }
     if !is_peer(&group.protocol) {
         return Ok(());
     }
@@ -70,10 +92,7 @@ pub(crate) fn settle(scenario: &mut Scenario, fidelity_asked: bool) -> Result<()
         );
     }
     if !PEER_SUITES.contains(&group.suite) {
-        return refuse(
-            format!("group.suite: `{}` has no cipher suite {}", group.protocol, group.suite),
-            format!("take one of {PEER_SUITES:?}"),
-        );
+        return no_suite(&group.protocol, group.suite, PEER_SUITES);
     }
     group.fidelity = Fidelity::Full;
     group.audit = 0;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use arboretum_engine::crypto::{CipherSuite, CountingProvider, Ledger, Op, Provider, provider};
-use arboretum_engine::protocol::{FullTreeKem, SharedTreeKem};
+use arboretum_engine::protocol::{FullArt, FullTreeKem, SharedArt, SharedTreeKem};
 use arboretum_engine::strategy::Strategy;
 use arboretum_results::{
     Host, Provenance, Recorded, RunFacts, RunFolder, RunRecorder, Summary, WriteOptions,
@@ -17,7 +17,7 @@ use super::arguments::{QuietOptions, RunOptions};
 use super::failure::Failure;
 use super::host::{self, Clock};
 use super::progress::Meter;
-use super::protocols::is_peer;
+use super::protocols::{ART, is_peer};
 use super::scenario::{Chosen, choose};
 use crate::simulation::{self, Behaviour, Fault, Outcome, Settings, StreamSeeds};
 
@@ -170,6 +170,18 @@ fn play(
     // The strategy and the suite's number were checked when the scenario was chosen.
     let (strategy, _) = Behaviour::of(scenario).expect("the strategy was checked");
     let real = || provider(CipherSuite(scenario.group.suite)).expect("the suite is built");
+    if scenario.group.protocol == ART {
+        let provider = match scenario.group.fidelity {
+            Fidelity::Full => {
+                let mut protocol = FullArt::new(real(), seeds);
+                return simulation::run(scenario, demand, &mut protocol, recorder, settings);
+            }
+            Fidelity::Shared => real(),
+            Fidelity::Counted => &CountingProvider,
+        };
+        let mut protocol = SharedArt::new(provider, seeds);
+        return simulation::run(scenario, demand, &mut protocol, recorder, settings);
+    }
     match scenario.group.fidelity {
         Fidelity::Full => {
             let mut protocol = FullTreeKem::new(real(), seeds, strategy);
