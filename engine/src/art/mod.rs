@@ -42,7 +42,7 @@ pub use messages::{ApplicationMessage, Chain, MAX_SKIP, MessageError, Opening};
 pub use public_group::{Change, Checked, HandshakeError, PublicGroup, Transition, group_hash};
 pub(crate) use ratchet::climb_from_leaf;
 pub use ratchet::{ClimbError, NodeSecret, RatchetNodes, RatchetTree, key_of, peopled_above};
-pub use setup::Setup;
+pub use setup::{Setup, largest_setup};
 pub(crate) use setup::{check_setup, root_at, secrets_of};
 pub use suite::{DhKeyPair, DhPublicKey, SignatureScheme, derivation, derive_key_pair, node_cost};
 pub use trees::{Trees, TreesError, encoded_length};

@@ -24,6 +24,14 @@ use crate::tree::{LeafIndex, LeftBalanced, NodeValue};
 /// From how many leaves on the halves of a tree are computed side by side.
 const PARALLEL_FROM: usize = 64;
 
+/// The members of the largest group that one message can set up, where keys have so many bytes: the
+/// body of a handshake has a length of three bytes (§8).
+pub const fn largest_setup(key: u64) -> u64 {
+    let (most, headers) = ((1 << 24) - 1, 3 * 4);
+    // The setup key, n identities, n - 1 init keys and 2n - 1 nodes.
+    ((most - headers) / (2 + key) + 1) / 4
+}
+
 /// A group made by one message, before the message takes effect.
 #[derive(Clone, Debug)]
 pub struct Setup {
@@ -292,4 +300,28 @@ fn path_of<T>(nodes: &[T], leaves: usize, leaf: usize) -> Vec<usize> {
     path.push(2 * leaf);
     path.reverse();
     path
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::codec::encode;
+
+    #[test]
+    fn the_largest_setup_fits_and_no_larger_one() {
+        for key in [32, 65] {
+            let body = |members: usize| {
+                let key = vec![7; key];
+                Body::Init(Box::new(Init {
+                    setup_key: key.clone().into(),
+                    identity_keys: vec![key.clone().into(); members],
+                    init_keys: vec![key.clone().into(); members - 1],
+                    ratchet_nodes: vec![key.into(); 2 * members - 1],
+                }))
+            };
+            let most = largest_setup(key as u64) as usize;
+            assert!(encode(&body(most)).is_ok());
+            assert!(encode(&body(most + 1)).is_err());
+        }
+    }
 }

@@ -140,7 +140,10 @@ impl Trio {
         self.members.retain(|member| !removes.contains(member));
         self.members.extend(&adds);
         for removed in removes {
-            if self.lost.contains(&removed) {
+            if adds.contains(&removed) {
+                self.lost.retain(|lost| *lost != removed);
+                self.read.retain(|(client, _)| *client != removed);
+            } else if self.lost.contains(&removed) {
                 self.lost.retain(|lost| *lost != removed);
             } else {
                 self.gone.push(removed);
@@ -186,6 +189,11 @@ impl Trio {
                     if client != by && !removes.contains(&client) {
                         removes.push(client);
                     }
+                }
+                // Somebody is removed and comes back by the same order.
+                let mut adds = adds;
+                if self.below(4) == 0 {
+                    adds.extend(removes.iter().rev());
                 }
                 self.commit(by, adds, removes);
             }

@@ -1,7 +1,8 @@
 //! The protocols that can be run, by name, and what each of them refuses of a scenario.
 
+use arboretum_engine::art::largest_setup;
 use arboretum_engine::strategy::Strategy;
-use arboretum_workloads::{Fidelity, Scenario};
+use arboretum_workloads::{Fidelity, Recovery, Scenario, Start};
 
 use super::failure::Failure;
 use crate::simulation::{Behaviour, BehaviourError};
@@ -19,8 +20,8 @@ pub(crate) const PROTOCOLS: &[(&str, &str)] = &[
 /// The protocol of 2018.
 pub(crate) const ART: &str = "art";
 
-/// Its cipher suites (draft-barnes-mls-protocol-00 §6.1).
-const ART_SUITES: &[u16] = &[1, 2];
+/// Its cipher suites (draft-barnes-mls-protocol-00 §6.1), and the bytes of their keys.
+const ART_SUITES: [(u16, u64); 2] = [(1, 32), (2, 65)];
 
 /// Protocols of other implementations, which are built on request.
 const PEERS: &[&str] = &["openmls", "mls-rs"];
@@ -74,13 +75,36 @@ fn no_suite(protocol: &str, suite: u16, suites: &[u16]) -> Result<(), Failure> {
     )
 }
 
+/// What the protocol of 2018 has not got.
+fn check_art(scenario: &Scenario) -> Result<(), Failure> {
+    let group = &scenario.group;
+    let Some((_, key)) = ART_SUITES.iter().find(|(suite, _)| *suite == group.suite) else {
+        return no_suite(ART, group.suite, &ART_SUITES.map(|(suite, _)| suite));
+    };
+    let comes_back = scenario.workload.losses.is_some() || scenario.service.retention.is_some();
+    if comes_back && scenario.policy.recovery == Recovery::External {
+        return refuse(
+            format!("policy.recovery: nobody enters a group of `{ART}` anew from outside"),
+            "let another member remove and add it: --set policy.recovery=invited",
+        );
+    }
+    let most = largest_setup(*key);
+    if group.start != Start::OneByOne && u64::from(group.members) > most {
+        return refuse(
+            format!("group.members: `{ART}` sets up {most} members by one message, at most"),
+            "take fewer, or --set group.start=one-by-one",
+        );
+    }
+    Ok(())
+}
+
 /// Puts into a scenario what only one value can be for its protocol. Other implementations have one
 /// fidelity: every client does its own work. They say nothing of what is inside them, so nobody can
 /// be audited.
 pub(crate) fn settle(scenario: &mut Scenario, fidelity_asked: bool) -> Result<(), Failure> {
     let group = &mut scenario.group;
-    if group.protocol == ART && !ART_SUITES.contains(&group.suite) {
-        return no_suite(&group.protocol, group.suite, ART_SUITES);
+    if group.protocol == ART {
+        return check_art(scenario);
     }
     if !is_peer(&group.protocol) {
         return Ok(());

@@ -16,6 +16,7 @@ use crate::art::{
 };
 use crate::crypto::{Crypto, Digest, Provider, Secret, Seed};
 use crate::protocol::clients::Clients;
+use crate::protocol::moves::Moves;
 use crate::protocol::post::Post;
 use crate::protocol::{
     Accepted, CaughtUp, ClientId, Draft, Entering, Joined, MessageId, Order, Protocol,
@@ -60,6 +61,7 @@ pub struct FullArt<S> {
     newest: Option<(ClientId, Member)>,
     by_leaf: BTreeMap<LeafIndex, ClientId>,
     exposure: Exposure,
+    moves: Moves,
     post: Post,
 }
 
@@ -74,6 +76,7 @@ impl<S: Seeds> FullArt<S> {
             newest: None,
             by_leaf: BTreeMap::new(),
             exposure: Exposure::new(),
+            moves: Moves::default(),
             post: Post::default(),
         }
     }
@@ -104,7 +107,7 @@ pub(super) fn founding<S: Seeds>(clients: &Clients<S>) -> (Seed, Seed) {
     (group_id, leaf)
 }
 
-/// What registering takes: an identity and init keys, which all cost the same.
+/// A client is known from now on, and has published init keys.
 pub(super) fn register<S: Seeds>(
     clients: &mut Clients<S>,
     provider: &dyn Provider,
@@ -112,6 +115,16 @@ pub(super) fn register<S: Seeds>(
     packages: u32,
 ) -> Result<Joined, ProtocolError> {
     clients.enrol(client);
+    publish(clients, provider, client, packages)
+}
+
+/// What publishing init keys takes.
+pub(super) fn publish<S: Seeds>(
+    clients: &Clients<S>,
+    provider: &dyn Provider,
+    client: ClientId,
+    packages: u32,
+) -> Result<Joined, ProtocolError> {
     let crypto = Crypto::new(provider);
     let (key, _) = init_key(clients, &crypto, client, 0)?;
     let bytes = tls_codec::Size::tls_serialized_len(&key) as u64;
@@ -146,6 +159,10 @@ impl<S: Seeds> Protocol for FullArt<S> {
         register(&mut self.clients, self.provider, client, packages)
     }
 
+    fn publish(&mut self, client: ClientId, packages: u32) -> Result<Joined, ProtocolError> {
+        publish(&self.clients, self.provider, client, packages)
+    }
+
     fn create(&mut self, creator: ClientId) -> Result<(), ProtocolError> {
         let crypto = Crypto::new(self.provider);
         let signer = self.clients.signer(self.provider, creator);
@@ -166,9 +183,10 @@ impl<S: Seeds> Protocol for FullArt<S> {
         let view = state.view;
         let leaf_of = |client: &ClientId| {
             let leaf = self.states.get(client).and_then(|state| state.leaf);
-            leaf.ok_or(not_a_member(*client))
+            let newest = leaf.ok_or(not_a_member(*client))?;
+            Ok(self.moves.leaf_in(view, *client, newest))
         };
-        let removed: Result<Vec<_>, _> = order.removes.iter().map(leaf_of).collect();
+        let removed: Result<Vec<_>, ProtocolError> = order.removes.iter().map(leaf_of).collect();
         let removed = removed?;
         let outside = |leaf: &LeafIndex| member.public.ratchet.leaf(*leaf).is_none();
         if let Some(at) = removed.iter().position(outside) {
@@ -199,28 +217,8 @@ impl<S: Seeds> Protocol for FullArt<S> {
         }
         let by = draft.order.by;
         let mut logged = vec![];
-        for (at_step, step) in steps.into_iter().enumerate() {
-            step.expose(&mut self.exposure);
-            let (entry, step_number) = (self.log.len(), at_step);
-            for (invited, leaf) in step.invited() {
-                let invitation =
-                    Some(Invitation { entry, step: step_number, number: invited.number });
-                let mail = Mail::since(at + 1);
-                let leaf_there = Some(leaf);
-                let state =
-                    FullClient { invitation, leaf: leaf_there, mail, ..FullClient::default() };
-                self.states.insert(invited.client, state);
-                self.by_leaf.insert(leaf, invited.client);
-            }
-            if matches!(step.what, What::Delete(_))
-                && let Some(client) = self.by_leaf.remove(&step.changed)
-                && let Some(state) = self.states.get_mut(&client)
-            {
-                state.leaf = None;
-                if state.lost {
-                    *state = FullClient::default();
-                }
-            }
+        for (number, step) in steps.into_iter().enumerate() {
+            self.turn_over(&step, number, &draft.order);
             self.newest = Some((by, step.after));
             logged.push((step.message, step.before));
         }
@@ -255,7 +253,9 @@ impl<S: Seeds> Protocol for FullArt<S> {
         Ok(caught)
     }
 
-    fn release_before(&mut self, _epoch: u64) {}
+    fn release_before(&mut self, epoch: u64) {
+        self.moves.forget_before(epoch);
+    }
 
     fn epoch(&self) -> u64 {
         self.log.len() as u64

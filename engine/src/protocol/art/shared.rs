@@ -14,7 +14,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Weak};
 
 use super::draft::{self, ArtDraft};
-use super::full::{enter_by_link, founding, recount, register};
+use super::full::{enter_by_link, founding, publish, recount, register};
 use super::private::PrivateTree;
 use super::{authenticator, check};
 use crate::art::{
@@ -22,6 +22,7 @@ use crate::art::{
 };
 use crate::crypto::{Crypto, Digest, Ledger, Provider, Secret};
 use crate::protocol::clients::Clients;
+use crate::protocol::moves::Moves;
 use crate::protocol::{
     Accepted, CaughtUp, ClientId, Draft, Entering, Joined, MessageId, Order, Protocol,
     ProtocolError, Received, Seeds, Sent,
@@ -83,6 +84,7 @@ pub struct SharedArt<S> {
     /// Who committed last, and has published the group.
     publisher: Option<ClientId>,
     exposure: Exposure,
+    moves: Moves,
     traffic: Traffic,
 }
 
@@ -109,6 +111,7 @@ impl<S: Seeds> SharedArt<S> {
             recent: VecDeque::new(),
             publisher: None,
             exposure: Exposure::new(),
+            moves: Moves::default(),
             traffic: Traffic::default(),
         }
     }
@@ -184,6 +187,10 @@ impl<S: Seeds> Protocol for SharedArt<S> {
         register(&mut self.clients, self.provider, client, packages)
     }
 
+    fn publish(&mut self, client: ClientId, packages: u32) -> Result<Joined, ProtocolError> {
+        publish(&self.clients, self.provider, client, packages)
+    }
+
     fn create(&mut self, creator: ClientId) -> Result<(), ProtocolError> {
         let crypto = Crypto::new(self.provider);
         let signer = self.clients.signer(self.provider, creator);
@@ -205,7 +212,8 @@ impl<S: Seeds> Protocol for SharedArt<S> {
         let (epoch, leaf) = (membership.epoch.clone(), membership.leaf);
         let mut removed = vec![];
         for client in &order.removes {
-            let leaf = self.membership(*client)?.leaf;
+            let newest = self.membership(*client)?.leaf;
+            let leaf = self.moves.leaf_in(epoch.number, *client, newest);
             let member = epoch.now.private.member(leaf);
             member.filter(|it| it.client == *client).ok_or(ProtocolError::NotAMember(*client))?;
             removed.push(leaf);
@@ -243,7 +251,7 @@ impl<S: Seeds> Protocol for SharedArt<S> {
         steps.iter().for_each(|step| step.expose(&mut self.exposure));
         let tree_bytes = encoded_length(&after.public);
         let epoch = self.put(after);
-        self.turn_over(&before, &epoch, &steps, &taken)?;
+        self.turn_over(&before, &epoch, &draft.order, &steps, &taken)?;
         self.go_on(by, draft.leaf, &epoch, enters);
         self.publisher = Some(by);
         Ok(Accepted {
@@ -299,6 +307,7 @@ impl<S: Seeds> Protocol for SharedArt<S> {
     }
 
     fn release_before(&mut self, epoch: u64) {
+        self.moves.forget_before(epoch);
         self.traffic.release_before(epoch);
         while self.recent.len() > 1 && self.recent.front().is_some_and(|e| e.number < epoch) {
             self.recent.pop_front();

@@ -1,11 +1,12 @@
 //! What a client does by itself at fidelity `full`: it enters by the message that adds it, and follows
 //! all others from the wire.
 
-use super::{FullArt, FullClient, Invitation, Logged};
+use super::{FullArt, FullClient, Invitation, Logged, Mail};
 use crate::art::{Body, Followed, Handshake, Joining, Member, PublicGroup, Trees};
 use crate::crypto::Crypto;
+use crate::protocol::art::draft::{Step, What};
 use crate::protocol::art::init_key;
-use crate::protocol::{CaughtUp, ClientId, ProtocolError, Seeds};
+use crate::protocol::{CaughtUp, ClientId, Order, Protocol, ProtocolError, Seeds};
 
 impl<S: Seeds> FullArt<S> {
     /// Enters by a client's invitation, and follows what comes behind it in the same entry.
@@ -65,13 +66,38 @@ impl<S: Seeds> FullArt<S> {
         Ok(caught)
     }
 
+    /// A message of the next entry takes effect: who is added will join when it hears of it, and who is
+    /// deleted has no leaf any more.
+    pub(super) fn turn_over(&mut self, step: &Step, number: usize, order: &Order) {
+        step.expose(&mut self.exposure);
+        let (entry, epoch) = (self.log.len(), self.epoch() + 1);
+        for (invited, leaf) in step.invited() {
+            let invitation = Some(Invitation { entry, step: number, number: invited.number });
+            let (mail, there) = (Mail::since(epoch), Some(leaf));
+            let state = FullClient { invitation, leaf: there, mail, ..FullClient::default() };
+            self.states.insert(invited.client, state);
+            self.by_leaf.insert(leaf, invited.client);
+        }
+        let What::Delete(_) = step.what else { return };
+        let Some(client) = self.by_leaf.remove(&step.changed) else { return };
+        if order.adds.contains(&client) {
+            self.moves.note(client, epoch, step.changed);
+        }
+        let state = self.states.entry(client).or_default();
+        state.leaf = None;
+        // Who has lost all it held does not come to know it.
+        if state.lost {
+            *state = FullClient::default();
+        }
+    }
+
     /// The sender of an entry is behind it.
     pub(super) fn go_on(&mut self, by: ClientId, enters: bool) {
         let epoch = self.log.len() as u64;
         let Some((_, after)) = self.newest.clone() else { return };
         let state = self.states.entry(by).or_default();
         if enters {
-            let mail = super::Mail::since(epoch);
+            let mail = Mail::since(epoch);
             self.by_leaf.insert(after.leaf, by);
             *state = FullClient { leaf: Some(after.leaf), mail, ..FullClient::default() };
         } else if let Some(before) = &state.member {

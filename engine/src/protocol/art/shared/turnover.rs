@@ -12,7 +12,7 @@ use crate::crypto::{Crypto, Ledger, Op};
 use crate::protocol::art::draft::{Invited, Step, What};
 use crate::protocol::art::private::PrivateTree;
 use crate::protocol::art::{check, init_key};
-use crate::protocol::{CaughtUp, ClientId, ProtocolError, Seeds};
+use crate::protocol::{CaughtUp, ClientId, Order, ProtocolError, Seeds};
 use crate::tree::LeafIndex;
 
 /// A message in effect.
@@ -152,6 +152,7 @@ impl<S: Seeds> SharedArt<S> {
         &mut self,
         before: &Arc<Epoch>,
         epoch: &Arc<Epoch>,
+        order: &Order,
         steps: &[Step],
         taken: &[Taken],
     ) -> Result<(), ProtocolError> {
@@ -162,6 +163,9 @@ impl<S: Seeds> SharedArt<S> {
                 of_entry.bytes += step.message.len() as u64;
                 of_entry.ledger += taken.public;
                 of_entry.removed = true;
+                if order.adds.contains(&client) {
+                    self.moves.note(client, epoch.number, step.changed);
+                }
                 self.depart(client, Departure { last: before.clone(), of_entry });
             }
             for (invited, leaf) in step.invited() {
