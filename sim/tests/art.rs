@@ -79,6 +79,10 @@ fn what_it_has_not_got() {
     }
     refused(&["smoke", "--set", "group.suite=3"], &["`art` has no cipher suite 3", "[1, 2]"]);
     refused(&["recovery"], &["policy.recovery", "policy.recovery=invited"]);
+    let rotates = ["smoke", "--set", "authentication.rotate_every=1d"];
+    refused(&rotates, &["identity keys of `art` are kept for ever"]);
+    let old = ["smoke", "--set", "workload.old_clients.fraction=0.5"];
+    refused(&old, &["clients of `art` all can the same"]);
     let counted = ["smoke", "--fidelity", "counted", "--members", "200000"];
     refused(&counted, &["sets up 123362 members", "group.start=one-by-one"]);
 }

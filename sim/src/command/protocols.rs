@@ -88,6 +88,18 @@ fn check_art(scenario: &Scenario) -> Result<(), Failure> {
             "let another member remove and add it: --set policy.recovery=invited",
         );
     }
+    if scenario.authentication.rotate_every.is_some() {
+        return refuse(
+            format!("authentication.rotate_every: identity keys of `{ART}` are kept for ever"),
+            "draft-00 has no way to change one: leave it out",
+        );
+    }
+    if scenario.workload.old_clients.is_some() {
+        return refuse(
+            format!("workload.old_clients: clients of `{ART}` all can the same"),
+            "there is nothing to negotiate: leave it out",
+        );
+    }
     let most = largest_setup(*key);
     if group.start != Start::OneByOne && u64::from(group.members) > most {
         return refuse(
