@@ -57,7 +57,7 @@ fn messages_links_and_lost_devices() {
         );
         assert_eq!(told["invariants"]["violated"], 0);
         let numbers = told[part].as_object().unwrap().values();
-        assert!(numbers.filter_map(|number| number.as_u64()).any(|it| it > 0), "{scenario}");
+        assert!(numbers.filter_map(serde_json::Value::as_u64).any(|it| it > 0), "{scenario}");
     }
 }
 
@@ -79,6 +79,10 @@ fn what_it_has_not_got() {
     }
     refused(&["smoke", "--set", "group.suite=3"], &["`art` has no cipher suite 3", "[1, 2]"]);
     refused(&["recovery"], &["policy.recovery", "policy.recovery=invited"]);
+    let rotates = ["smoke", "--set", "authentication.rotate_every=1d"];
+    refused(&rotates, &["identity keys of `art` are kept for ever"]);
+    let old = ["smoke", "--set", "workload.old_clients.fraction=0.5"];
+    refused(&old, &["clients of `art` all can the same"]);
     let counted = ["smoke", "--fidelity", "counted", "--members", "200000"];
     refused(&counted, &["sets up 123362 members", "group.start=one-by-one"]);
 }

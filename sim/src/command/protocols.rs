@@ -105,6 +105,18 @@ fn check_art(scenario: &Scenario) -> Result<(), Failure> {
             "let another member remove and add it: --set policy.recovery=invited",
         );
     }
+    if scenario.authentication.rotate_every.is_some() {
+        return refuse(
+            format!("authentication.rotate_every: identity keys of `{ART}` are kept for ever"),
+            "draft-00 has no way to change one: leave it out",
+        );
+    }
+    if scenario.workload.old_clients.is_some() {
+        return refuse(
+            format!("workload.old_clients: clients of `{ART}` all can the same"),
+            "there is nothing to negotiate: leave it out",
+        );
+    }
     let most = largest_setup(*key);
     if group.start != Start::OneByOne && u64::from(group.members) > most {
         return refuse(
@@ -130,25 +142,32 @@ fn check_baseline(group: &Group) -> Result<(), Failure> {
     Ok(())
 }
 
-/// What a protocol is asked for and has not got.
+/// What the system of a scenario asks for and a protocol has not got, and why.
 fn check_asked(scenario: &Scenario) -> Result<(), Failure> {
     let (protocol, work) = (&scenario.group.protocol[..], &scenario.workload);
-    let (is_peer, is_other) = (is_peer(protocol), protocol != "treekem");
+    let (is_peer, is_baseline) = (is_peer(protocol), is_baseline(protocol));
+    let is_other = is_peer || is_baseline;
     let attaches = work.messages.is_some_and(|messages| messages.attachments > 0.0);
     let comes_back = work.losses.is_some() || scenario.service.retention.is_some();
     let rotates = scenario.authentication.rotate_every.is_some();
+    let links = scenario.policy.joining == Joining::Link;
+    let alone = "is driven here by commits alone";
     let lacking = [
-        ("workload.messages", is_peer && work.messages.is_some()),
-        ("workload.messages.attachments", is_baseline(protocol) && attaches),
-        ("workload.losses and service.retention", is_peer && comes_back),
-        ("policy.joining", is_peer && scenario.policy.joining == Joining::Link),
-        ("service.refill_packages", is_peer && scenario.service.refill_packages),
-        ("authentication.rotate_every", is_other && rotates),
-        ("workload.old_clients", is_other && work.old_clients.is_some()),
+        ("workload.messages", is_peer && work.messages.is_some(), alone),
+        ("workload.messages.attachments", is_baseline && attaches, "exports no keys for them"),
+        ("workload.losses and service.retention", is_peer && comes_back, alone),
+        ("policy.joining", is_peer && links, alone),
+        ("service.refill_packages", is_peer && scenario.service.refill_packages, alone),
+        ("authentication.rotate_every", is_other && rotates, "has identities for good"),
+        (
+            "workload.old_clients",
+            is_other && work.old_clients.is_some(),
+            "has no capabilities that could shrink",
+        ),
     ];
-    match lacking.into_iter().find(|(_, asked)| *asked) {
-        Some((key, _)) => {
-            refuse(format!("{key}: not built for `{protocol}`"), format!("leave {key} out"))
+    match lacking.into_iter().find(|(_, asked, _)| *asked) {
+        Some((key, _, why)) => {
+            refuse(format!("{key}: `{protocol}` {why}"), format!("leave {key} out"))
         }
         None => Ok(()),
     }

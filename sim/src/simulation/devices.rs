@@ -38,9 +38,8 @@ impl<P: Protocol> World<'_, '_, P> {
     /// A further device asks the others of its user to add it.
     pub(super) fn ask_own_devices(&mut self, client: ClientId) -> Result<(), ProtocolError> {
         let user = self.user_of(client);
-        let own = self.devices.of_user.get(&user).into_iter().flatten();
-        let is_member = |own: &&ClientId| self.clients.get(**own).standing == Standing::Member;
-        if own.filter(is_member).next().is_none() {
+        let mut own = self.devices.of_user.get(&user).into_iter().flatten();
+        if !own.any(|own| self.clients.get(*own).standing == Standing::Member) {
             return self.ask_add(client);
         }
         self.vouch_for(client)?;
