@@ -248,7 +248,7 @@ impl Trio {
                 assert!(late > PAST_EPOCHS || self.full.view(client).is_none());
                 self.note("too late");
             }
-            other => panic!("{client} in {:?} on message {message:?} of {epoch}: {other:?}", to),
+            other => panic!("{client} in {to} on message {message:?} of {epoch}: {other:?}"),
         }
     }
 

@@ -147,7 +147,7 @@ mod tests {
             proposals.push(client, sent);
         }
         let order = Order { by: ClientId(3), adds: vec![], removes: vec![], now: 1 };
-        let references = proposals.references(&order);
+        let references = proposals.references(&order, &[]);
         let request = CommitRequest { references, path: true, now: 1, ..Default::default() };
         let held = proposals.holdings(&crypto, &last.public, &last.secrets, order.by).unwrap();
         let plain = Protection::Public;
