@@ -134,6 +134,10 @@ impl Provider for Remembering {
         self.checked.of(&[key.as_slice()], || REAL.check_public_key(key))
     }
 
+    fn dh(&self, own: &HpkeKeyPair, theirs: &HpkePublicKey) -> Result<Secret, CryptoError> {
+        REAL.dh(own, theirs)
+    }
+
     fn hpke_info(&self, info: &[u8]) -> HpkeInfo {
         REAL.hpke_info(info)
     }
