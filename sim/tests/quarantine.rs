@@ -60,7 +60,8 @@ fn every_fidelity_and_thread_count_gives_the_same_records() {
     .enumerate()
     {
         let run = |name: &str, more: &[&str]| {
-            let which = [&file, "--strategy", strategy, "--set", "duration=2d"];
+            let few = ["--set", "duration=2d", "--members", "30"];
+            let which = [&[&file, "--strategy", strategy][..], &few].concat();
             run_into(root, &format!("{name}{number}"), &[&which[..], more].concat())
         };
         let one = run("one", &["--threads", "1"]);
