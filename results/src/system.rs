@@ -37,8 +37,8 @@ pub struct Messages {
     pub pried: u64,
     /// Bytes that recipients fetched.
     pub bytes_received: u64,
-    /// From the Delivery Service to being read, seconds.
-    pub delay_s: FiveFigures,
+    /// From the Delivery Service to being read, milliseconds.
+    pub delay_ms: FiveFigures,
 }
 
 impl Messages {
@@ -90,9 +90,11 @@ pub struct Recovery {
     pub rejoined: u64,
     /// Members that were removed and added anew by another for it.
     pub readded: u64,
-    /// Bytes of the commits by which they came back, and of what they fetched for them.
+    /// Of those who rejoined, bytes of the commits by which they came back, and of what they fetched for
+    /// them.
     pub bytes: u64,
-    /// From coming online without a state to having one again, milliseconds.
+    /// From first coming online without a state until the commit is accepted that gives them one again,
+    /// milliseconds.
     pub ms: FiveFigures,
 }
 
@@ -133,6 +135,15 @@ pub struct Abilities {
     pub extensions_end: u64,
     /// The fewest at any snapshot.
     pub extensions_min: u64,
+}
+
+/// Where a protocol makes keys for others (ART): who knows more than its own. Zeros elsewhere.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Exposure {
+    /// Nodes that somebody knows who is not a member below them, at the end.
+    pub nodes: u64,
+    /// Memberships that have ended and still know a node, at the end.
+    pub former_members: u64,
 }
 
 /// What a service sees of the group.
@@ -194,6 +205,9 @@ pub struct System {
     /// What all members can.
     #[serde(default)]
     pub abilities: Abilities,
+    /// Who knows more than its own.
+    #[serde(default)]
+    pub exposure: Exposure,
     /// What a trusted key server does.
     #[serde(default)]
     pub key_server: KeyServer,

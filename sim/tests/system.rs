@@ -173,7 +173,7 @@ fn what_cannot_be_is_refused() {
     for (set, says) in [
         (&["workload.messages.attachments=2"][..], "workload.messages.attachments: 2 is not"),
         (&["service.services=0"], "service.services: from 1 to"),
-        (&["service.retention=1s"], "service.retention: a mailbox keeps for longer"),
+        (&["service.retention=1s"], "service.retention: a mailbox keeps for more than 50s"),
         (&["network.loss=-1"], "network.loss: -1 is not"),
         (&["workload.losses.per_client_per_day=1000"], "workload.losses.per_client_per_day"),
         (

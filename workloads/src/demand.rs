@@ -208,8 +208,8 @@ impl Demand {
         }
     }
 
-    /// A digest of who is there and what they plan: FNV-1a over the people's numbers. Two runs
-    /// can be compared if it is equal.
+    /// A digest of when people come and go: FNV-1a over their numbers. It is for tests that hold the
+    /// drawing to what it was.
     pub fn digest(&self) -> u64 {
         let mut hash = 0xcbf2_9ce4_8422_2325_u64;
         let mut take = |value: u64| {
@@ -288,7 +288,8 @@ fn draw_devices(
     }
     for first in people.chunk_by(|one, other| one.user == other.user).map(|devices| devices[0]) {
         let mut stream = seed.stream("devices", first.user.into(), 0);
-        let end = [first.leaves, first.silent_from].into_iter().flatten().min().unwrap_or(duration);
+        let ends = [first.leaves, first.silent_from, first.removed, first.revoked];
+        let end = ends.into_iter().flatten().min().unwrap_or(duration);
         let mut arrives = first.arrives;
         loop {
             let days = exponential(&mut stream) / changes.adds_per_user_per_day;

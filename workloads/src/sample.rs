@@ -141,11 +141,14 @@ pub fn zipf_weights(count: usize, exponent: f64, stream: &mut Stream) -> Vec<f64
     weights
 }
 
-/// A Poisson count of small mean, by counting exponential steps.
+/// The most that one Poisson count comes to: what somebody says who is online for years.
+const MAX_COUNT: u32 = 100_000_000;
+
+/// A Poisson count, by counting exponential steps: its work is its mean.
 pub(crate) fn poisson(mean: f64, stream: &mut Stream) -> u32 {
     let mut count = 0;
     let mut reached = exponential(stream);
-    while reached < mean && count < 10_000 {
+    while reached < mean && count < MAX_COUNT {
         count += 1;
         reached += exponential(stream);
     }

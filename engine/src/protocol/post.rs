@@ -1,11 +1,11 @@
 //! The messages of a run as the Delivery Service holds them, for both fidelities of TreeKEM: what was
 //! sent, by whom and in which epoch, and how an attachment is sealed.
 //!
-//! An attachment travels apart from the text that names it, under a key that the members of the epoch
+//! An attachment travels apart from the text that goes with it, under a key that the members of the epoch
 //! export for that purpose alone (RFC 9420 §8.5): the service that stores it holds nothing that opens
 //! it, and the key of one attachment opens no other.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use super::{ClientId, MessageId, PAST_EPOCHS, ProtocolError, Reading};
 use crate::crypto::{Crypto, CryptoError, Secret};
@@ -81,6 +81,8 @@ impl Posted {
 pub(super) struct Post {
     first: u64,
     posted: VecDeque<Posted>,
+    /// How many of them were sent in each epoch.
+    epochs: BTreeMap<u64, u64>,
 }
 
 impl Post {
@@ -90,6 +92,7 @@ impl Post {
     }
 
     pub(super) fn put(&mut self, posted: Posted) {
+        *self.epochs.entry(posted.epoch).or_default() += 1;
         self.posted.push_back(posted);
     }
 
@@ -100,15 +103,19 @@ impl Post {
 
     /// Forgets the messages before one.
     pub(super) fn forget_before(&mut self, message: MessageId) {
-        while self.first < message.0 && self.posted.pop_front().is_some() {
+        while self.first < message.0 {
+            let Some(forgotten) = self.posted.pop_front() else { return };
             self.first += 1;
+            if let Some(left) = self.epochs.get_mut(&forgotten.epoch) {
+                *left -= 1;
+            }
         }
+        self.epochs.retain(|_, left| *left > 0);
     }
 
-    /// The first epoch in which any message was sent that is left. Nobody sends in an epoch that is
-    /// further back than [`PAST_EPOCHS`] and a delay, so that the oldest message stands near the front.
+    /// The first epoch in which any message was sent that is left.
     pub(super) fn first_epoch(&self) -> Option<u64> {
-        self.posted.iter().take(64).map(|posted| posted.epoch).min()
+        self.epochs.keys().next().copied()
     }
 }
 

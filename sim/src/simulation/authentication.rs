@@ -77,10 +77,21 @@ impl<P: Protocol> World<'_, '_, P> {
     }
 
     /// A client's commit is in effect, and with it the new key if it was to have one.
-    pub(super) fn has_rotated(&mut self, client: ClientId, recorder: &mut dyn Recorder) {
-        if std::mem::take(&mut self.clients.get_mut(client).rotates) {
+    pub(super) fn has_rotated(
+        &mut self,
+        client: ClientId,
+        rotates: bool,
+        recorder: &mut dyn Recorder,
+    ) {
+        if rotates {
+            self.clients.get_mut(client).rotates = false;
             self.facts.rotated += 1;
             self.note(recorder, "rotated", client);
+        } else if self.clients.get(client).rotates {
+            // That one was on its way before the key was to be replaced.
+            let now = self.now;
+            self.clients.get_mut(client).renew_at = Some(now);
+            self.schedule(now, Event::Renew(client));
         }
     }
 

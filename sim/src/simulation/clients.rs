@@ -64,8 +64,15 @@ pub(super) struct Client {
     pub(super) rotates: bool,
     /// How often its device was lost.
     pub(super) losses: u32,
-    /// Since when it has been without a state, if it is.
+    /// Since when it has been without a state, if it is: since it first came online without one, once it
+    /// has.
     pub(super) lost: Option<Millis>,
+    /// Whether it has come online since.
+    pub(super) came_back: bool,
+    /// Whether it has asked another to remove it and add it anew.
+    pub(super) asked_back: bool,
+    /// Commits it has sent, so that each is delivered once.
+    pub(super) drafts: u32,
     pub(super) tally: Tally,
 }
 

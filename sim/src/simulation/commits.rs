@@ -138,23 +138,25 @@ impl<P: Protocol> World<'_, '_, P> {
         draft: Draft<P::Inner>,
         delay: Millis,
     ) {
-        self.put_on_the_way(OnTheWay { sender: client, draft, enters: false }, purpose, delay);
+        self.put_on_the_way(client, purpose, draft, (delay, false));
     }
 
+    /// The same, or an external commit by which the client `enters`.
     pub(super) fn put_on_the_way(
         &mut self,
-        sent: OnTheWay<P::Inner>,
+        client: ClientId,
         purpose: Purpose,
-        delay: Millis,
+        draft: Draft<P::Inner>,
+        (delay, enters): (Millis, bool),
     ) {
-        let OnTheWay { sender: client, draft, .. } = &sent;
-        let client = *client;
         let entry = self.clients.get_mut(client);
         entry.purpose = Some(purpose);
         entry.tally.ledger += draft.ledger;
         entry.tally.bytes_sent += draft.cost.bytes + draft.cost.bytes_welcome;
-        self.drafts.push(sent);
-        self.schedule(self.later(delay), Event::Deliver(client));
+        entry.drafts += 1;
+        let (number, rotates) = (entry.drafts, entry.rotates && !enters);
+        self.drafts.push(OnTheWay { sender: client, draft, enters, rotates, number });
+        self.schedule(self.later(delay), Event::Deliver(client, number));
     }
 
     /// What a client would commit now: requests that others have settled meanwhile fall away.
@@ -177,12 +179,14 @@ impl<P: Protocol> World<'_, '_, P> {
     pub(super) fn deliver(
         &mut self,
         client: ClientId,
+        number: u32,
         recorder: &mut dyn Recorder,
     ) -> Result<(), ProtocolError> {
-        let Some(at) = self.drafts.iter().position(|sent| sent.sender == client) else {
+        let is_it = |sent: &OnTheWay<_>| sent.sender == client && sent.number == number;
+        let Some(at) = self.drafts.iter().position(is_it) else {
             return Ok(());
         };
-        let OnTheWay { draft, enters, .. } = self.drafts.swap_remove(at);
+        let OnTheWay { draft, enters, rotates, .. } = self.drafts.swap_remove(at);
         if draft.epoch != self.protocol.epoch() {
             self.facts.rejected += 1;
             self.facts.rejected_here += 1;
@@ -217,12 +221,17 @@ impl<P: Protocol> World<'_, '_, P> {
             self.has_entered(client, &cost, recorder)?;
         }
         self.settle_members(&order, recorder);
+        for client in &order.removes {
+            self.look_after_devices(*client)?;
+        }
+        // Its credential was taken back while the commit that adds it was on its way.
+        for client in order.adds.iter().filter(|it| !self.authentication.vouches_for(**it)) {
+            self.delivery.ask_remove(*client, Reason::Revoked);
+        }
         self.updates_are_in_effect(client);
         self.clients.get_mut(client).tally.commits_sent += 1;
         self.has_new_keys(client);
-        if !enters {
-            self.has_rotated(client, recorder);
-        }
+        self.has_rotated(client, rotates, recorder);
         if was_asked {
             self.requests_are_settled()?;
         }

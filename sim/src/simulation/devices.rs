@@ -55,6 +55,11 @@ impl<P: Protocol> World<'_, '_, P> {
             return Ok(());
         };
         let adds = waiting.clone();
+        let mut own = self.devices.of_user.get(&user).into_iter().flatten();
+        if !own.any(|own| self.clients.get(*own).standing == Standing::Member) {
+            self.devices.waiting.remove(&user);
+            return adds.into_iter().try_for_each(|client| self.ask_add(client));
+        }
         let own = self.devices.of_user.get(&user).into_iter().flatten().copied();
         let committer = own
             .filter(|own| self.clients.get(*own).online && self.is_free(*own))
@@ -68,7 +73,7 @@ impl<P: Protocol> World<'_, '_, P> {
         Ok(())
     }
 
-    /// A client has come online, and may find that another device of its user waits.
+    /// A client has come online or gone for good, while another device of its user may wait.
     pub(super) fn look_after_devices(&mut self, client: ClientId) -> Result<(), ProtocolError> {
         if self.devices.waiting.is_empty() {
             return Ok(());

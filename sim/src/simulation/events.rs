@@ -11,8 +11,8 @@ use arboretum_workloads::Millis;
 /// millisecond: messages arrive before anybody acts on them, people come before they go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Event {
-    /// A commit reaches the Delivery Service.
-    Deliver(ClientId),
+    /// A commit reaches the Delivery Service, by its number among its sender's.
+    Deliver(ClientId, u32),
     /// An application message reaches the Delivery Service.
     Relay(MessageId),
     /// Something new reaches a client that is online: a Welcome, or its removal.
@@ -86,18 +86,18 @@ mod tests {
     fn the_order_is_time_then_kind_then_client_then_scheduling() {
         let mut queue = Queue::default();
         let (a, b) = (ClientId(1), ClientId(2));
-        queue.schedule(Millis(2), Event::Deliver(a));
+        queue.schedule(Millis(2), Event::Deliver(a, 0));
         queue.schedule(Millis(1), Event::Offline(a));
         queue.schedule(Millis(1), Event::Online(b));
         queue.schedule(Millis(1), Event::Online(a));
-        queue.schedule(Millis(1), Event::Deliver(b));
+        queue.schedule(Millis(1), Event::Deliver(b, 0));
         let order: Vec<_> = std::iter::from_fn(|| queue.next()).map(|(_, event)| event).collect();
         let expected = [
-            Event::Deliver(b),
+            Event::Deliver(b, 0),
             Event::Online(a),
             Event::Online(b),
             Event::Offline(a),
-            Event::Deliver(a),
+            Event::Deliver(a, 0),
         ];
         assert_eq!(order, expected);
     }

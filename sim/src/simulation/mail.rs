@@ -27,6 +27,9 @@ struct Letter {
     message: MessageId,
     sender: ClientId,
     epoch: u64,
+    /// Members of that epoch.
+    members: u64,
+    /// When it reached the service.
     posted: Millis,
 }
 
@@ -42,10 +45,13 @@ struct Span {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Mailbox {
     spans: Vec<Span>,
-    /// Letters before this one have been sent to it, or found.
+    /// Where it stopped being sent copies: what came since is in the log. It means nothing while the
+    /// client is awake, and is set when that ends.
     cursor: usize,
-    /// Those of them that are still on the way.
+    /// Letters that are on the way to it.
     coming: BTreeSet<usize>,
+    /// It has lost what would open letters of epochs before this one.
+    forgotten: u64,
 }
 
 impl Mailbox {
@@ -58,7 +64,8 @@ impl Mailbox {
 
     /// Whether it has entered anew since, with nothing of what it held before.
     fn has_forgotten(&self, letter: &Letter) -> bool {
-        self.spans.last().is_some_and(|span| letter.epoch < span.from)
+        letter.epoch < self.forgotten
+            || self.spans.last().is_some_and(|span| letter.epoch < span.from)
     }
 
     pub(super) fn was_member_in(&self, epoch: u64) -> bool {
@@ -80,7 +87,7 @@ pub(super) struct Mail {
     sizes: VecDeque<(u64, u64)>,
     /// Clients online that have been removed and may not know it yet, and until when.
     leaving: Vec<(Millis, ClientId)>,
-    /// Messages sent by each client so far.
+    /// What has become of all of them.
     pub(super) books: Books,
     delay: Distribution,
     texts: u64,
@@ -100,7 +107,7 @@ impl Mail {
         self.sizes.push_back((epoch, members));
     }
 
-    /// Nobody sends in an epoch before this one any more.
+    /// No member's view is an epoch before this one that could still send.
     pub(super) fn forget_sizes_before(&mut self, epoch: u64) {
         while self.sizes.get(1).is_some_and(|(next, _)| *next <= epoch) {
             self.sizes.pop_front();
@@ -126,7 +133,8 @@ impl Mail {
         }
     }
 
-    /// What a client has not read by now it will never read.
+    /// What a client has not read by now it will never read. Of one that is awake the mailbox must have
+    /// been closed.
     pub(super) fn forfeit(&mut self, client: ClientId) {
         self.books.forfeited += self.take_unread(client).len() as u64;
     }
@@ -202,7 +210,9 @@ impl<P: Protocol> World<'_, '_, P> {
         let delay = entry.delay;
         self.mail.books.sent += 1;
         self.mail.books.bytes_sent += sent.bytes;
-        let letter = Letter { message: sent.message, sender, epoch: sent.epoch, posted: self.now };
+        let members = self.mail.size_in(sent.epoch);
+        let (message, epoch, posted) = (sent.message, sent.epoch, self.now);
+        let letter = Letter { message, sender, epoch, members, posted };
         self.mail.on_the_way.insert(sent.message, letter);
         self.schedule(self.later(delay), Event::Relay(sent.message));
     }
@@ -210,10 +220,11 @@ impl<P: Protocol> World<'_, '_, P> {
     /// A message reaches the Delivery Service: a copy goes to everybody who is online and meant to
     /// read it.
     pub(super) fn relay(&mut self, message: MessageId) -> Result<(), ProtocolError> {
-        let Some(letter) = self.mail.on_the_way.remove(&message) else { return Ok(()) };
+        let Some(mut letter) = self.mail.on_the_way.remove(&message) else { return Ok(()) };
+        letter.posted = self.now;
         let at = self.mail.log.len();
         self.mail.log.push(letter);
-        self.mail.books.due += self.mail.size_in(letter.epoch).saturating_sub(1);
+        self.mail.books.due += letter.members.saturating_sub(1);
         self.services.relay(self.service_of(letter.sender));
         let now = self.now;
         self.mail.leaving.retain(|(until, _)| *until >= now);
@@ -221,6 +232,9 @@ impl<P: Protocol> World<'_, '_, P> {
         let mut present: Vec<ClientId> = self.clients.online().to_vec();
         present.extend(leaving);
         present.retain(|client| self.clients.get(*client).is_awake());
+        // Who was removed and has come back stands in both.
+        present.sort_unstable();
+        present.dedup();
         for client in present {
             let mailbox = self.mail.mailbox(client);
             if mailbox.is_for(client, &letter) && mailbox.has_forgotten(&letter) {
@@ -306,7 +320,7 @@ impl<P: Protocol> World<'_, '_, P> {
             Reading::Read => {
                 books.read += 1;
                 books.overtaken += u64::from(self.protocol.view(client) > Some(letter.epoch));
-                self.mail.delay.record((self.now.0 - letter.posted.0) / 1_000);
+                self.mail.delay.record(self.now.0 - letter.posted.0);
                 Ok(())
             }
             Reading::TooLate => {
@@ -368,10 +382,16 @@ impl<P: Protocol> World<'_, '_, P> {
 
     /// Somebody is removed while it is online: what was sent before may still reach it.
     pub(super) fn is_leaving(&mut self, client: ClientId) {
-        if self.has_mail() && self.clients.get(client).online {
+        if self.has_mail() && self.clients.get(client).is_awake() {
             let until = Millis(self.now.0 + 2 * self.longest_delay().0);
             self.mail.leaving.push((until, client));
         }
+    }
+
+    /// A client has lost what would open anything that was sent up to now.
+    pub(super) fn forget_all(&mut self, client: ClientId) {
+        self.mail.forfeit(client);
+        self.mail.boxes[client.0 as usize].forgotten = self.protocol.epoch() + 1;
     }
 
     /// A client goes offline: from now on its letters stay in its mailbox.
@@ -397,9 +417,9 @@ impl<P: Protocol> World<'_, '_, P> {
         let clients = (0..self.mail.boxes.len() as u32).map(ClientId);
         let unread = |it| self.mail.unread(it, self.clients.get(it).is_awake());
         let waiting: usize = clients.map(unread).sum();
-        let delay_s = self.mail.delay.five_figures();
+        let delay_ms = self.mail.delay.five_figures();
         let books = &mut self.mail.books;
-        (books.waiting, books.delay_s) = (waiting as u64, delay_s);
+        (books.waiting, books.delay_ms) = (waiting as u64, delay_ms);
         let ends = books.read
             + books.lost
             + books.expired

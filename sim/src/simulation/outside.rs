@@ -14,7 +14,7 @@ use arboretum_workloads::{Joining, Millis, Recovery};
 use super::clients::{Purpose, Standing};
 use super::delivery::Reason;
 use super::events::Event;
-use super::world::{OnTheWay, World};
+use super::world::World;
 
 /// What a backup of a client's state is known by.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -65,7 +65,7 @@ impl<P: Protocol> World<'_, '_, P> {
         self.facts.links.bytes_fetched += if is_member { 0 } else { fetched };
         self.facts.recovery.bytes +=
             if self.clients.get(client).lost.is_some() { fetched } else { 0 };
-        self.put_on_the_way(OnTheWay { sender: client, draft, enters: true }, purpose, delay);
+        self.put_on_the_way(client, purpose, draft, (delay, true));
         Ok(())
     }
 
@@ -89,7 +89,7 @@ impl<P: Protocol> World<'_, '_, P> {
 
     /// Who finds itself out is one who may ask to come in.
     fn come_as_anybody(&mut self, client: ClientId) -> Result<(), ProtocolError> {
-        self.mail.forfeit(client);
+        self.forget_all(client);
         self.clients.get_mut(client).lost = None;
         self.find_oneself_removed(client)
     }
@@ -104,6 +104,7 @@ impl<P: Protocol> World<'_, '_, P> {
         let was_member = self.clients.get(client).standing == Standing::Member;
         let lost = self.clients.get_mut(client).lost.take();
         if let Some(since) = lost {
+            self.clients.get_mut(client).came_back = false;
             self.facts.recovery.rejoined += 1;
             self.facts.recovery.bytes += cost.bytes;
             self.facts.recovery_ms.record(self.now.0 - since.0);
@@ -128,6 +129,8 @@ impl<P: Protocol> World<'_, '_, P> {
     pub(super) fn count_return(&mut self, client: ClientId, by: ClientId) {
         if let Some(since) = self.clients.get_mut(client).lost.take() {
             self.mail.forfeit(client);
+            self.clients.get_mut(client).came_back = false;
+            self.clients.get_mut(client).asked_back = false;
             self.facts.recovery.readded += 1;
             self.facts.recovery_ms.record(self.now.0 - since.0);
         }
@@ -200,6 +203,7 @@ impl<P: Protocol> World<'_, '_, P> {
         let now = self.now;
         let entry = self.clients.get_mut(client);
         entry.lost = Some(now);
+        entry.came_back = entry.online;
         match entry.purpose.take() {
             Some(Purpose::Requests(requests)) => {
                 self.delivery.put_back(requests);
@@ -237,7 +241,9 @@ impl<P: Protocol> World<'_, '_, P> {
         self.note(recorder, "recover", client);
         match self.scenario.policy.recovery {
             Recovery::External => self.intend(client, Purpose::Enter),
+            Recovery::Invited if self.clients.get(client).asked_back => Ok(()),
             Recovery::Invited => {
+                self.clients.get_mut(client).asked_back = true;
                 self.delivery.ask_remove(client, Reason::Lost);
                 self.hand_out_if_immediate()
             }

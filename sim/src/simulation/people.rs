@@ -54,7 +54,11 @@ impl<P: Protocol> World<'_, '_, P> {
             self.give_up_state(client)?;
         }
         if self.clients.get(client).lost.is_some() {
-            self.clients.get_mut(client).lost = Some(self.now);
+            let now = self.now;
+            let entry = self.clients.get_mut(client);
+            if !std::mem::replace(&mut entry.came_back, true) {
+                entry.lost = Some(now);
+            }
             self.recover(client, recorder)?;
             return self.hand_out_if_immediate();
         }
@@ -74,6 +78,7 @@ impl<P: Protocol> World<'_, '_, P> {
                 removed: caught.removed,
             });
             if caught.removed {
+                self.is_leaving(client);
                 return self.find_oneself_removed(client);
             }
         } else if self.clients.get(client).standing == Standing::Member {
@@ -176,11 +181,21 @@ impl<P: Protocol> World<'_, '_, P> {
         if reason == Reason::ByMember {
             self.clients.get_mut(client).wants_in = false;
         }
+        if self.clients.get(client).standing == Standing::Asked && self.is_past_asking(client) {
+            self.clients.get_mut(client).standing = Standing::Outside;
+        }
         if self.clients.get(client).standing == Standing::Member {
             self.delivery.ask_remove(client, reason);
             return self.hand_out_if_immediate();
         }
         Ok(())
+    }
+
+    /// Whether a client that has asked to be added is not to be, after all: its credential is gone, or
+    /// its user has given it up.
+    fn is_past_asking(&self, client: ClientId) -> bool {
+        let further = self.demand.people()[client.0 as usize].further;
+        !self.authentication.vouches_for(client) || further && !self.clients.get(client).wants_in
     }
 
     pub(super) fn message(

@@ -8,7 +8,8 @@ use arboretum_engine::group::CommitCost;
 use arboretum_engine::protocol::{ClientId, Draft, Order, Protocol, ProtocolError};
 use arboretum_engine::tree::LeafIndex;
 use arboretum_results::{
-    Abilities, ClientHistogram, CommitRow, Credentials, KeyServer, Recorder, System, TreeRow,
+    Abilities, ClientHistogram, CommitRow, Credentials, Exposure, KeyServer, Recorder, System,
+    TreeRow,
 };
 use arboretum_workloads::Person;
 
@@ -240,7 +241,9 @@ impl<P: Protocol> World<'_, '_, P> {
             extensions_min: extensions,
             ..Abilities::default()
         });
-        if before.is_some_and(|before| suites < before.suites_end) {
+        let shrinks =
+            |before: Abilities| suites < before.suites_end || extensions < before.extensions_end;
+        if before.is_some_and(shrinks) {
             self.note(recorder, "abilities shrink", ClientId(0));
         }
         self.facts.abilities = Some(Abilities {
@@ -268,6 +271,10 @@ impl<P: Protocol> World<'_, '_, P> {
                 ..self.authentication.figures()
             },
             abilities: self.facts.abilities.unwrap_or_default(),
+            exposure: self.protocol.exposed().map_or(Exposure::default(), |exposed| Exposure {
+                nodes: exposed.nodes,
+                former_members: exposed.deleted,
+            }),
             key_server: self.protocol.key_server().map_or(KeyServer::default(), |(keys, work)| {
                 let (encryptions, signatures) = (work.count(Op::AeadSeal), work.count(Op::Sign));
                 KeyServer { keys, encryptions, signatures }

@@ -118,6 +118,10 @@ pub(super) struct OnTheWay<D> {
     pub(super) draft: Draft<D>,
     /// Whether its sender enters by it.
     pub(super) enters: bool,
+    /// Whether it brings a new signature key.
+    pub(super) rotates: bool,
+    /// Which of its sender's commits it is.
+    pub(super) number: u32,
 }
 
 /// Everything there is in a run.
@@ -316,7 +320,7 @@ impl<'w, 's, P: Protocol> World<'w, 's, P> {
 
     fn happen(&mut self, event: Event, recorder: &mut dyn Recorder) -> Result<(), ProtocolError> {
         match event {
-            Event::Deliver(client) => self.deliver(client, recorder),
+            Event::Deliver(client, number) => self.deliver(client, number, recorder),
             Event::Fetch(client) => self.fetch(client, recorder),
             Event::Arrive(client) => self.arrive(client, recorder),
             Event::Online(client) => self.come_online(client, recorder),

@@ -113,7 +113,8 @@ pub struct Service {
     pub retention: Option<Millis>,
     /// Federated services, of which each has some of the users; the first decides the order.
     pub services: u32,
-    /// The one-way delay between two services, drawn once a service.
+    /// The one-way delay between each other service and the first, through which all goes; drawn once a
+    /// service.
     pub between: Distribution,
     /// Whether a client that comes online publishes new key packages in the place of used ones.
     pub refill_packages: bool,

@@ -165,12 +165,16 @@ impl Scenario {
             require(
                 longest <= MAX_BYTES,
                 key,
-                format!("a text or attachment of more than {MAX_BYTES} bytes"),
+                format!("at most {MAX_BYTES} bytes: make `bytes` or `attachment_bytes` smaller"),
             )?;
         }
         if let Some(crowd) = work.crowd {
             let key = "workload.crowd";
-            require(f64::from(crowd.users) <= MAX_ARRIVALS, key, "more users than may come")?;
+            require(
+                f64::from(crowd.users) <= MAX_ARRIVALS,
+                key,
+                format!("at most {MAX_ARRIVALS} users"),
+            )?;
             let gone = crowd.at.0.saturating_add(crowd.within.0).saturating_add(crowd.stay.0);
             let gone = gone.saturating_add(crowd.leave_within.0);
             require(gone <= self.duration.0, key, "the crowd is not gone when the run ends")?;
@@ -184,6 +188,11 @@ impl Scenario {
             let key = "workload.device_changes";
             within(changes.adds_per_user_per_day, 0.0, 100.0, key)?;
             require(work.trace.is_none(), key, "the actors of a trace have one device each")?;
+            let days = self.duration.as_secs_f64() / 86_400.0;
+            let users = f64::from(self.group.members / work.devices.max(1))
+                + work.arrivals.map_or(0.0, |arrivals| arrivals.per_day * days);
+            let few = users * changes.adds_per_user_per_day * days <= MAX_ARRIVALS;
+            require(few, key, format!("more than {MAX_ARRIVALS} devices would come: fewer a day"))?;
             changes.kept_for.as_ref().map_or(Ok(()), |kept| possible(kept, key))?;
         }
         if let Some(revocations) = work.revocations {
@@ -191,6 +200,8 @@ impl Scenario {
             within(revocations.per_member_per_day, 0.0, 100.0, key)?;
         }
         if let Some(old) = work.old_clients {
+            let key = "workload.old_clients";
+            require(work.trace.is_none(), key, "a trace does not say who has one: leave it out")?;
             within(old.fraction, 0.0, 1.0, "workload.old_clients.fraction")?;
         }
         let key = "authentication.rotate_every";
@@ -205,9 +216,13 @@ impl Scenario {
         possible(&service.between, "service.between")?;
         let few = (1..=MAX_SERVICES).contains(&service.services);
         require(few, "service.services", format!("from 1 to {MAX_SERVICES} services"))?;
-        let kept = service.retention.is_none_or(|kept| kept > self.network.max_delay);
+        // What is under way takes two ways, each over two services, and its jitter.
+        let longest = Millis(self.network.max_delay.0.saturating_mul(5));
+        let kept = service.retention.is_none_or(|kept| kept > longest);
         let key = "service.retention";
-        require(kept, key, "a mailbox keeps for longer than `network.max_delay`")
+        let what =
+            format!("a mailbox keeps for more than {longest}, five times `network.max_delay`");
+        require(kept, key, what)
     }
 
     fn check_policy(&self) -> Result<(), Wrong> {

@@ -21,6 +21,7 @@ use crate::protocol::{
 };
 use crate::tree::LeafIndex;
 use crate::treedem::{Consumption, PrivateMessageError, RatchetType, SecretTree, SecretTreeError};
+use crate::treekem::EpochSecrets;
 
 /// An epoch in which messages are sent.
 struct Open {
@@ -36,7 +37,7 @@ struct Seat {
     /// The first epoch in which it is a member.
     since: u64,
     /// The first in which it is not, once it knows that, and what it could still try to read with.
-    until: Option<(u64, Prying)>,
+    until: Option<(u64, Prying, Arc<EpochSecrets>)>,
     /// Its secret trees, without their secrets.
     used: BTreeMap<u64, SecretTree>,
 }
@@ -118,7 +119,8 @@ impl Traffic {
     /// A client knows that it is out, after this epoch.
     pub(super) fn leave(&mut self, client: ClientId, last: &Epoch) {
         if let Some(seat) = self.seats.get_mut(&client) {
-            seat.until = Some((last.number + 1, Prying::new(&last.public, &last.secrets)));
+            let prying = Prying::new(&last.public, &last.secrets);
+            seat.until = Some((last.number + 1, prying, last.secrets.clone()));
         }
     }
 
@@ -266,7 +268,7 @@ impl<S: Seeds> SharedTreeKem<S> {
         let view = membership.filter(|it| it.invited.is_none()).map(|it| it.epoch.number);
         let posted = self.traffic.post.get(message)?;
         let Some(seat) = self.traffic.seats.get(&client) else { return unread(Reading::NotForIt) };
-        let until = seat.until.as_ref().map(|(last, _)| *last);
+        let until = seat.until.as_ref().map(|(first, ..)| *first);
         let Some(at) = view.or(until) else { return unread(Reading::NotForIt) };
         match posted.reading(client, seat.since, at, until.is_some())? {
             Reading::Read => {}
@@ -300,7 +302,10 @@ impl<S: Seeds> SharedTreeKem<S> {
         }
         let seat = self.traffic.seats.get(&client);
         let until = seat.and_then(|seat| seat.until.as_ref());
-        Ok(until.is_some_and(|(_, held)| posted.kind == Kind::Text && opens(held)))
+        Ok(until.is_some_and(|(_, held, secrets)| match posted.kind {
+            Kind::Text => opens(held),
+            Kind::Attachment => open_attachment(&crypto, secrets, message, &posted.sealed).is_ok(),
+        }))
     }
 
     /// A client loses all it holds.
