@@ -306,9 +306,12 @@ fn another_time_or_maker() {
 fn holders_that_do_not_hold() {
     let few = Group::changed(|it, _| _ = source(it).holders.pop());
     assert_eq!(few, in_tree(QuarantineError::Holders(2)));
-    for threshold in [0, 1, 4] {
+    // A ghost would have to try every combination of many.
+    let many = Group::changed(|it, _| source(it).holders.push(LeafIndex(7)));
+    assert_eq!(many, in_tree(QuarantineError::Holders(4)));
+    for threshold in [0, 1, 3, 255] {
         let refused = Group::changed(|it, _| source(it).threshold = threshold);
-        assert_eq!(refused, in_tree(QuarantineError::Threshold { threshold, holders: 3 }));
+        assert_eq!(refused, in_tree(QuarantineError::Threshold(threshold)));
     }
     for holders in [[1, 1, 2], [2, 1, 6]] {
         let holders = holders.map(LeafIndex).to_vec();
