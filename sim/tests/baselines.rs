@@ -51,7 +51,9 @@ fn one_demand_for_all_in_every_fidelity() {
         }
         assert!(number(&shared, "/messages/read") > 100, "{protocol}");
         assert!(number(&shared, "/messages/pried") > 0, "{protocol}");
-        assert!(number(&shared, "/audits/performed") > 0, "{protocol}");
+        // What goes over channels every client does itself, and the log is one book for all.
+        let audits = number(&shared, "/audits/performed");
+        assert_eq!(audits > 0, protocol.starts_with("lkh"), "{protocol}");
         assert!(number(&shared, "/recovery/rejoined") > 0, "{protocol}");
         let keys = number(&shared, "/key_server/keys");
         assert_eq!(keys > 0, protocol.starts_with("lkh"), "{protocol}");

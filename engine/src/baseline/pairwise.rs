@@ -96,9 +96,9 @@ impl<S: Seeds> Protocol for Pairwise<S> {
     fn accept(
         &mut self,
         draft: Draft<Announced>,
-        audited: &[ClientId],
+        _audited: &[ClientId],
     ) -> Result<Accepted, ProtocolError> {
-        self.party.accept(draft, audited)
+        self.party.accept(draft)
     }
 
     fn join(&mut self, client: ClientId) -> Result<Joined, ProtocolError> {

@@ -307,7 +307,7 @@ impl<S: Seeds> Protocol for SenderKeys<S> {
     fn accept(
         &mut self,
         draft: Draft<SenderDraft>,
-        audited: &[ClientId],
+        _audited: &[ClientId],
     ) -> Result<Accepted, ProtocolError> {
         let (by, ciphertexts) = (draft.order.by, draft.cost.ciphertexts);
         let predicted =
@@ -317,7 +317,7 @@ impl<S: Seeds> Protocol for SenderKeys<S> {
             renewal = inner.renewal;
             inner.announced
         });
-        let mut accepted = self.party.accept(draft, audited)?;
+        let mut accepted = self.party.accept(draft)?;
         if predicted != ciphertexts {
             return Err(ProtocolError::Check("ciphertexts are not those predicted".into()));
         }
