@@ -81,12 +81,18 @@ fn what_they_cannot_do_is_refused() {
         }
         let attachments = "workload.messages.attachments=0.5";
         let arguments = [&named[..], &["--set", attachments]].concat();
-        refused(&arguments, &["workload.messages.attachments: not built for", protocol]);
+        let what = format!("workload.messages.attachments: `{protocol}` exports no keys");
+        refused(&arguments, &[&what]);
+        let arguments = [&named[..], &["--set", "service.refill_packages=true"]].concat();
+        let what = format!("service.refill_packages: `{protocol}`");
+        let why =
+            if protocol.starts_with("lkh") { "registers one key" } else { "registers them once" };
+        refused(&arguments, &[&what, why]);
     }
     let rotating = ["versus", "--protocol", "lkh", "--set", "authentication.rotate_every=\"1d\""];
-    refused(&rotating, &["authentication.rotate_every: not built for `lkh`"]);
+    refused(&rotating, &["authentication.rotate_every: `lkh` has identities for good"]);
     let old = ["versus", "--protocol", "pairwise", "--set", "workload.old_clients={fraction=0.5}"];
-    refused(&old, &["workload.old_clients: not built for `pairwise`"]);
+    refused(&old, &["workload.old_clients: `pairwise` has no capabilities"]);
     for protocol in ["pairwise", "sender-keys"] {
         let suite = "group.suite=63047";
         let arguments = ["versus", "--protocol", protocol, "--set", suite];
