@@ -2,9 +2,11 @@
 //!
 //! An announcement names whom it removes and adds, and is signed by its issuer: a member, or
 //! somebody who announces itself. It carries the digest of the roster it leads to, so that members
-//! agree and a joiner can check the roster that the server gives it, and follows the one before by
-//! the digest of all of them. It is sent once and fetched by everybody; it is not encrypted, as the
-//! membership of a group is known to the server that delivers it.
+//! agree and a joiner is told the roster that its announcer means, and follows the one before by the
+//! digest of all of them. A joiner takes the announcer's key from that same roster, and members take
+//! the keys in a card as they come: the server is trusted for identities, until people compare them.
+//! An announcement is sent once and fetched by everybody; it is not encrypted, as the membership of a
+//! group is known to the server that delivers it.
 
 use tls_codec::{TlsDeserializeBytes, TlsSerialize, TlsSize};
 
