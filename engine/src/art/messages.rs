@@ -16,6 +16,9 @@ use crate::tree::LeafIndex;
 /// How far ahead of the last message of a sender the next may be.
 pub const MAX_SKIP: u32 = 4096;
 
+/// How many keys of overtaken messages are kept of one sender's chain, the newest of them.
+pub const MAX_KEPT: usize = 4096;
+
 /// Why a message cannot be made or read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum MessageError {
@@ -31,8 +34,8 @@ pub enum MessageError {
     /// Nobody is at its sender's leaf.
     #[error("{0} is blank or outside the tree, and sends nothing")]
     NoSuchSender(LeafIndex),
-    /// Its key has been used.
-    #[error("the key of message {0} of this sender has been used")]
+    /// Its key has been used, or given up as too old.
+    #[error("the key of message {0} of this sender has been used or erased")]
     Used(u32),
     /// It is further ahead than anybody is made to go.
     #[error("message {found} is more than {MAX_SKIP} ahead of {next}")]
@@ -42,6 +45,9 @@ pub enum MessageError {
         /// The next one of this sender.
         next: u32,
     },
+    /// The chain has come to its end.
+    #[error("the sender's chain is used up in this epoch")]
+    Exhausted,
 }
 
 /// What is known of a message by looking at it.
@@ -131,14 +137,15 @@ impl Chain {
     }
 
     /// Takes one step.
-    fn step(&mut self, crypto: &Crypto<'_>) -> Result<MessageKey, CryptoError> {
+    fn step(&mut self, crypto: &Crypto<'_>) -> Result<MessageKey, MessageError> {
+        let after = self.next.checked_add(1).ok_or(MessageError::Exhausted)?;
         let provider = crypto.provider();
         let part = |label, length| derive(crypto, &self.secret, label, &[], length);
         let key = part("key", provider.aead_key_length())?;
         let nonce = part("nonce", provider.aead_nonce_length())?;
         let next = part("next", provider.digest_length())?;
         self.secret = next;
-        self.next += 1;
+        self.next = after;
         Ok(MessageKey { key, nonce })
     }
 
@@ -156,6 +163,9 @@ impl Chain {
             let number = after.next;
             let skipped = after.step(crypto)?;
             after.kept.insert(number, skipped);
+        }
+        while after.kept.len() > MAX_KEPT {
+            after.kept.pop_first();
         }
         let key = after.step(crypto)?;
         Ok(Opening { key, after })
@@ -215,12 +225,36 @@ impl ApplicationMessage {
         sender: &SignaturePublicKey,
     ) -> Result<(Vec<u8>, Chain), MessageError> {
         let Opening { key, after } = chain.open(crypto, self.header.generation)?;
+        Ok((self.open_with(crypto, &key, sender)?, after))
+    }
+
+    /// Opens it with a sender's chain, however far ahead it is: for who wants to know whether the
+    /// chain leads to it, and has no reason to fear the way.
+    pub(crate) fn open_ahead(
+        &self,
+        crypto: &Crypto<'_>,
+        mut chain: Chain,
+        sender: &SignaturePublicKey,
+    ) -> Result<Vec<u8>, MessageError> {
+        while chain.next < self.header.generation {
+            chain.step(crypto)?;
+        }
+        let key = chain.open(crypto, self.header.generation)?.key;
+        self.open_with(crypto, &key, sender)
+    }
+
+    fn open_with(
+        &self,
+        crypto: &Crypto<'_>,
+        key: &MessageKey,
+        sender: &SignaturePublicKey,
+    ) -> Result<Vec<u8>, MessageError> {
         let aad = encode(&self.header)?;
         let content = crypto.aead_open(&key.key, &key.nonce, &aad, &self.ciphertext)?;
         let content: Content = decode("the content of a message", &content)?;
         let signed = [&aad[..], &content.text].concat();
         verify(crypto, sender, &signed, &content.signature)?;
-        Ok((content.text, after))
+        Ok(content.text)
     }
 }
 
@@ -230,6 +264,35 @@ mod tests {
     use crate::crypto::{Op, Provider, RealProvider};
 
     const GROUP: (&[u8], u32) = (b"group", 7);
+
+    fn chain(crypto: &Crypto<'_>) -> Chain {
+        Chain::new(crypto, &Secret::from(&[2; 32][..]), LeafIndex(3)).unwrap()
+    }
+
+    #[test]
+    fn only_the_newest_overtaken_keys_are_kept() {
+        let crypto = Crypto::new(&RealProvider);
+        let far = chain(&crypto).open(&crypto, 2_000).unwrap().after();
+        let farther = far.open(&crypto, 6_001).unwrap().after();
+        assert_eq!(farther.kept.len(), MAX_KEPT);
+        // Of 0..=6,000 without 2,000, those from 1,904 on are kept.
+        assert_eq!(farther.open(&crypto, 1_903).unwrap_err(), MessageError::Used(1_903));
+        let kept = farther.open(&crypto, 1_904).unwrap().after();
+        assert_eq!(kept.kept.len(), MAX_KEPT - 1);
+    }
+
+    #[test]
+    fn a_chain_ends() {
+        let crypto = Crypto::new(&RealProvider);
+        let last = Chain { next: u32::MAX - 1, ..chain(&crypto) };
+        let after = last.open(&crypto, u32::MAX - 1).unwrap().after();
+        assert_eq!(after.next(), u32::MAX);
+        assert_eq!(after.open(&crypto, u32::MAX).unwrap_err(), MessageError::Exhausted);
+        let signer = RealProvider.signature_key_pair(&[1; 32]);
+        let sender = (LeafIndex(3), &signer);
+        let sealed = ApplicationMessage::seal(&crypto, GROUP, sender, &after, b"text");
+        assert_eq!(sealed.unwrap_err(), MessageError::Exhausted);
+    }
 
     #[test]
     fn messages_arrive_in_any_order_and_once() {

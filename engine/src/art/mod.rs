@@ -38,7 +38,7 @@ pub use key_schedule::{Context, EpochSecrets, NO_MESSAGE, ScheduleError};
 pub use making::Pending;
 pub use member::{Followed, Joining, Member, MemberError};
 pub use merkle::{Identities, IdentityTree, hash_of as merkle_hash, hashes_of_all};
-pub use messages::{ApplicationMessage, Chain, MAX_SKIP, MessageError, Opening};
+pub use messages::{ApplicationMessage, Chain, MAX_KEPT, MAX_SKIP, MessageError, Opening};
 pub use public_group::{Change, Checked, HandshakeError, PublicGroup, Transition, group_hash};
 pub(crate) use ratchet::climb_from_leaf;
 pub use ratchet::{ClimbError, NodeSecret, RatchetNodes, RatchetTree, key_of, peopled_above};

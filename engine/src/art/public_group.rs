@@ -54,6 +54,12 @@ pub enum HandshakeError {
     /// The group in it is not this one as it is.
     #[error("the GroupInitKey is not that of the group in this epoch (draft-00 §7.2)")]
     WrongGroupInitKey,
+    /// A setup is for another suite.
+    #[error("the GroupInitKey is of a group of suite {0:?} (draft-00 §7.2)")]
+    WrongSuite(CipherSuite),
+    /// A setup is not by who stands first in the group.
+    #[error("the setup is signed as {0}, and its creator stands at leaf 0")]
+    NotTheCreator(LeafIndex),
     /// It is signed by another scheme than the suite's.
     #[error("the handshake is signed by scheme {0:?} (draft-00 §8)")]
     WrongScheme(SignatureScheme),

@@ -244,7 +244,9 @@ impl Member {
     }
 }
 
-/// The public half of receiving a setup: its signature, its proof, and the group it makes.
+/// The public half of receiving a setup: its signature, its proof, and the group it makes. Who
+/// receives it has no group to compare its GroupInitKey with, of which only suite and epoch are used
+/// here.
 pub(crate) fn check_setup(
     crypto: &Crypto<'_>,
     message: &[u8],
@@ -258,6 +260,12 @@ pub(crate) fn check_setup(
     }
     if Some(handshake.algorithm) != SignatureScheme::of(crypto.cipher_suite()) {
         return Err(HandshakeError::WrongScheme(handshake.algorithm).into());
+    }
+    if handshake.init_key.cipher_suite != crypto.cipher_suite() {
+        return Err(HandshakeError::WrongSuite(handshake.init_key.cipher_suite).into());
+    }
+    if handshake.signer_index != LeafIndex(0) {
+        return Err(HandshakeError::NotTheCreator(handshake.signer_index).into());
     }
     let (prior, own) = (handshake.prior_epoch, handshake.init_key.epoch);
     if prior != own {

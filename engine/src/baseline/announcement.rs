@@ -2,9 +2,11 @@
 //!
 //! An announcement names whom it removes and adds, and is signed by its issuer: a member, or
 //! somebody who announces itself. It carries the digest of the roster it leads to, so that members
-//! agree and a joiner can check the roster that the server gives it, and follows the one before by
-//! the digest of all of them. It is sent once and fetched by everybody; it is not encrypted, as the
-//! membership of a group is known to the server that delivers it.
+//! agree and a joiner is told the roster that its announcer means, and follows the one before by the
+//! digest of all of them. A joiner takes the announcer's key from that same roster, and members take
+//! the keys in a card as they come: the server is trusted for identities, until people compare them.
+//! An announcement is sent once and fetched by everybody; it is not encrypted, as the membership of a
+//! group is known to the server that delivers it.
 
 use tls_codec::{TlsDeserializeBytes, TlsSerialize, TlsSize};
 
@@ -143,24 +145,32 @@ fn check_changes(
             _ => Ok(()),
         };
     }
+    let adds: Vec<u32> = adds.iter().map(|card| card.client).collect();
+    check_members(book, issuer, removes, &adds)
+}
+
+/// Whether a member changes who is one: it removes other members, and adds who is none or removed by
+/// the same, nobody twice.
+pub(super) fn check_members(
+    book: &Book,
+    issuer: ClientId,
+    removes: &[u32],
+    adds: &[u32],
+) -> Result<(), BaselineError> {
     if book.card(issuer).is_none() {
         return Err(BaselineError::NotAnIssuer);
     }
-    let mut removed = vec![];
-    for client in removes {
-        let is_other = *client != issuer.0 && !removed.contains(client);
-        if !is_other || book.card(ClientId(*client)).is_none() {
+    let is_member = |client: u32| book.card(ClientId(client)).is_some();
+    for (at, client) in removes.iter().enumerate() {
+        if *client == issuer.0 || removes[..at].contains(client) || !is_member(*client) {
             return Err(BaselineError::BadRemove);
         }
-        removed.push(*client);
     }
-    let mut added = vec![];
-    for card in adds {
-        let is_member = book.card(ClientId(card.client)).is_some();
-        if (is_member && !removed.contains(&card.client)) || added.contains(&card.client) {
+    for (at, client) in adds.iter().enumerate() {
+        let stays = is_member(*client) && !removes.contains(client);
+        if stays || adds[..at].contains(client) {
             return Err(BaselineError::BadAdd);
         }
-        added.push(card.client);
     }
     Ok(())
 }

@@ -129,13 +129,14 @@ impl Chain {
 #[derive(Clone, Debug)]
 pub(super) struct Kept<C> {
     keys: VecDeque<(C, u32, Key)>,
-    /// Whether any was erased unused.
-    pub(super) has_erased: bool,
+    /// The number up to which keys of a chain have been erased unused, for the chains of which any
+    /// was; the oldest are forgotten beyond [`MAX_KEPT_KEYS`].
+    erased: VecDeque<(C, u32)>,
 }
 
 impl<C> Default for Kept<C> {
     fn default() -> Self {
-        Self { keys: VecDeque::new(), has_erased: false }
+        Self { keys: VecDeque::new(), erased: VecDeque::new() }
     }
 }
 
@@ -155,11 +156,29 @@ impl<C: PartialEq> Kept<C> {
     }
 
     pub(super) fn keep(&mut self, chain: C, number: u32, key: Key) {
-        if self.keys.len() == MAX_KEPT_KEYS {
-            self.keys.pop_front();
-            self.has_erased = true;
+        if self.keys.len() == MAX_KEPT_KEYS
+            && let Some((chain, number, _)) = self.keys.pop_front()
+        {
+            self.erase(chain, number);
         }
         self.keys.push_back((chain, number, key));
+    }
+
+    /// Keys of one chain are kept, and so erased, in the order of their numbers.
+    fn erase(&mut self, chain: C, number: u32) {
+        if let Some((_, last)) = self.erased.iter_mut().find(|(of, _)| *of == chain) {
+            *last = number;
+            return;
+        }
+        if self.erased.len() == MAX_KEPT_KEYS {
+            self.erased.pop_front();
+        }
+        self.erased.push_back((chain, number));
+    }
+
+    /// Whether the key of a message that is not kept may have been erased for want of room.
+    pub(super) fn has_erased(&self, chain: &C, number: u32) -> bool {
+        self.erased.iter().any(|(of, last)| of == chain && number <= *last)
     }
 
     pub(super) fn len(&self) -> usize {

@@ -318,7 +318,16 @@ pub(super) fn open(
             false => Err(BaselineError::KeyIsGone),
         };
     }
-    *pair = pair.take().map(|known| Box::new(known.renewed(outside.registration)));
+    if let Some(known) = pair
+        && outside.registration > known.registration
+    {
+        // Anybody can write a registration: one is believed once a message of it has opened.
+        let known = Pair::clone(known).renewed(outside.registration);
+        let mut renewed = Some(Box::new(known));
+        let opened = open(crypto, end, prekeys, (peer, keys), &mut renewed, envelope)?;
+        *pair = renewed;
+        return Ok(opened);
+    }
     let own = &end.identity.exchange.public;
     let aad = outside.associated(&keys.exchange, own)?;
     if outside.begun_by_sender == 1

@@ -15,10 +15,10 @@
 //! *Security*: forward secrecy message by message, and healing pair by pair once both have spoken.
 //! A removed member reads nothing more from members who know of it. What is traded is cost, and
 //! agreement: nothing makes a sender send the same text to everybody. The server sees who writes to
-//! whom, and the membership. Prekeys are published once and not replenished: where the one-time
-//! prekeys are used up, sessions begin without (X3DH §3.2), and their first messages have forward
-//! secrecy only once the signed prekey is gone, which is never here. The bundles that an initiator fetches
-//! are not among the bytes sent.
+//! whom, and the membership. Nobody replenishes prekeys, as nobody hears how many are left: where the
+//! one-time prekeys are used up, sessions begin without (X3DH §3.2), and their first messages have
+//! forward secrecy only once the signed prekey is gone, which is never here. The bundles that an
+//! initiator fetches are not among the bytes sent.
 
 use std::collections::VecDeque;
 
@@ -96,9 +96,9 @@ impl<S: Seeds> Protocol for Pairwise<S> {
     fn accept(
         &mut self,
         draft: Draft<Announced>,
-        audited: &[ClientId],
+        _audited: &[ClientId],
     ) -> Result<Accepted, ProtocolError> {
-        self.party.accept(draft, audited)
+        self.party.accept(draft)
     }
 
     fn join(&mut self, client: ClientId) -> Result<Joined, ProtocolError> {

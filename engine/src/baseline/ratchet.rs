@@ -12,7 +12,7 @@ use tls_codec::{TlsDeserializeBytes, TlsSerialize, TlsSize};
 use super::BaselineError;
 use super::chain::{Chain, KEY, Kept, Key};
 use crate::codec::encode;
-use crate::crypto::{Crypto, CryptoError, HpkeKeyPair, HpkePublicKey, Seed};
+use crate::crypto::{Crypto, HpkeKeyPair, HpkePublicKey, Seed};
 
 /// `HEADER(dh_pair, pn, n)`.
 #[derive(Clone, Debug, PartialEq, Eq, TlsSize, TlsSerialize, TlsDeserializeBytes)]
@@ -129,25 +129,13 @@ impl Session {
             kept.remove(at);
             return Ok(text);
         }
-        let opened = self.ahead(crypto, header).and_then(|ahead| {
-            let text = ahead.key.open(crypto, &aad, ciphertext)?;
-            Ok((ahead, text))
-        });
-        match opened {
-            Ok((ahead, text)) => {
-                self.go(ahead, &header.ratchet);
-                Ok(text)
-            }
-            // Its key may be one of those that there was no room for.
-            Err(BaselineError::Crypto(CryptoError::BadCiphertext)) if self.has_erased() => {
-                Err(BaselineError::KeyIsGone)
-            }
-            Err(error) => Err(error),
+        if self.kept.as_ref().is_some_and(|kept| kept.has_erased(&header.ratchet, header.number)) {
+            return Err(BaselineError::KeyIsGone);
         }
-    }
-
-    fn has_erased(&self) -> bool {
-        self.kept.as_ref().is_some_and(|kept| kept.has_erased)
+        let ahead = self.ahead(crypto, header)?;
+        let text = ahead.key.open(crypto, &aad, ciphertext)?;
+        self.go(ahead, &header.ratchet);
+        Ok(text)
     }
 
     /// Where a message of this header would lead.

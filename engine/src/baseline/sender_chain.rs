@@ -8,6 +8,7 @@
 use std::collections::{BTreeSet, VecDeque};
 
 use tls_codec::{TlsDeserializeBytes, TlsSerialize, TlsSize, VLBytes};
+use zeroize::Zeroizing;
 
 use super::BaselineError;
 use super::chain::{Chain, Kept, Key};
@@ -107,14 +108,14 @@ impl OwnChain {
     }
 
     /// What others get of it at this point.
-    pub(super) fn distribution(&self) -> Result<Vec<u8>, BaselineError> {
+    pub(super) fn distribution(&self) -> Result<Zeroizing<Vec<u8>>, BaselineError> {
         let distribution = Distribution {
             id: self.id,
             number: self.chain.next,
             chain: self.chain.key.secret(),
             verifier: self.signer.public.clone(),
         };
-        Ok(encode(&distribution)?)
+        Ok(Zeroizing::new(encode(&distribution)?))
     }
 
     /// Encrypts and signs one message.
@@ -197,8 +198,10 @@ impl HeldChain {
 #[derive(Clone, Debug, Default)]
 pub(super) struct HeldChains {
     chains: VecDeque<HeldChain>,
-    /// Whether one was erased for want of room.
-    pub(super) has_erased: bool,
+    /// The newest that was erased for want of room.
+    erased: Option<u32>,
+    /// Whether one came too late to be opened, nobody knows which.
+    pub(super) has_missed: bool,
 }
 
 impl HeldChains {
@@ -206,10 +209,15 @@ impl HeldChains {
     pub(super) fn hold(&mut self, chain: HeldChain) {
         self.chains.retain(|held| held.id != chain.id);
         if self.chains.len() == KEPT_CHAINS {
-            self.chains.pop_front();
-            self.has_erased = true;
+            let oldest = self.chains.pop_front().map(|oldest| oldest.id);
+            self.erased = self.erased.max(oldest);
         }
         self.chains.push_back(chain);
+    }
+
+    /// Whether a chain that is not held may have been: its sender numbers them in their order.
+    pub(super) fn had(&self, head: &Head) -> bool {
+        self.has_missed || self.erased >= Some(head.chain)
     }
 
     /// The chain of a message.

@@ -20,6 +20,8 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use zeroize::Zeroizing;
+
 use super::channel::Copy;
 use super::party::{Announced, Party};
 use super::sender_chain::{
@@ -183,15 +185,16 @@ impl<S: Seeds> SenderKeys<S> {
                 continue;
             }
             bytes += copy.bytes.len() as u64;
-            let (text, took) = match self.party.open(client, sender, &copy.bytes) {
+            let (key, took) = match self.party.open(client, sender, &copy.bytes) {
                 Err(ProtocolError::Baseline(error)) if is_too_late(&error) => {
-                    self.held_mut(client, sender).has_erased = true;
+                    self.held_mut(client, sender).has_missed = true;
                     continue;
                 }
                 opened => opened?,
             };
             ledger += took;
-            let chain = HeldChain::new(Distribution::read(&text)?)?;
+            let key = Zeroizing::new(key);
+            let chain = HeldChain::new(Distribution::read(&key)?)?;
             self.held_mut(client, sender).hold(chain);
         }
         Ok((bytes, ledger))
@@ -248,10 +251,10 @@ impl<S: Seeds> SenderKeys<S> {
         }
         let shares = self.party.sharing == Sharing::Shared;
         let held = self.held_mut(client, sender);
-        let has_erased = held.has_erased;
+        let had = held.had(&message.head);
         let Some(chain) = held.of(&message.head) else {
             let gone = BaselineError::KeyIsGone;
-            return Err(if has_erased { gone } else { BaselineError::NoSenderKey });
+            return Err(if had { gone } else { BaselineError::NoSenderKey });
         };
         if shares && verified.as_ref() == Some(&chain.verifier) {
             let mut ledger = Ledger::default();
@@ -307,7 +310,7 @@ impl<S: Seeds> Protocol for SenderKeys<S> {
     fn accept(
         &mut self,
         draft: Draft<SenderDraft>,
-        audited: &[ClientId],
+        _audited: &[ClientId],
     ) -> Result<Accepted, ProtocolError> {
         let (by, ciphertexts) = (draft.order.by, draft.cost.ciphertexts);
         let predicted =
@@ -317,7 +320,7 @@ impl<S: Seeds> Protocol for SenderKeys<S> {
             renewal = inner.renewal;
             inner.announced
         });
-        let mut accepted = self.party.accept(draft, audited)?;
+        let mut accepted = self.party.accept(draft)?;
         if predicted != ciphertexts {
             return Err(ProtocolError::Check("ciphertexts are not those predicted".into()));
         }
@@ -456,8 +459,8 @@ impl<S: Seeds> Protocol for SenderKeys<S> {
         // Keys that wait for it, and some that wait for others.
         let waiting = self.mail.get(&(client, posted.sender)).into_iter().flatten();
         for copy in waiting {
-            let text = self.party.peek(client, posted.sender, &copy.bytes);
-            let chain = text.and_then(|text| HeldChain::new(Distribution::read(&text).ok()?).ok());
+            let key = self.party.peek(client, posted.sender, &copy.bytes).map(Zeroizing::new);
+            let chain = key.and_then(|key| HeldChain::new(Distribution::read(&key).ok()?).ok());
             if chain.is_some_and(|chain| chain.pries(&crypto, &sealed)) {
                 return Ok(true);
             }

@@ -18,6 +18,7 @@ mod session;
 mod successor;
 mod transcript;
 
+pub use crate::treesync::{HOLDERS, THRESHOLD};
 pub use authentication::{
     AcceptAll, AuthenticationService, CredentialError, MAX_CHAIN, X509Anchors,
 };
@@ -36,8 +37,7 @@ pub use public_group::{
     ApplyError, MembershipProof, PublicGroup, Transition, TransitionPath, Verified,
 };
 pub use quarantine::{
-    HOLDERS, HeldShare, NewGhost, ShareExchangeError, ShareRequest, THRESHOLD, choose_holders,
-    ghost_key,
+    HeldShare, NewGhost, ShareExchangeError, ShareRequest, choose_holders, ghost_key,
 };
 pub use session::{
     CommitPlan, Committed, Ended, Joining, Received, Session, SessionError, Settings,

@@ -22,10 +22,11 @@
 //! ends the quarantine, and holders erase their shares. Whoever finds no quorum enters anew by an
 //! external commit (RFC 9420 §12.4.3.2), and reads nothing of the time between.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rand_core::Rng;
 use tls_codec::{TlsDeserializeBytes, TlsSerialize, TlsSize, VLBytes};
+use zeroize::Zeroizing;
 
 use super::commit::CommitError;
 use super::member::Member;
@@ -37,15 +38,9 @@ use crate::crypto::{
 };
 use crate::tree::LeafIndex;
 use crate::treesync::{
-    GhostSource, LEAST_HOLDERS, LeafNode, LeafNodeSource, ProposalError, Quarantine,
-    QuarantineError, RatchetTree,
+    GhostSource, HOLDERS, LeafNode, LeafNodeSource, ProposalError, Quarantine, QuarantineError,
+    RatchetTree, THRESHOLD,
 };
-
-/// How many hold a share of a ghost's key.
-pub const HOLDERS: usize = LEAST_HOLDERS;
-
-/// How many of them find the key.
-pub const THRESHOLD: u8 = 2;
 
 const SHARE_LABEL: &str = "QuarantineShare";
 const REQUEST_LABEL: &str = "QuarantineRequest";
@@ -293,19 +288,22 @@ impl Member {
         let tbs = request.tbs()?;
         let signature = &request.signature;
         crypto.verify_with_label(&leaf.signature_key, REQUEST_LABEL, &tbs, signature)?;
-        let mut plaintext = vec![];
-        for it in held.iter().filter(|it| it.ghost == ghost && it.epoch >= request.epoch) {
+        let needed = held.iter().filter(|it| it.ghost == ghost && it.epoch >= request.epoch);
+        let each = |it: &HeldShare| size_of::<u64>() + it.share.as_slice().len();
+        // A vector that grows leaves copies behind.
+        let length = needed.clone().map(each).sum();
+        let mut plaintext = Zeroizing::new(Vec::with_capacity(length));
+        for it in needed {
             plaintext.extend(it.epoch.to_be_bytes());
             plaintext.extend(it.share.as_slice());
         }
-        let plaintext = Secret::from(plaintext);
-        if plaintext.as_slice().is_empty() {
+        if plaintext.is_empty() {
             return Err(ShareExchangeError::NoShare(ghost));
         }
         let mut seed = Seed::default();
         rng.fill_bytes(&mut seed);
-        let (key, plaintext) = (&request.key, plaintext.as_slice());
-        Ok(crypto.encrypt_with_label(key, ANSWER_LABEL, &encode(request)?, plaintext, &seed)?)
+        let (key, context) = (&request.key, encode(request)?);
+        Ok(crypto.encrypt_with_label(key, ANSWER_LABEL, &context, &plaintext, &seed)?)
     }
 }
 
@@ -314,7 +312,8 @@ impl ShareRequest {
         encode(&Self { signature: vec![].into(), ..self.clone() })
     }
 
-    /// Opens an answer with the private half of the request.
+    /// Opens an answer with the private half of the request: one share an epoch, the first, as a
+    /// holder has no more of one key.
     pub fn open_answer(
         &self,
         crypto: &Crypto<'_>,
@@ -326,12 +325,13 @@ impl ShareRequest {
         if each.is_empty() || !each.len().is_multiple_of(length) {
             return Err(ShareExchangeError::NotShares);
         }
-        let held = each.chunks_exact(length).map(|one| {
+        let mut held = BTreeMap::new();
+        for one in each.chunks_exact(length) {
             let (epoch, share) = one.split_first_chunk().ok_or(ShareExchangeError::NotShares)?;
             let (ghost, epoch) = (self.ghost, u64::from_be_bytes(*epoch));
-            Ok(HeldShare { ghost, epoch, share: share.into() })
-        });
-        held.collect()
+            held.entry(epoch).or_insert_with(|| HeldShare { ghost, epoch, share: share.into() });
+        }
+        Ok(held.into_values().collect())
     }
 }
 

@@ -11,11 +11,9 @@ use rand_chacha::ChaCha20Rng;
 
 use super::{ClientId, ProtocolError};
 use crate::crypto::{Crypto, HpkeCiphertext, HpkeKeyPair};
-use crate::group::{
-    HOLDERS, HeldShare, Member, NewGhost, ShareRequest, THRESHOLD, Transition, choose_holders,
-};
+use crate::group::{HeldShare, Member, NewGhost, ShareRequest, Transition, choose_holders};
 use crate::tree::LeafIndex;
-use crate::treesync::{Quarantine, QuarantineError};
+use crate::treesync::{HOLDERS, Quarantine, QuarantineError, THRESHOLD};
 
 /// A member whose keys others make.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -24,10 +24,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::quarantine::Given;
 use super::{ClientId, ProtocolError, Seeds};
 use crate::crypto::HpkePublicKey;
-use crate::group::{THRESHOLD, Transition};
+use crate::group::Transition;
 use crate::tree::OutsideTree;
 use crate::treekem::{NewPath, PrivateKeys, key_of, recipients};
-use crate::treesync::{Roster, RosterChange};
+use crate::treesync::{Roster, RosterChange, THRESHOLD};
 
 /// How many clients are watched where not all are: a commit costs each O(log n), and its keys stay.
 pub(super) const SAMPLE: usize = 16;

@@ -34,7 +34,7 @@ pub use paths::{AppliedPath, MAX_PATH_NODES, MAX_PATHS, ProposedPath};
 pub use proposal::{PreSharedKeyId, Proposal, ProposalOrRef, PskType, ReInit, ResumptionPskUsage};
 pub use proposal_list::{ListRules, Listed, Purpose, check_list};
 pub use quarantine::{
-    GhostSource, LEAST_HOLDERS, MOST_HOLDERS, OwnerSource, Quarantine, QuarantineError, agreement,
+    GhostSource, HOLDERS, OwnerSource, Quarantine, QuarantineError, THRESHOLD, agreement,
 };
 pub use ratchet_tree::{
     DecodeTreeError, ParentNode, RatchetData, RatchetTree, decode_tree, decode_tree_of,

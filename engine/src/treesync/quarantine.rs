@@ -21,9 +21,10 @@
 //!
 //! **Rules**, each with its error: only a group that requires the proposal type of its members has
 //! ghosts; only the committer quarantines, and never itself; the owner's part is that of the leaf
-//! before; the maker is the committer; holders are at least [`LEAST_HOLDERS`] and distinct, any two or
-//! more of whom find the secret, and each is a member who follows the commit: not the committer, not
-//! new, no ghost. And **who goes, takes no key along**: a commit that removes or quarantines the maker
+//! before; the maker is the committer; holders are [`HOLDERS`] and distinct, any [`THRESHOLD`] of whom
+//! find the secret (a free choice of the committer's would let it make a ghost try as many
+//! combinations as it likes), and each is a member who follows the commit: not the committer, not new,
+//! no ghost. And **who goes, takes no key along**: a commit that removes or quarantines the maker
 //! or a holder of another ghost's key renews that too. So each name in a ghost leaf is that of a
 //! member who has been there since, and no coalition of removed members holds a key of the tree.
 //!
@@ -44,11 +45,11 @@ use crate::crypto::{Digest, HpkeCiphertext, HpkePublicKey, Signature, SignatureP
 use crate::strategy::Compaction;
 use crate::tree::LeafIndex;
 
-/// The fewest who hold a share of a ghost's key: the least that the paper allows.
-pub const LEAST_HOLDERS: usize = 3;
+/// How many hold a share of a ghost's key: the least that the paper allows.
+pub const HOLDERS: usize = 3;
 
-/// The most: shares are points of GF(2^8).
-pub const MOST_HOLDERS: usize = 255;
+/// How many of them find the key.
+pub const THRESHOLD: u8 = 2;
 
 /// The rule that a ghost breaks.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -90,16 +91,11 @@ pub enum QuarantineError {
     #[error("the ghost at {0} names a maker who is not the committer")]
     Maker(LeafIndex),
     /// Too few or too many holders.
-    #[error("a ghost has {0} holders of shares, not {LEAST_HOLDERS} to {MOST_HOLDERS}")]
+    #[error("a ghost has {0} holders of shares, not {HOLDERS}")]
     Holders(usize),
-    /// A single holder would know the key, or nobody could find it.
-    #[error("{threshold} shares of {holders} find a ghost's key: it takes from 2 to all of them")]
-    Threshold {
-        /// How many are enough.
-        threshold: u8,
-        /// How many there are.
-        holders: usize,
-    },
+    /// Too few shares find the key, or too many are needed.
+    #[error("{0} shares find a ghost's key, not {THRESHOLD}")]
+    Threshold(u8),
     /// Not one share for each holder.
     #[error("a Quarantine has {found} shares for {expected} holders")]
     Shares {
@@ -192,12 +188,11 @@ impl GhostSource {
     /// The rules that it shows by itself.
     pub fn check(&self) -> Result<(), QuarantineError> {
         let holders = self.holders.len();
-        if !(LEAST_HOLDERS..=MOST_HOLDERS).contains(&holders) {
+        if holders != HOLDERS {
             return Err(QuarantineError::Holders(holders));
         }
-        let threshold = self.threshold;
-        if !(2..=holders).contains(&usize::from(threshold)) {
-            return Err(QuarantineError::Threshold { threshold, holders });
+        if self.threshold != THRESHOLD {
+            return Err(QuarantineError::Threshold(self.threshold));
         }
         if !self.holders.is_sorted_by(|a, b| a < b) {
             return Err(QuarantineError::Order);

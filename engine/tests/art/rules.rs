@@ -371,12 +371,29 @@ fn setups() {
     let scheme = forge(&setup.message, &creator.signer, |it| it.algorithm = SignatureScheme(9));
     let wrong = HandshakeError::WrongScheme(SignatureScheme(9));
     assert_eq!(join(&scheme).unwrap_err(), wrong.into());
+    let other_suite = forge(&setup.message, &creator.signer, |handshake| {
+        handshake.init_key.cipher_suite = CipherSuite(2);
+    });
+    let wrong = HandshakeError::WrongSuite(CipherSuite(2));
+    assert_eq!(join(&other_suite).unwrap_err(), wrong.into());
+    // Another member signs the same, with a proof that it stands where it does.
+    let (other, _, init) = &others[0];
+    let joining = Joining { signer: other.clone(), init };
+    let member = Member::join_setup(&crypto, joining, &setup.message).unwrap();
+    let (by_other, _) = Handshake::read(&update(&member, &crypto)).unwrap();
+    let forged = forge(&setup.message, other, |handshake| {
+        handshake.signer_index = by_other.signer_index;
+        handshake.identity_proof = by_other.identity_proof.clone();
+        handshake.identity_key = by_other.identity_key.clone();
+    });
+    let wrong = HandshakeError::NotTheCreator(LeafIndex(1));
+    assert_eq!(join(&forged).unwrap_err(), wrong.into());
     let mut broken = setup.message.clone();
     *broken.last_mut().unwrap() ^= 1;
     let refusal = MemberError::from(CryptoError::BadSignature);
     assert_eq!(join(&broken).unwrap_err(), refusal);
-    let update = update(&creator, &crypto);
-    assert_eq!(join(&update).unwrap_err(), MemberError::NotForMe);
+    let no_setup = update(&creator, &crypto);
+    assert_eq!(join(&no_setup).unwrap_err(), MemberError::NotForMe);
     let mut unsigned = keys;
     unsigned[2].signature = Signature::from(vec![1; 64]);
     let refusal = creator.init(&crypto, &unsigned, [[1; 32], [2; 32]]).unwrap_err();

@@ -101,6 +101,13 @@ fn holders_answer_the_ghost_alone() {
     let (holder, shares) = &held[0];
     let answer = holder.answer(&crypto(), &request, shares, &mut rng()).unwrap();
     assert_eq!(request.open_answer(&crypto(), &pair, &answer).unwrap(), *shares);
+    // One share an epoch, however many a holder sends.
+    let other = HeldShare { share: held[1].1[0].share.clone(), ..shares[0].clone() };
+    let later = HeldShare { epoch: shares[0].epoch + 1, ..other.clone() };
+    let many = [shares[0].clone(), other.clone(), later.clone(), other];
+    let answered = holder.answer(&crypto(), &request, &many, &mut rng()).unwrap();
+    let opened = request.open_answer(&crypto(), &pair, &answered).unwrap();
+    assert_eq!(opened, [shares[0].clone(), later]);
     // Only with the request's own key, and only for that request.
     assert!(request.open_answer(&crypto(), ghost.keys.leaf(), &answer).is_err());
     let mut later = request.clone();

@@ -152,12 +152,23 @@ fn check_asked(scenario: &Scenario) -> Result<(), Failure> {
     let rotates = scenario.authentication.rotate_every.is_some();
     let links = scenario.policy.joining == Joining::Link;
     let alone = "is driven here by commits alone";
+    let refills = scenario.service.refill_packages;
     let lacking = [
         ("workload.messages", is_peer && work.messages.is_some(), alone),
         ("workload.messages.attachments", is_baseline && attaches, "exports no keys for them"),
         ("workload.losses and service.retention", is_peer && comes_back, alone),
         ("policy.joining", is_peer && links, alone),
-        ("service.refill_packages", is_peer && scenario.service.refill_packages, alone),
+        ("service.refill_packages", is_peer && refills, alone),
+        (
+            "service.refill_packages",
+            CHANNELS.contains(&protocol) && refills,
+            "begins sessions with prekeys that nobody counts, and registers them once",
+        ),
+        (
+            "service.refill_packages",
+            is_baseline && refills,
+            "registers one key, which is used as often as there is need",
+        ),
         ("authentication.rotate_every", is_other && rotates, "has identities for good"),
         (
             "workload.old_clients",

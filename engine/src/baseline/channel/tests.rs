@@ -174,6 +174,25 @@ fn an_answer_needs_the_session() {
     assert!(alice.read(&bob, &answer).is_err(), "once");
 }
 
+/// A registration is believed once a message of it has opened: forged ones end no session.
+#[test]
+fn forged_registrations_change_nothing() {
+    let (mut alice, mut bob) = (At::new(0), At::new(1));
+    let first = alice.write(&bob, 1);
+    bob.read(&alice, &first).unwrap();
+    let next = alice.write(&bob, 2);
+    for registration in [1, 2, 3] {
+        let mut forged = Envelope::read(&next.bytes).unwrap();
+        forged.outside.registration = registration;
+        assert!(bob.read_envelope(&alice, &forged).is_err());
+    }
+    assert_eq!(bob.pair.as_ref().unwrap().registration, 0);
+    assert_eq!(bob.read(&alice, &next), Ok(2));
+    let answer = bob.write(&alice, 3);
+    assert!(!is_initial(&answer), "it answers in the session that there is");
+    assert_eq!(alice.read(&bob, &answer), Ok(3));
+}
+
 /// Who has registered anew is told apart from who it was.
 #[test]
 fn a_registration_has_sessions_of_its_own() {

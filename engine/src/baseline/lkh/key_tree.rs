@@ -22,7 +22,7 @@ use crate::tree::{Ary, LeafIndex, OutsideTree, Place, Subtree, Tree, TreeData};
 /// The length of the keys, in bytes.
 pub(super) const KEY: usize = 32;
 
-/// A member's leaf: whose it is, and its individual key.
+/// A member's leaf: its individual key.
 pub(super) struct Seat {
     pub(super) key: Secret,
 }

@@ -1,4 +1,8 @@
 //! Requests and the log of rekey messages that they lead to, which members follow.
+//!
+//! A request is made together with what the server would answer, and both are its cost: the rekey
+//! message and the letters count as the requester's upload, and following them as its work, when it
+//! asks. That holds as well for a request that comes too late, to which the server answers nothing.
 
 use super::*;
 

@@ -17,9 +17,13 @@
 //! it makes for that (one public key in its request), and renews the path above it.
 //!
 //! *Security*: who is removed is out as soon as members have the rekey message, and a newcomer reads
-//! nothing from before. A stolen state heals when its owner renews. Within an epoch there is no
-//! forward secrecy: its key reads all of it, and is kept for [`PAST_EPOCHS`] more. Requests obey the
-//! simulator's log: one that was made in an old view is refused, which a server need not do.
+//! nothing from before. A stolen state heals when its owner renews. There is little forward secrecy.
+//! An epoch's key reads all of it, and is kept for [`PAST_EPOCHS`] more. Individual keys are never
+//! ratcheted, and rekey messages are wrapped under them: whoever steals one and has recorded the
+//! traffic opens earlier epochs too, back to that key's last renewal. With the exchange key that a
+//! client registers, for good, it opens the letter it joined by, and so the epochs from then to its
+//! first renewal. Requests obey the simulator's log: one that was made in an old view is refused,
+//! which a server need not do.
 
 mod key_tree;
 mod log;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::key_tree::{Change, KEY, KeyTree, Plan, Seat};
 use super::message::{Rekey, Request};
 use crate::baseline::BaselineError;
+use crate::baseline::announcement::check_members;
 use crate::baseline::book::{Book, Card};
 use crate::codec::encode;
 use crate::crypto::{
@@ -141,20 +142,59 @@ impl KeyServer {
 
 /// Whether the server grants a request.
 fn check(book: &Book, card: &Card, request: &Request, epoch: u64) -> Result<(), BaselineError> {
-    let is_member = |client: &u32| book.card(ClientId(*client)).is_some();
     if request.client != card.client {
         return Err(BaselineError::WrongSender);
     }
     if request.epoch != epoch {
         return Err(BaselineError::WrongEpoch);
     }
-    let adds_itself = request.removes.is_empty() && request.adds == [card.client];
-    if !is_member(&card.client) && !adds_itself {
-        return Err(BaselineError::NotAnIssuer);
+    let (client, Request { removes, adds, .. }) = (ClientId(card.client), request);
+    let adds_itself = removes.is_empty() && *adds == [card.client];
+    if adds_itself && book.card(client).is_none() {
+        return Ok(());
     }
-    if !request.removes.iter().all(|client| is_member(client) && *client != card.client) {
-        return Err(BaselineError::BadRemove);
+    check_members(book, client, removes, adds)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::baseline::x3dh::Identity;
+    use crate::crypto::RealProvider;
+
+    fn card(client: u32) -> Card {
+        let crypto = Crypto::new(&RealProvider);
+        let seed = [client as u8 + 1; 32];
+        let keys = Identity::new(&crypto, &seed, &seed).unwrap().keys();
+        Card { client, registration: 0, keys }
     }
-    let comes = |client: &u32| !is_member(client) || request.removes.contains(client);
-    if request.adds.iter().all(comes) { Ok(()) } else { Err(BaselineError::BadAdd) }
+
+    /// What the server says of the request of a client, with 0 to 3 as members.
+    fn verdict(client: u32, removes: &[u32], adds: &[u32]) -> Result<(), BaselineError> {
+        let mut book = Book::default();
+        (0..4).for_each(|client| book.enter(0, card(client)));
+        let (removes, adds) = (removes.to_vec(), adds.to_vec());
+        let request = Request { client, epoch: 5, removes, adds, exchange: None };
+        check(&book, &card(client), &request, 5)
+    }
+
+    #[test]
+    fn who_may_ask_for_what() {
+        for (client, removes, adds) in
+            [(1, &[2, 0][..], &[7, 5][..]), (1, &[2], &[2]), (1, &[], &[]), (9, &[], &[9])]
+        {
+            assert_eq!(verdict(client, removes, adds), Ok(()));
+        }
+        for removes in [&[9][..], &[1], &[2, 2]] {
+            assert_eq!(verdict(1, removes, &[]), Err(BaselineError::BadRemove), "{removes:?}");
+        }
+        for adds in [&[2][..], &[1], &[8, 8]] {
+            assert_eq!(verdict(1, &[], adds), Err(BaselineError::BadAdd), "{adds:?}");
+        }
+        let anew_twice = verdict(1, &[2], &[2, 2]);
+        assert_eq!(anew_twice, Err(BaselineError::BadAdd));
+        for (removes, adds) in [(&[1][..], &[9][..]), (&[], &[8]), (&[], &[9, 9]), (&[], &[])] {
+            assert_eq!(verdict(9, removes, adds), Err(BaselineError::NotAnIssuer));
+        }
+    }
 }

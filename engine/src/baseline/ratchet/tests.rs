@@ -7,7 +7,9 @@ use rand_core::{Rng, SeedableRng};
 use super::*;
 use crate::baseline::chain::{MAX_KEPT_KEYS, MAX_SKIP};
 use crate::baseline::known_answers::check;
-use crate::crypto::{CipherSuite, CountingProvider, Op, Provider, RealProvider, provider};
+use crate::crypto::{
+    CipherSuite, CountingProvider, CryptoError, Op, Provider, RealProvider, provider,
+};
 
 const REAL: RealProvider = RealProvider::new();
 const AD: &[u8] = b"who they are";
@@ -157,6 +159,17 @@ fn no_more_keys_are_kept_than_the_limit() {
     assert_eq!(talk.ends[1].kept_keys(), MAX_KEPT_KEYS);
     assert_eq!(talk.hear(1, &oldest), Err(BaselineError::KeyIsGone));
     talk.hear(1, gaps.last().unwrap()).unwrap();
+    // What was erased is known of chains that have ended, and excuses nothing else.
+    talk.exchange();
+    let answer = talk.say(1, b"a turn");
+    talk.hear(0, &answer).unwrap();
+    let next = talk.say(0, b"next");
+    talk.hear(1, &next).unwrap();
+    assert_eq!(talk.hear(1, &oldest), Err(BaselineError::KeyIsGone));
+    let forged = talk.say(0, b"forged");
+    let forged = Sealed { ciphertext: forged.ciphertext[1..].to_vec(), ..forged };
+    let refused = talk.hear(1, &forged);
+    assert_eq!(refused, Err(BaselineError::Crypto(CryptoError::BadCiphertext)));
 }
 
 /// Whoever copies a state reads on, until its owner has made a new ratchet key and been answered.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::art::{ApplicationMessage, Chain, EpochSecrets, MessageError, PublicGroup};
-use crate::crypto::{Crypto, CryptoError, Secret, SignatureKeyPair};
+use crate::crypto::{Crypto, CryptoError, Secret, SignatureKeyPair, SignaturePublicKey};
 use crate::protocol::MessageId;
 use crate::tree::LeafIndex;
 
@@ -58,29 +58,24 @@ impl Held {
         }
         let sender = message.sender();
         let chain = self.chain(crypto, sender)?;
-        let (text, after) = self.open(crypto, &message, &chain)?;
+        let (text, after) = message.open(crypto, &chain, self.identity(sender)?)?;
         self.chains.insert(sender, after);
         Ok(text)
     }
 
-    fn open(
-        &self,
-        crypto: &Crypto<'_>,
-        message: &ApplicationMessage,
-        chain: &Chain,
-    ) -> Result<(Vec<u8>, Chain), MessageError> {
-        let sender = message.sender();
+    fn identity(&self, sender: LeafIndex) -> Result<&SignaturePublicKey, MessageError> {
         let identity = self.public.identities.leaf(sender);
-        message.open(crypto, chain, identity.ok_or(MessageError::NoSuchSender(sender))?)
+        identity.map(|identity| &**identity).ok_or(MessageError::NoSuchSender(sender))
     }
 
-    /// Whether it opens a message, whatever that says of itself; keys that were used are tried as well.
+    /// Whether it opens a message, whatever that says of itself, and however far it is from the
+    /// chain's beginning; keys that were used are tried as well.
     pub(super) fn pries(&self, crypto: &Crypto<'_>, sealed: &[u8]) -> bool {
         let opened = || {
             let message = ApplicationMessage::read(sealed)?;
             let master = &self.secrets.message_master_secret;
             let chain = Chain::new(crypto, master, message.sender())?;
-            self.open(crypto, &message, &chain)
+            message.open_ahead(crypto, chain, self.identity(message.sender())?)
         };
         opened().is_ok()
     }
@@ -119,4 +114,30 @@ pub(super) fn open_attachment(
 ) -> Result<Vec<u8>, CryptoError> {
     let (key, nonce) = attachment_key(crypto, secrets, message)?;
     crypto.aead_open(&key, &nonce, &message.0.to_be_bytes(), sealed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::art::{MAX_SKIP, Member};
+    use crate::crypto::RealProvider;
+
+    /// Prying is no reception: a long epoch does not hide a message.
+    #[test]
+    fn a_late_message_of_a_long_epoch_is_pried_open() {
+        let crypto = Crypto::new(&RealProvider);
+        let signer = crypto.provider().signature_key_pair(&[1; 32]);
+        let member = Member::create(&crypto, signer.clone(), b"group", [2; 32]).unwrap();
+        let mut held = Held::new(&member.public, &member.secrets);
+        let mut other = Member::create(&crypto, signer.clone(), b"group", [3; 32]).unwrap();
+        let mut last = vec![];
+        for _ in 0..MAX_SKIP + 3 {
+            last = held.send(&crypto, LeafIndex(0), &signer, b"text").unwrap();
+        }
+        assert!(held.pries(&crypto, &last));
+        other.public = member.public.clone();
+        assert!(!Held::new(&other.public, &other.secrets).pries(&crypto, &last));
+        *last.last_mut().unwrap() ^= 1;
+        assert!(!held.pries(&crypto, &last));
+    }
 }
