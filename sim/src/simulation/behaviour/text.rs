@@ -33,7 +33,7 @@ pub const PRESETS: &[(&str, &str, &str)] = &[
     ),
     (
         "quarantined-2024",
-        "rfc9420+inactive=quarantine:1d:1d:30d",
+        "rfc9420+inactive=quarantine:30d:30d:90d",
         "Quarantined-TreeKEM: others make the keys of silent members and share them out (ours)",
     ),
 ];
@@ -273,8 +273,8 @@ mod tests {
         assert_eq!(moving("rebuild + placement=append"), Some(Moving::Rebuild(4)));
         assert_eq!(moving("rebuild+compaction=rebuild:9"), Some(Moving::Rebuild(9)));
         assert_eq!(moving("rebuild+compaction=none"), None);
-        let day = Millis(24 * HOUR.0);
-        let delays = Delays { after: day, refresh: day, stay: Millis(30 * day.0) };
+        let month = Millis(30 * 24 * HOUR.0);
+        let delays = Delays { after: month, refresh: month, stay: Millis(3 * month.0) };
         let quarantine = Some(Inactive::Quarantine(delays));
         assert_eq!(read("quarantined-2024").unwrap().1.inactive, quarantine);
     }
