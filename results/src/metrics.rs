@@ -57,6 +57,47 @@ const TEXTS: &[(&str, &str)] = &[
     ("materialised", "clients that became full members in a shared run"),
     ("host.", "the machine's side, never part of a digest"),
     ("ops.", "operations of all clients"),
+    ("messages.sent", "application messages sent, attachments among them"),
+    ("messages.attachments", "attachments sent"),
+    ("messages.bytes_sent", "bytes that senders of messages uploaded"),
+    ("messages.due", "copies: one message for one member of its sender's epoch"),
+    ("messages.read", "copies opened, whose text was the one sent"),
+    ("messages.overtaken", "of these, those that a commit had overtaken"),
+    ("messages.lost", "copies lost on the way"),
+    ("messages.expired", "copies that no mailbox kept until they were asked for"),
+    ("messages.too_late", "copies that came when their keys were erased"),
+    (
+        "messages.forfeited",
+        "copies whose recipient lost its state, or got a new one, before reading",
+    ),
+    ("messages.waiting", "copies whose recipient had not come for them at the end"),
+    ("messages.pried", "attempts of others to open a message, all in vain"),
+    ("messages.bytes_received", "bytes of messages that recipients fetched"),
+    ("messages.delay_ms.", "from the Delivery Service to being read, milliseconds"),
+    ("links.joins", "clients that added themselves by an invitation link"),
+    ("links.bytes", "bytes of their commits"),
+    ("links.bytes_fetched", "bytes of the GroupInfo and the tree that they fetched"),
+    ("recovery.losses", "devices lost whose client was a member"),
+    ("recovery.backups_restored", "backups that were as new as what was lost"),
+    ("recovery.stale_backups", "backups that were older: found out, and not used"),
+    ("recovery.cut_off", "members away for longer than mailboxes keep what they missed"),
+    ("recovery.rejoined", "members that came back by a commit of their own"),
+    ("recovery.readded", "members that another removed and added for it"),
+    ("recovery.bytes", "of those who rejoined, bytes of their commits and of what they fetched"),
+    ("recovery.ms.", "from coming online without a state to having one, milliseconds"),
+    ("devices.asked", "further devices that asked the others of their user"),
+    ("devices.added", "of these, those that one of them has added"),
+    ("metadata.services", "Delivery Services"),
+    ("metadata.first.", "what the first service sees, which decides the order"),
+    ("metadata.others.", "what the others see, together"),
+    ("credentials.issued", "credentials that the Authentication Service has issued"),
+    ("credentials.rotated", "signature keys replaced, by a commit of their client"),
+    ("credentials.revoked", "credentials taken back"),
+    ("abilities.old_members", "members with an old client at the end"),
+    ("abilities.suites_", "cipher suites that all members have, where some clients are old"),
+    ("abilities.extensions_", "extensions that all members know, likewise"),
+    ("exposure.nodes", "nodes known to somebody who is not a member below them (ART), at the end"),
+    ("exposure.former_members", "ended memberships that still know a node (ART), at the end"),
     ("key_server.", "what a trusted key server holds and does; no client is charged for it"),
     ("key_server.keys", "keys of the group that it holds at the end"),
 ];
@@ -64,7 +105,7 @@ const TEXTS: &[(&str, &str)] = &[
 /// What a number of a summary means; empty if there is no such number.
 pub fn metric_text(name: &str) -> &'static str {
     let fits = |(key, _): &&(&str, &str)| {
-        if key.ends_with('.') { name.starts_with(key) } else { name == *key }
+        if key.ends_with(['.', '_']) { name.starts_with(key) } else { name == *key }
     };
     let longest = TEXTS.iter().filter(fits).max_by_key(|(key, _)| key.len());
     longest.map_or("", |(_, text)| text)

@@ -163,7 +163,8 @@ fn the_preset_is_listed_and_runs() {
     assert!(listed.contains("quarantined-2024 "), "{listed}");
     assert!(listed.contains("keep, evict:D, quarantine:D:R:S"), "{listed}");
     let (root, file) = scenario();
-    let table = "group.strategy={ preset = \"quarantined-2024\", shape = \"m-ary:4\" }";
+    let table = "group.strategy={ preset = \"quarantined-2024\", inactive = \"quarantine:1d:1d:30d\", \
+                 shape = \"m-ary:4\" }";
     let which = [&file, "--set", table, "--fidelity", "counted", "--set", "duration=3d"];
     let run = run_into(root.path(), "table", &which);
     assert!(of(&summary(&run), "made") > 3.0);

@@ -74,7 +74,10 @@ fn strategies_that_are_none() {
         ("rfc9420+warming=round-robin", &["no warming `round-robin` is built", "round-robin:P"]),
         ("rfc9420+warming=most-blanks:0s", &["takes a duration above 0s", "`0s` is none"]),
         ("rfc9420+warming=most-blanks:1ms", &["every 1ms for 2d is more than"]),
-        ("rfc9420+inactive=quarantine", &["no inactive `quarantine` is built", "keep, evict:D"]),
+        (
+            "rfc9420+inactive=quarantine",
+            &["no inactive `quarantine` is built", "did you mean `quarantine:D:R:S`?"],
+        ),
         ("rfc9420+batching=concurrent", &["no batching `concurrent` is built", "concurrent:R"]),
         ("rfc9420+batching=propose-commit:0", &["propose-commit takes from 1 to 1000 members"]),
         ("rfc9420+batching=every:5parsecs", &["batching=every takes", "`5parsecs` is none"]),

@@ -287,8 +287,8 @@ mod tests {
                     "shape" => value.replace(":MIN-MAX", ":2-3").replace(":P", ":70"),
                     _ => value.replace(":P", ":1h"),
                 };
-                let value = value.replace(":K", ":4").replace(":R", ":4").replace(":T", ":4");
                 let value = value.replace("D:R:S", "1d:1h:30d");
+                let value = value.replace(":K", ":4").replace(":R", ":4").replace(":T", ":4");
                 let value = value.replace("evict:D", "evict:4d").replace(":D", ":4");
                 let base = match value.as_str() {
                     "pop" => "rfc9420+shape=left-balanced",
