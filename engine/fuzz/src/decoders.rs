@@ -62,7 +62,7 @@ decoders! {
     "leaf_node": LeafNode = || all(&leaves());
     "parent_node": ParentNode = || all(&Stage::get().parents());
     "leaf_node_source": LeafNodeSource =
-        || all(&leaves().iter().map(|leaf| leaf.leaf_node_source).collect::<Vec<_>>());
+        || all(&leaves().iter().map(|leaf| leaf.leaf_node_source.clone()).collect::<Vec<_>>());
     "credential": Credential =
         || all(&leaves().into_iter().map(|leaf| leaf.credential).collect::<Vec<_>>());
     "capabilities": Capabilities =

@@ -199,7 +199,7 @@ fn change_path(
         }
         6 => {
             let member = choices.below(MEMBERS as usize);
-            let source = path.leaf_node.leaf_node_source;
+            let source = path.leaf_node.leaf_node_source.clone();
             let other = stage.victim.public().tree.leaf(LeafIndex(member as u32));
             if let Some(other) = other {
                 path.leaf_node = other.as_ref().clone();
