@@ -119,36 +119,47 @@ impl Post {
     }
 }
 
-/// The key of an attachment: nobody uses it twice, so that its nonce may be zero.
-fn attachment_key(
-    crypto: &Crypto<'_>,
-    secrets: &EpochSecrets,
-    message: MessageId,
-) -> Result<(Secret, Secret), CryptoError> {
-    let provider = crypto.provider();
-    let length = provider.aead_key_length();
-    let key = secrets.export(crypto, ATTACHMENT, &message.0.to_be_bytes(), length)?;
-    Ok((key, Secret::zero(provider.aead_nonce_length())))
+/// The secrets of an epoch, from which its members get a key for each attachment.
+pub(super) trait AttachmentKeys {
+    /// The key of one attachment: nobody uses it twice, so that its nonce may be zero.
+    fn attachment_key(
+        &self,
+        crypto: &Crypto<'_>,
+        message: MessageId,
+    ) -> Result<Secret, CryptoError>;
+}
+
+impl AttachmentKeys for EpochSecrets {
+    fn attachment_key(
+        &self,
+        crypto: &Crypto<'_>,
+        message: MessageId,
+    ) -> Result<Secret, CryptoError> {
+        let length = crypto.provider().aead_key_length();
+        self.export(crypto, ATTACHMENT, &message.0.to_be_bytes(), length)
+    }
 }
 
 /// Seals an attachment.
 pub(super) fn seal_attachment(
     crypto: &Crypto<'_>,
-    secrets: &EpochSecrets,
+    secrets: &dyn AttachmentKeys,
     message: MessageId,
     content: &[u8],
 ) -> Result<Vec<u8>, CryptoError> {
-    let (key, nonce) = attachment_key(crypto, secrets, message)?;
+    let key = secrets.attachment_key(crypto, message)?;
+    let nonce = Secret::zero(crypto.provider().aead_nonce_length());
     crypto.aead_seal(&key, &nonce, &message.0.to_be_bytes(), content)
 }
 
 /// Opens an attachment.
 pub(super) fn open_attachment(
     crypto: &Crypto<'_>,
-    secrets: &EpochSecrets,
+    secrets: &dyn AttachmentKeys,
     message: MessageId,
     sealed: &[u8],
 ) -> Result<Vec<u8>, CryptoError> {
-    let (key, nonce) = attachment_key(crypto, secrets, message)?;
+    let key = secrets.attachment_key(crypto, message)?;
+    let nonce = Secret::zero(crypto.provider().aead_nonce_length());
     crypto.aead_open(&key, &nonce, &message.0.to_be_bytes(), sealed)
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::art::{ApplicationMessage, Chain, EpochSecrets, MessageError, PublicGroup};
 use crate::crypto::{Crypto, CryptoError, Secret, SignatureKeyPair, SignaturePublicKey};
 use crate::protocol::MessageId;
+use crate::protocol::post::AttachmentKeys;
 use crate::tree::LeafIndex;
 
 /// The message secrets of one epoch, as one client has them.
@@ -81,39 +82,15 @@ impl Held {
     }
 }
 
-/// The key of an attachment: nobody uses it twice, so that its nonce may be zero.
-fn attachment_key(
-    crypto: &Crypto<'_>,
-    secrets: &EpochSecrets,
-    message: MessageId,
-) -> Result<(Secret, Secret), CryptoError> {
-    let provider = crypto.provider();
-    let info = [&b"mls10 attachment"[..], &message.0.to_be_bytes()].concat();
-    let length = provider.aead_key_length();
-    let key = crypto.expand(&secrets.message_master_secret, &info, length)?;
-    Ok((key, Secret::zero(provider.aead_nonce_length())))
-}
-
-/// Seals an attachment.
-pub(super) fn seal_attachment(
-    crypto: &Crypto<'_>,
-    secrets: &EpochSecrets,
-    message: MessageId,
-    content: &[u8],
-) -> Result<Vec<u8>, CryptoError> {
-    let (key, nonce) = attachment_key(crypto, secrets, message)?;
-    crypto.aead_seal(&key, &nonce, &message.0.to_be_bytes(), content)
-}
-
-/// Opens an attachment.
-pub(super) fn open_attachment(
-    crypto: &Crypto<'_>,
-    secrets: &EpochSecrets,
-    message: MessageId,
-    sealed: &[u8],
-) -> Result<Vec<u8>, CryptoError> {
-    let (key, nonce) = attachment_key(crypto, secrets, message)?;
-    crypto.aead_open(&key, &nonce, &message.0.to_be_bytes(), sealed)
+impl AttachmentKeys for EpochSecrets {
+    fn attachment_key(
+        &self,
+        crypto: &Crypto<'_>,
+        message: MessageId,
+    ) -> Result<Secret, CryptoError> {
+        let info = [&b"mls10 attachment"[..], &message.0.to_be_bytes()].concat();
+        crypto.expand(&self.message_master_secret, &info, crypto.provider().aead_key_length())
+    }
 }
 
 #[cfg(test)]

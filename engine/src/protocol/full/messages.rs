@@ -114,7 +114,7 @@ impl<S: Seeds> FullTreeKem<S> {
         let message = self.post.next();
         let crypto = Crypto::new(self.provider);
         let (member, epoch, _) = self.sending(sender)?;
-        let sealed = seal_attachment(&crypto, &member.secrets, message, content)?;
+        let sealed = seal_attachment(&crypto, &*member.secrets, message, content)?;
         let leaf = member.leaf;
         let bytes = sealed.len() as u64;
         let text = content.to_vec();
@@ -148,7 +148,7 @@ impl<S: Seeds> FullTreeKem<S> {
         let crypto = Crypto::new(self.provider);
         let text = match posted.kind {
             Kind::Text => held.messages.receive(&crypto, &posted.sealed)?.1,
-            Kind::Attachment => open_attachment(&crypto, &held.secrets, message, &posted.sealed)?,
+            Kind::Attachment => open_attachment(&crypto, &*held.secrets, message, &posted.sealed)?,
         };
         posted.check(client, message, &text)?;
         Ok(Received { reading: Reading::Read, bytes, ledger: crypto.ledger() })
@@ -164,7 +164,7 @@ impl<S: Seeds> FullTreeKem<S> {
         Ok(held.any(|held| match posted.kind {
             Kind::Text => held.pries(&crypto, &posted.sealed),
             Kind::Attachment => {
-                open_attachment(&crypto, &held.secrets, message, &posted.sealed).is_ok()
+                open_attachment(&crypto, &*held.secrets, message, &posted.sealed).is_ok()
             }
         }))
     }

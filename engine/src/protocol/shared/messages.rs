@@ -179,7 +179,7 @@ impl Traffic {
                 (open.reading.receive(&crypto, &posted.sealed)?.1, of_key)
             }
             _ => {
-                let secrets = &open.epoch.secrets;
+                let secrets = &*open.epoch.secrets;
                 let text = open_attachment(&crypto, secrets, message, &posted.sealed)?;
                 (text, Ledger::default())
             }
@@ -233,7 +233,7 @@ impl<S: Seeds> SharedTreeKem<S> {
         let (at, leaf) = self.sending(sender)?;
         let crypto = Crypto::new(self.provider);
         let message = self.traffic.post.next();
-        let sealed = seal_attachment(&crypto, &at.secrets, message, content)?;
+        let sealed = seal_attachment(&crypto, &*at.secrets, message, content)?;
         self.traffic.open(&at);
         let place = (at.number, leaf);
         Ok(self.post(Kind::Attachment, sender, place, sealed, content, crypto.ledger()))
@@ -296,7 +296,7 @@ impl<S: Seeds> SharedTreeKem<S> {
                 _ if membership.lost => false,
                 Kind::Text => opens(&Prying::new(public, secrets)),
                 Kind::Attachment => {
-                    open_attachment(&crypto, secrets, message, &posted.sealed).is_ok()
+                    open_attachment(&crypto, &**secrets, message, &posted.sealed).is_ok()
                 }
             });
         }
@@ -304,7 +304,9 @@ impl<S: Seeds> SharedTreeKem<S> {
         let until = seat.and_then(|seat| seat.until.as_ref());
         Ok(until.is_some_and(|(_, held, secrets)| match posted.kind {
             Kind::Text => opens(held),
-            Kind::Attachment => open_attachment(&crypto, secrets, message, &posted.sealed).is_ok(),
+            Kind::Attachment => {
+                open_attachment(&crypto, &**secrets, message, &posted.sealed).is_ok()
+            }
         }))
     }
 

@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use super::{FullArt, FullClient};
 use crate::art::Member;
 use crate::crypto::{Crypto, Ledger};
-use crate::protocol::art::messages::{Held, open_attachment, seal_attachment};
-use crate::protocol::post::{Kind, Posted};
+use crate::protocol::art::messages::Held;
+use crate::protocol::post::{Kind, Posted, open_attachment, seal_attachment};
 use crate::protocol::{
     ClientId, MessageId, PAST_EPOCHS, Protocol, ProtocolError, Reading, Received, Seeds, Sent,
 };
@@ -83,7 +83,7 @@ impl<S: Seeds> FullArt<S> {
         let message = self.post.next();
         let crypto = Crypto::new(self.provider);
         let (member, epoch, _) = self.sending(sender)?;
-        let sealed = seal_attachment(&crypto, &member.secrets, message, content)?;
+        let sealed = seal_attachment(&crypto, &*member.secrets, message, content)?;
         let (leaf, bytes) = (member.leaf, sealed.len() as u64);
         let text = content.to_vec();
         self.post.put(Posted { kind: Kind::Attachment, sender, epoch, leaf, sealed, text });
@@ -116,7 +116,7 @@ impl<S: Seeds> FullArt<S> {
         let crypto = Crypto::new(self.provider);
         let text = match posted.kind {
             Kind::Text => held.receive(&crypto, &posted.sealed)?,
-            Kind::Attachment => open_attachment(&crypto, &held.secrets, message, &posted.sealed)?,
+            Kind::Attachment => open_attachment(&crypto, &*held.secrets, message, &posted.sealed)?,
         };
         posted.check(client, message, &text)?;
         Ok(Received { reading: Reading::Read, bytes, ledger: crypto.ledger() })
@@ -133,7 +133,7 @@ impl<S: Seeds> FullArt<S> {
         Ok(held.any(|held| match posted.kind {
             Kind::Text => held.pries(&crypto, &posted.sealed),
             Kind::Attachment => {
-                open_attachment(&crypto, &held.secrets, message, &posted.sealed).is_ok()
+                open_attachment(&crypto, &*held.secrets, message, &posted.sealed).is_ok()
             }
         }))
     }

@@ -11,8 +11,8 @@ use std::sync::Arc;
 use super::{Epoch, SharedArt};
 use crate::art::{ApplicationMessage, Chain, one};
 use crate::crypto::{CountingProvider, Crypto, Ledger, Op, Provider, Secret};
-use crate::protocol::art::messages::{Held, open_attachment, seal_attachment};
-use crate::protocol::post::{Kind, Post, Posted};
+use crate::protocol::art::messages::Held;
+use crate::protocol::post::{Kind, Post, Posted, open_attachment, seal_attachment};
 use crate::protocol::{
     ClientId, MessageId, PAST_EPOCHS, ProtocolError, Reading, Received, Seeds, Sent,
 };
@@ -141,7 +141,7 @@ impl Traffic {
                 (text, crypto.ledger() - one(Op::KdfExpand) * expanded)
             }
             Kind::Attachment => {
-                let secrets = &open.epoch.now.secrets;
+                let secrets = &*open.epoch.now.secrets;
                 let text = open_attachment(&crypto, secrets, message, &posted.sealed)?;
                 (text, crypto.ledger())
             }
@@ -182,7 +182,7 @@ impl<S: Seeds> SharedArt<S> {
         let (at, leaf) = self.sending(sender)?;
         let crypto = Crypto::new(self.provider);
         let message = self.traffic.post.next();
-        let sealed = seal_attachment(&crypto, &at.now.secrets, message, content)?;
+        let sealed = seal_attachment(&crypto, &*at.now.secrets, message, content)?;
         self.traffic.open(&at);
         let place = (at.number, leaf);
         Ok(self.post(Kind::Attachment, sender, place, sealed, content, crypto.ledger()))
@@ -240,7 +240,7 @@ impl<S: Seeds> SharedArt<S> {
         let opens = |held: &Held| match posted.kind {
             Kind::Text => held.pries(&crypto, &posted.sealed),
             Kind::Attachment => {
-                open_attachment(&crypto, &held.secrets, message, &posted.sealed).is_ok()
+                open_attachment(&crypto, &*held.secrets, message, &posted.sealed).is_ok()
             }
         };
         let membership = self.membership(client).ok();
