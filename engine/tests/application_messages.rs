@@ -132,12 +132,7 @@ impl Trio {
         caught
     }
 
-    fn accept(
-        &mut self,
-        full: Draft<<Full as Protocol>::Inner>,
-        shared: Draft<<Shared as Protocol>::Inner>,
-        counted: Draft<<Shared as Protocol>::Inner>,
-    ) {
+    fn accept(&mut self, full: Draft, shared: Draft, counted: Draft) {
         assert_eq!((full.cost, full.ledger, full.leaf), (shared.cost, shared.ledger, shared.leaf));
         assert_eq!(
             (full.cost, full.ledger, full.leaf),

@@ -12,7 +12,7 @@ use arboretum_engine::codec::{decode, encode};
 use arboretum_engine::crypto::{CipherSuite, Crypto, Digest, Ledger, Provider, Secret, provider};
 use arboretum_engine::group::{CommitCost, JoinError, PublicGroup};
 use arboretum_engine::protocol::{
-    Accepted, CaughtUp, ClientId, Draft, Joined, Order, Protocol, ProtocolError, predict,
+    Accepted, CaughtUp, ClientId, Draft, Joined, Opaque, Order, Protocol, ProtocolError, predict,
 };
 use arboretum_engine::tree::{Aggregates, LeafIndex, Traversed};
 use arboretum_engine::treedem::MlsMessage;
@@ -95,7 +95,7 @@ pub struct PeerGroup {
 
 /// A commit between making and acceptance.
 #[derive(Debug)]
-pub struct PeerDraft {
+struct PeerDraft {
     commit: Commit,
 }
 
@@ -188,8 +188,6 @@ impl PeerGroup {
 }
 
 impl Protocol for PeerGroup {
-    type Inner = PeerDraft;
-
     fn name(&self) -> &'static str {
         self.kind.name()
     }
@@ -225,7 +223,7 @@ impl Protocol for PeerGroup {
         Ok(())
     }
 
-    fn commit(&mut self, order: Order) -> Result<Draft<PeerDraft>, ProtocolError> {
+    fn commit(&mut self, order: Order) -> Result<Draft, ProtocolError> {
         let mut removes = vec![];
         for client in &order.removes {
             let leaf = self.client(*client)?.leaf.ok_or(ProtocolError::NotAMember(*client))?;
@@ -243,21 +241,17 @@ impl Protocol for PeerGroup {
         let commit = sender.peer.commit(&adds, &removes).map_err(refused)?;
         sender.pending = true;
         let cost = CommitCost::read(&commit.message, commit.welcome.as_deref())?;
-        let (ledger, inner) = (Ledger::default(), PeerDraft { commit });
+        let (ledger, inner) = (Ledger::default(), Opaque::new(PeerDraft { commit }));
         Ok(Draft { order, epoch, leaf, cost, ledger, inner })
     }
 
-    fn accept(
-        &mut self,
-        draft: Draft<PeerDraft>,
-        _audited: &[ClientId],
-    ) -> Result<Accepted, ProtocolError> {
+    fn accept(&mut self, draft: Draft, _audited: &[ClientId]) -> Result<Accepted, ProtocolError> {
         let provider = self.provider;
         let (public, roster) = self.observer.as_mut().ok_or(ProtocolError::EpochGone(0))?;
         if draft.epoch != public.epoch() {
             return Err(ProtocolError::Stale { made: draft.epoch, at: public.epoch() });
         }
-        let Commit { message, welcome } = draft.inner.commit;
+        let PeerDraft { commit: Commit { message, welcome } } = draft.inner.open()?;
         let crypto = Crypto::new(provider);
         let transition = public.apply(&crypto, roster, &message)?;
         let (predicted_ciphertexts, excluded_ciphertexts) = predict(&transition)?;

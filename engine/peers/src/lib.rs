@@ -15,7 +15,7 @@ mod openmls_peer;
 mod our_group;
 mod ours;
 
-pub use lab::{PeerDraft, PeerGroup, PeerKind};
+pub use lab::{PeerGroup, PeerKind};
 pub use mls_rs_peer::MlsRs;
 pub use openmls_peer::OpenMls;
 pub use our_group::{OurGroup, key_packages};

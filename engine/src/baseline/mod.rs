@@ -31,11 +31,11 @@ use crate::crypto::CryptoError;
 use crate::tree::LeafIndex;
 
 pub use chain::{MAX_KEPT_KEYS, MAX_SKIP};
-pub use lkh::{KeyServerDraft, KeyServerGroup};
+pub use lkh::KeyServerGroup;
 pub use pairwise::Pairwise;
 pub use ratchet::{Header, Session};
 pub use sender_chain::KEPT_CHAINS;
-pub use sender_keys::{SenderDraft, SenderKeys};
+pub use sender_keys::SenderKeys;
 pub use x3dh::{Bundle, Identity, IdentityKeys, Initial, OneTime};
 
 /// Who does what work.

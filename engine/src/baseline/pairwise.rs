@@ -23,7 +23,7 @@
 use std::collections::VecDeque;
 
 use super::channel::Copy;
-use super::party::{Announced, Party};
+use super::party::Party;
 use super::{BaselineError, Sharing};
 use crate::crypto::{Digest, Ledger, Provider, Secret};
 use crate::protocol::{
@@ -71,8 +71,6 @@ impl<S: Seeds> Pairwise<S> {
 }
 
 impl<S: Seeds> Protocol for Pairwise<S> {
-    type Inner = Announced;
-
     fn name(&self) -> &'static str {
         "pairwise"
     }
@@ -89,15 +87,11 @@ impl<S: Seeds> Protocol for Pairwise<S> {
         self.party.create(creator)
     }
 
-    fn commit(&mut self, order: Order) -> Result<Draft<Announced>, ProtocolError> {
+    fn commit(&mut self, order: Order) -> Result<Draft, ProtocolError> {
         self.party.draft(order)
     }
 
-    fn accept(
-        &mut self,
-        draft: Draft<Announced>,
-        _audited: &[ClientId],
-    ) -> Result<Accepted, ProtocolError> {
+    fn accept(&mut self, draft: Draft, _audited: &[ClientId]) -> Result<Accepted, ProtocolError> {
         self.party.accept(draft)
     }
 
@@ -139,15 +133,11 @@ impl<S: Seeds> Protocol for Pairwise<S> {
         self.party.roster_digest()
     }
 
-    fn join_by_link(
-        &mut self,
-        client: ClientId,
-        now: u64,
-    ) -> Result<Entering<Announced>, ProtocolError> {
+    fn join_by_link(&mut self, client: ClientId, now: u64) -> Result<Entering, ProtocolError> {
         self.party.enter(client, now)
     }
 
-    fn rejoin(&mut self, client: ClientId, now: u64) -> Result<Entering<Announced>, ProtocolError> {
+    fn rejoin(&mut self, client: ClientId, now: u64) -> Result<Entering, ProtocolError> {
         self.party.enter(client, now)
     }
 

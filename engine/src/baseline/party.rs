@@ -22,7 +22,7 @@ use crate::crypto::{
 };
 use crate::group::CommitCost;
 use crate::protocol::{
-    Accepted, CaughtUp, ClientId, Draft, Entering, Joined, Order, ProtocolError, Seeds,
+    Accepted, CaughtUp, ClientId, Draft, Entering, Joined, Opaque, Order, ProtocolError, Seeds,
 };
 use crate::tree::{Aggregates, LeafIndex};
 
@@ -86,7 +86,7 @@ pub(super) struct Entry {
 
 /// An announcement between making and acceptance.
 #[derive(Debug)]
-pub struct Announced {
+pub(in crate::baseline) struct Announced {
     announcement: Option<Vec<u8>>,
     removes: Vec<ClientId>,
     adds: Vec<(ClientId, u32)>,

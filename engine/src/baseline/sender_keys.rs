@@ -30,7 +30,7 @@ use super::sender_chain::{
 use super::{BaselineError, Sharing};
 use crate::crypto::{Crypto, Digest, Ledger, Op, Provider, Secret, SignaturePublicKey};
 use crate::protocol::{
-    Accepted, CaughtUp, ClientId, Draft, Entering, Joined, MessageId, Order, Protocol,
+    Accepted, CaughtUp, ClientId, Draft, Entering, Joined, MessageId, Opaque, Order, Protocol,
     ProtocolError, Reading, Received, Seeds, Sent,
 };
 use crate::tree::{Aggregates, LeafIndex};
@@ -67,7 +67,7 @@ struct Renewal {
 
 /// An entry of the log between making and acceptance.
 #[derive(Debug)]
-pub struct SenderDraft {
+struct SenderDraft {
     announced: Announced,
     renewal: Option<Renewal>,
 }
@@ -82,19 +82,11 @@ pub struct SenderKeys<S> {
     posted: VecDeque<Posted>,
 }
 
-/// The same draft around something else.
-fn around<A, B>(draft: Draft<A>, inner: impl FnOnce(A) -> B) -> Draft<B> {
-    let Draft { order, epoch, leaf, cost, ledger, inner: within } = draft;
-    Draft { order, epoch, leaf, cost, ledger, inner: inner(within) }
-}
-
-fn announcing(announced: Announced) -> SenderDraft {
-    SenderDraft { announced, renewal: None }
-}
-
-fn entering(entering: Entering<Announced>) -> Entering<SenderDraft> {
-    let Entering { draft, fetched, publisher, published } = entering;
-    Entering { draft: around(draft, announcing), fetched, publisher, published }
+/// The party's draft with a new chain beside it, or none.
+fn with_renewal(mut draft: Draft, renewal: Option<Renewal>) -> Result<Draft, ProtocolError> {
+    let announced: Announced = draft.inner.open()?;
+    draft.inner = Opaque::new(SenderDraft { announced, renewal });
+    Ok(draft)
 }
 
 impl<S: Seeds> SenderKeys<S> {
@@ -271,8 +263,6 @@ impl<S: Seeds> SenderKeys<S> {
 }
 
 impl<S: Seeds> Protocol for SenderKeys<S> {
-    type Inner = SenderDraft;
-
     fn name(&self) -> &'static str {
         "sender-keys"
     }
@@ -289,11 +279,11 @@ impl<S: Seeds> Protocol for SenderKeys<S> {
         self.party.create(creator)
     }
 
-    fn commit(&mut self, order: Order) -> Result<Draft<SenderDraft>, ProtocolError> {
+    fn commit(&mut self, order: Order) -> Result<Draft, ProtocolError> {
         let (by, renews) = (order.by, order.adds.is_empty() && order.removes.is_empty());
-        let mut draft = around(self.party.draft(order)?, announcing);
+        let mut draft = self.party.draft(order)?;
         if !renews {
-            return Ok(draft);
+            return with_renewal(draft, None);
         }
         let crypto = Crypto::new(self.party.provider);
         let mut own = self.make_chain(&crypto, by)?;
@@ -303,23 +293,14 @@ impl<S: Seeds> Protocol for SenderKeys<S> {
         draft.cost.ciphertexts = copies.len() as u64;
         draft.cost.public_keys = 1;
         (draft.cost.bytes, draft.cost.bytes_path_ciphertexts) = (bytes, bytes);
-        draft.inner.renewal = Some(Renewal { own, copies });
-        Ok(draft)
+        with_renewal(draft, Some(Renewal { own, copies }))
     }
 
-    fn accept(
-        &mut self,
-        draft: Draft<SenderDraft>,
-        _audited: &[ClientId],
-    ) -> Result<Accepted, ProtocolError> {
+    fn accept(&mut self, draft: Draft, _audited: &[ClientId]) -> Result<Accepted, ProtocolError> {
         let (by, ciphertexts) = (draft.order.by, draft.cost.ciphertexts);
-        let predicted =
-            if draft.inner.renewal.is_some() { u64::from(self.party.members()) - 1 } else { 0 };
-        let mut renewal = None;
-        let draft = around(draft, |inner| {
-            renewal = inner.renewal;
-            inner.announced
-        });
+        let SenderDraft { announced, renewal } = draft.inner.open()?;
+        let predicted = if renewal.is_some() { u64::from(self.party.members()) - 1 } else { 0 };
+        let draft = Draft { inner: Opaque::new(announced), ..draft };
         let mut accepted = self.party.accept(draft)?;
         if predicted != ciphertexts {
             return Err(ProtocolError::Check("ciphertexts are not those predicted".into()));
@@ -372,20 +353,14 @@ impl<S: Seeds> Protocol for SenderKeys<S> {
         self.party.roster_digest()
     }
 
-    fn join_by_link(
-        &mut self,
-        client: ClientId,
-        now: u64,
-    ) -> Result<Entering<SenderDraft>, ProtocolError> {
-        self.party.enter(client, now).map(entering)
+    fn join_by_link(&mut self, client: ClientId, now: u64) -> Result<Entering, ProtocolError> {
+        let entering = self.party.enter(client, now)?;
+        Ok(Entering { draft: with_renewal(entering.draft, None)?, ..entering })
     }
 
-    fn rejoin(
-        &mut self,
-        client: ClientId,
-        now: u64,
-    ) -> Result<Entering<SenderDraft>, ProtocolError> {
-        self.party.enter(client, now).map(entering)
+    fn rejoin(&mut self, client: ClientId, now: u64) -> Result<Entering, ProtocolError> {
+        let entering = self.party.enter(client, now)?;
+        Ok(Entering { draft: with_renewal(entering.draft, None)?, ..entering })
     }
 
     fn lose_state(&mut self, client: ClientId) -> Result<(), ProtocolError> {

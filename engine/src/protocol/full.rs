@@ -24,7 +24,7 @@ use super::rebuild::Successor;
 use super::witness::Witness;
 use super::{
     Abilities, Accepted, CaughtUp, ClientId, Common, Draft, Entering, Ghost, Joined, MessageId,
-    Order, Protocol, ProtocolError, Rebuilding, Received, Seeds, Sent,
+    Opaque, Order, Protocol, ProtocolError, Rebuilding, Received, Seeds, Sent,
 };
 use crate::crypto::{Crypto, Digest, Provider, Secret};
 use crate::group::{
@@ -93,7 +93,7 @@ impl FullClient {
 
 /// A commit between making and acceptance.
 #[derive(Debug)]
-pub struct FullDraft {
+pub(super) struct FullDraft {
     pending: PendingCommit,
     packages: Vec<(ClientId, u32)>,
     /// The roster of somebody who enters anew by it.
@@ -175,8 +175,6 @@ impl<S: Seeds> FullTreeKem<S> {
 }
 
 impl<S: Seeds> Protocol for FullTreeKem<S> {
-    type Inner = FullDraft;
-
     fn name(&self) -> &'static str {
         "treekem"
     }
@@ -223,15 +221,11 @@ impl<S: Seeds> Protocol for FullTreeKem<S> {
         Ok(())
     }
 
-    fn commit(&mut self, order: Order) -> Result<Draft<FullDraft>, ProtocolError> {
+    fn commit(&mut self, order: Order) -> Result<Draft, ProtocolError> {
         self.quarantine(order, &[])
     }
 
-    fn quarantine(
-        &mut self,
-        order: Order,
-        ghosts: &[ClientId],
-    ) -> Result<Draft<FullDraft>, ProtocolError> {
+    fn quarantine(&mut self, order: Order, ghosts: &[ClientId]) -> Result<Draft, ProtocolError> {
         let crypto = Crypto::new(self.provider);
         let not_a_member = ProtocolError::NotAMember;
         let number = self.clients.next_commit(order.by)?;
@@ -294,7 +288,13 @@ impl<S: Seeds> Protocol for FullTreeKem<S> {
             cost: pending.cost,
             ledger: crypto.ledger(),
             order,
-            inner: FullDraft { pending, packages, enters: None, successor: None, ghosts: made },
+            inner: Opaque::new(FullDraft {
+                pending,
+                packages,
+                enters: None,
+                successor: None,
+                ghosts: made,
+            }),
         })
     }
 
@@ -306,17 +306,13 @@ impl<S: Seeds> Protocol for FullTreeKem<S> {
         self.renew(client, Renewal::Path)
     }
 
-    fn accept(
-        &mut self,
-        draft: Draft<FullDraft>,
-        _audited: &[ClientId],
-    ) -> Result<Accepted, ProtocolError> {
+    fn accept(&mut self, draft: Draft, _audited: &[ClientId]) -> Result<Accepted, ProtocolError> {
         let at = self.epoch();
         let (public, roster) = self.observer.as_mut().ok_or(ProtocolError::EpochGone(0))?;
         if draft.epoch != at {
             return Err(ProtocolError::Stale { made: draft.epoch, at });
         }
-        let FullDraft { pending, packages, enters, successor, ghosts } = draft.inner;
+        let FullDraft { pending, packages, enters, successor, ghosts } = draft.inner.open()?;
         let by = draft.order.by;
         let crypto = Crypto::new(self.provider);
         let proposals = std::mem::take(&mut self.waiting);
@@ -425,23 +421,15 @@ impl<S: Seeds> Protocol for FullTreeKem<S> {
         Ok(leaves.iter().filter_map(|leaf| self.by_leaf.get(leaf).copied()).collect())
     }
 
-    fn rejoin(&mut self, client: ClientId, now: u64) -> Result<Entering<FullDraft>, ProtocolError> {
+    fn rejoin(&mut self, client: ClientId, now: u64) -> Result<Entering, ProtocolError> {
         self.enter_anew(client, now)
     }
 
-    fn rebuild(
-        &mut self,
-        client: ClientId,
-        now: u64,
-    ) -> Result<Rebuilding<FullDraft>, ProtocolError> {
+    fn rebuild(&mut self, client: ClientId, now: u64) -> Result<Rebuilding, ProtocolError> {
         self.make_anew(client, now)
     }
 
-    fn join_by_link(
-        &mut self,
-        client: ClientId,
-        now: u64,
-    ) -> Result<Entering<FullDraft>, ProtocolError> {
+    fn join_by_link(&mut self, client: ClientId, now: u64) -> Result<Entering, ProtocolError> {
         self.enter_by_link(client, now)
     }
 

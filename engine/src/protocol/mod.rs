@@ -17,8 +17,10 @@ mod art;
 mod clients;
 mod full;
 mod healing;
+
 mod messages;
 mod moves;
+mod opaque;
 mod post;
 mod private_tree;
 mod proposals;
@@ -39,9 +41,11 @@ use crate::tree::{Aggregates, LeafIndex, OutsideTree, Traversed};
 use crate::treesync::LeafNodeError;
 
 pub use abilities::{Abilities, Common};
-pub use art::{ArtDraft, FullArt, SharedArt};
+pub use art::{FullArt, SharedArt};
 pub use full::FullTreeKem;
+
 pub use messages::{MessageId, PAST_EPOCHS, Reading, Received, Sent};
+pub use opaque::Opaque;
 pub use quarantine::Ghost;
 pub use shared::{SharedTreeKem, predict};
 
@@ -76,7 +80,7 @@ pub struct Order {
 
 /// A commit on its way to the Delivery Service.
 #[derive(Debug)]
-pub struct Draft<D> {
+pub struct Draft {
     /// What it was made for.
     pub order: Order,
     /// The epoch it was made in; it can only be accepted there.
@@ -88,14 +92,14 @@ pub struct Draft<D> {
     /// What making it took.
     pub ledger: Ledger,
     /// What the protocol keeps of it.
-    pub inner: D,
+    pub inner: Opaque,
 }
 
 /// A commit from outside, by which a client enters by itself, and what it goes by.
 #[derive(Debug)]
-pub struct Entering<D> {
+pub struct Entering {
     /// The commit. Its order is that of a member renewing its keys.
-    pub draft: Draft<D>,
+    pub draft: Draft,
     /// Bytes fetched: the GroupInfo and the ratchet tree.
     pub fetched: u64,
     /// Who had published the GroupInfo: the committer of the newest epoch.
@@ -106,9 +110,9 @@ pub struct Entering<D> {
 
 /// The commit by which a member ends the group, and makes the one that replaces it.
 #[derive(Debug)]
-pub struct Rebuilding<D> {
+pub struct Rebuilding {
     /// The commit. Its order is one that removes and adds everybody else.
-    pub draft: Draft<D>,
+    pub draft: Draft,
     /// Bytes fetched: a key package of everybody else.
     pub fetched: u64,
 }
@@ -186,6 +190,9 @@ pub enum ProtocolError {
     /// A client was sent to an epoch that nobody keeps.
     #[error("epoch {0} is not kept any more")]
     EpochGone(u64),
+    /// A commit was handed to another protocol than the one that made it.
+    #[error("a commit of another protocol")]
+    Foreign,
     /// An audited client arrived at another epoch authenticator.
     #[error("audit: {client} arrives at another epoch authenticator in epoch {epoch}")]
     Audit {
@@ -263,9 +270,6 @@ impl From<HandshakeError> for ProtocolError {
 
 /// All clients of one group.
 pub trait Protocol {
-    /// What it keeps of a commit between making and acceptance.
-    type Inner;
-
     /// The name of the protocol.
     fn name(&self) -> &'static str;
 
@@ -303,7 +307,7 @@ pub trait Protocol {
     fn create(&mut self, creator: ClientId) -> Result<(), ProtocolError>;
 
     /// Makes a commit in its sender's own view.
-    fn commit(&mut self, order: Order) -> Result<Draft<Self::Inner>, ProtocolError>;
+    fn commit(&mut self, order: Order) -> Result<Draft, ProtocolError>;
 
     /// A member whose view is the newest epoch proposes a fresh key for itself, once an epoch.
     /// Whoever commits there after that covers it by reference; everybody in the epoch receives it.
@@ -318,11 +322,7 @@ pub trait Protocol {
 
     /// Puts a commit into effect. `audited` members of the old epoch do everything from the
     /// wire and must arrive at the same epoch authenticator.
-    fn accept(
-        &mut self,
-        draft: Draft<Self::Inner>,
-        audited: &[ClientId],
-    ) -> Result<Accepted, ProtocolError>;
+    fn accept(&mut self, draft: Draft, audited: &[ClientId]) -> Result<Accepted, ProtocolError>;
 
     /// A client that was added processes its Welcome.
     fn join(&mut self, client: ClientId) -> Result<Joined, ProtocolError>;
@@ -372,11 +372,7 @@ pub trait Protocol {
     /// Makes the commit by which a client that is not in the group adds itself to its newest epoch: an
     /// external commit (RFC 9420 §12.4.3.2), a UserAdd (draft-barnes-mls-protocol-00). It takes
     /// nothing but what the group publishes, which is what an invitation link leads to.
-    fn join_by_link(
-        &mut self,
-        _client: ClientId,
-        _now: u64,
-    ) -> Result<Entering<Self::Inner>, ProtocolError> {
+    fn join_by_link(&mut self, _client: ClientId, _now: u64) -> Result<Entering, ProtocolError> {
         Err(ProtocolError::Unsupported { protocol: self.name(), what: "be joined by a link" })
     }
 
@@ -425,32 +421,20 @@ pub trait Protocol {
 
     /// Makes the external commit by which a member gives up its leaf for another, in the newest
     /// epoch (RFC 9420 §12.4.3.2).
-    fn rejoin(
-        &mut self,
-        _client: ClientId,
-        _now: u64,
-    ) -> Result<Entering<Self::Inner>, ProtocolError> {
+    fn rejoin(&mut self, _client: ClientId, _now: u64) -> Result<Entering, ProtocolError> {
         Err(ProtocolError::Unsupported { protocol: self.name(), what: "commit from outside" })
     }
 
     /// Makes the commit by which a member whose view is the newest epoch ends the group, and the group
     /// that replaces it, with the same members (RFC 9420 §11.2).
-    fn rebuild(
-        &mut self,
-        _client: ClientId,
-        _now: u64,
-    ) -> Result<Rebuilding<Self::Inner>, ProtocolError> {
+    fn rebuild(&mut self, _client: ClientId, _now: u64) -> Result<Rebuilding, ProtocolError> {
         Err(ProtocolError::Unsupported { protocol: self.name(), what: "replace a group" })
     }
 
     /// Makes a commit as [`commit`](Self::commit) does, which makes the keys of silent members for
     /// them as well, or new ones; and of every ghost of whose key somebody knows who goes by it. Whoever
     /// is no ghost yet stays none where too few others could hold its shares.
-    fn quarantine(
-        &mut self,
-        _order: Order,
-        _ghosts: &[ClientId],
-    ) -> Result<Draft<Self::Inner>, ProtocolError> {
+    fn quarantine(&mut self, _order: Order, _ghosts: &[ClientId]) -> Result<Draft, ProtocolError> {
         Err(ProtocolError::Unsupported { protocol: self.name(), what: "quarantine members" })
     }
 

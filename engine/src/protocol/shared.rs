@@ -34,7 +34,7 @@ use super::rebuild::Successor;
 use super::witness::Witness;
 use super::{
     Abilities, Accepted, CaughtUp, ClientId, Common, Draft, Entering, Ghost, Joined, MessageId,
-    Order, Protocol, ProtocolError, Rebuilding, Received, Seeds, Sent,
+    Opaque, Order, Protocol, ProtocolError, Rebuilding, Received, Seeds, Sent,
 };
 use crate::crypto::{Crypto, Digest, Ledger, Provider, Secret};
 use crate::group::{
@@ -113,7 +113,7 @@ struct Invitation {
 
 /// A commit between making and acceptance.
 #[derive(Debug)]
-pub struct SharedDraft {
+pub(super) struct SharedDraft {
     pending: PendingCommit,
     invitations: Vec<Invitation>,
     /// Whether its sender enters anew by it.
@@ -354,8 +354,6 @@ pub fn predict(transition: &Transition) -> Result<(u64, u64), ProtocolError> {
 }
 
 impl<S: Seeds> Protocol for SharedTreeKem<S> {
-    type Inner = SharedDraft;
-
     fn name(&self) -> &'static str {
         "treekem"
     }
@@ -406,15 +404,11 @@ impl<S: Seeds> Protocol for SharedTreeKem<S> {
         Ok(())
     }
 
-    fn commit(&mut self, order: Order) -> Result<Draft<SharedDraft>, ProtocolError> {
+    fn commit(&mut self, order: Order) -> Result<Draft, ProtocolError> {
         self.quarantine(order, &[])
     }
 
-    fn quarantine(
-        &mut self,
-        order: Order,
-        ghosts: &[ClientId],
-    ) -> Result<Draft<SharedDraft>, ProtocolError> {
+    fn quarantine(&mut self, order: Order, ghosts: &[ClientId]) -> Result<Draft, ProtocolError> {
         let membership = self.membership(order.by)?;
         if membership.invited.is_some() || membership.lost {
             return Err(ProtocolError::NotAMember(order.by));
@@ -484,13 +478,13 @@ impl<S: Seeds> Protocol for SharedTreeKem<S> {
             cost: pending.cost,
             ledger: crypto.ledger(),
             order,
-            inner: SharedDraft {
+            inner: Opaque::new(SharedDraft {
                 pending,
                 invitations,
                 enters: false,
                 successor: None,
                 ghosts: made,
-            },
+            }),
         })
     }
 
@@ -502,16 +496,12 @@ impl<S: Seeds> Protocol for SharedTreeKem<S> {
         self.renew(client, Renewal::Path)
     }
 
-    fn accept(
-        &mut self,
-        draft: Draft<SharedDraft>,
-        audited: &[ClientId],
-    ) -> Result<Accepted, ProtocolError> {
+    fn accept(&mut self, draft: Draft, audited: &[ClientId]) -> Result<Accepted, ProtocolError> {
         let before = self.newest()?.clone();
         if draft.epoch != before.number {
             return Err(ProtocolError::Stale { made: draft.epoch, at: before.number });
         }
-        let SharedDraft { pending, invitations, enters, successor, ghosts } = draft.inner;
+        let SharedDraft { pending, invitations, enters, successor, ghosts } = draft.inner.open()?;
         let joins = enters.then_some(draft.order.by);
         let checked = self.check(&before, &pending, (&invitations, joins), &ghosts, audited)?;
         // Nothing has changed so far; from here on the new epoch stands.
@@ -671,27 +661,15 @@ impl<S: Seeds> Protocol for SharedTreeKem<S> {
         Ok(members.map(|member| member.client).collect())
     }
 
-    fn rejoin(
-        &mut self,
-        client: ClientId,
-        now: u64,
-    ) -> Result<Entering<SharedDraft>, ProtocolError> {
+    fn rejoin(&mut self, client: ClientId, now: u64) -> Result<Entering, ProtocolError> {
         self.enter_anew(client, now)
     }
 
-    fn rebuild(
-        &mut self,
-        client: ClientId,
-        now: u64,
-    ) -> Result<Rebuilding<SharedDraft>, ProtocolError> {
+    fn rebuild(&mut self, client: ClientId, now: u64) -> Result<Rebuilding, ProtocolError> {
         self.make_anew(client, now)
     }
 
-    fn join_by_link(
-        &mut self,
-        client: ClientId,
-        now: u64,
-    ) -> Result<Entering<SharedDraft>, ProtocolError> {
+    fn join_by_link(&mut self, client: ClientId, now: u64) -> Result<Entering, ProtocolError> {
         self.enter_by_link(client, now)
     }
 

@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use arboretum_engine::crypto::{CountingProvider, Op, Provider, RealProvider, Seed};
 use arboretum_engine::protocol::{
-    ArtDraft, CaughtUp, ClientId, Draft, FullArt, MessageId, Order, Protocol, ProtocolError,
-    Reading, Seeds, SharedArt,
+    CaughtUp, ClientId, Draft, FullArt, MessageId, Order, Protocol, ProtocolError, Reading, Seeds,
+    SharedArt,
 };
 use rand_chacha::ChaCha20Rng;
 use rand_core::{Rng, SeedableRng};
@@ -32,7 +32,7 @@ impl Seeds for TestSeeds {
 
 type Full = FullArt<TestSeeds>;
 type Shared = SharedArt<TestSeeds>;
-type Drafts = [Draft<ArtDraft>; 3];
+type Drafts = [Draft; 3];
 
 /// The same of all three, compared.
 macro_rules! all {
@@ -152,7 +152,7 @@ impl Trio {
     }
 
     fn accept(&mut self, [full, shared, counted]: Drafts) {
-        let seen = |draft: &Draft<_>| (draft.cost, draft.ledger, draft.leaf, draft.epoch);
+        let seen = |draft: &Draft| (draft.cost, draft.ledger, draft.leaf, draft.epoch);
         assert_eq!(seen(&full), seen(&shared));
         assert_eq!(seen(&full), seen(&counted));
         assert_eq!(full.cost.ciphertexts, 0);

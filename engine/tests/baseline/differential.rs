@@ -110,9 +110,9 @@ impl<P: Made> Trio<P> {
         caught
     }
 
-    fn accept(&mut self, drafts: [Draft<P::Inner>; 3]) {
+    fn accept(&mut self, drafts: [Draft; 3]) {
         let order = drafts[0].order.clone();
-        let of = |draft: &Draft<P::Inner>| (draft.cost, draft.ledger, draft.leaf, draft.epoch);
+        let of = |draft: &Draft| (draft.cost, draft.ledger, draft.leaf, draft.epoch);
         same([of(&drafts[0]), of(&drafts[1]), of(&drafts[2])]);
         let [full, shared, counted] = drafts;
         let stays = |it: &ClientId| *it != order.by && !order.removes.contains(it);
@@ -168,14 +168,14 @@ impl<P: Made> Trio<P> {
         let order = Order { by, adds: vec![], removes: vec![], now: 1 };
         let epoch = self.all[0].epoch();
         self.advance(by, epoch);
-        let cost = |draft: Draft<P::Inner>| (draft.cost, draft.ledger);
+        let cost = |draft: Draft| (draft.cost, draft.ledger);
         self.same(|group| cost(group.commit(order.clone()).unwrap()));
     }
 
     fn enter(&mut self, client: ClientId) {
         let [full, shared, counted] = &mut self.all;
         let entering = [full, shared, counted].map(|it| it.join_by_link(client, 1).unwrap());
-        let of = |it: &Entering<P::Inner>| (it.fetched, it.publisher, it.published);
+        let of = |it: &Entering| (it.fetched, it.publisher, it.published);
         same([of(&entering[0]), of(&entering[1]), of(&entering[2])]);
         self.accept(entering.map(|entering| entering.draft));
         let epoch = self.all[0].epoch();

@@ -35,8 +35,6 @@ impl Seeds for TestSeeds {
     }
 }
 
-pub(crate) type Inner<P> = <P as Protocol>::Inner;
-
 /// The group in counts that goes with a strategy.
 pub(crate) enum Counts {
     TreeKem(CountedGroup),
@@ -256,13 +254,7 @@ impl Trio {
         }
     }
 
-    pub(crate) fn accept(
-        &mut self,
-        full: Draft<Inner<FullTreeKem<TestSeeds>>>,
-        shared: Draft<Inner<SharedTreeKem<TestSeeds>>>,
-        counted: Draft<Inner<SharedTreeKem<TestSeeds>>>,
-        enters: bool,
-    ) {
+    pub(crate) fn accept(&mut self, full: Draft, shared: Draft, counted: Draft, enters: bool) {
         assert_eq!((full.cost, full.ledger, full.leaf), (shared.cost, shared.ledger, shared.leaf));
         assert_eq!((full.cost, full.ledger), (counted.cost, counted.ledger));
         let CommitCost { ciphertexts, public_keys, .. } = full.cost;
@@ -273,12 +265,7 @@ impl Trio {
         self.put_into_effect(full, shared, counted);
     }
 
-    pub(crate) fn put_into_effect(
-        &mut self,
-        full: Draft<Inner<FullTreeKem<TestSeeds>>>,
-        shared: Draft<Inner<SharedTreeKem<TestSeeds>>>,
-        counted: Draft<Inner<SharedTreeKem<TestSeeds>>>,
-    ) {
+    pub(crate) fn put_into_effect(&mut self, full: Draft, shared: Draft, counted: Draft) {
         let by = full.order.by;
         let audited: Vec<_> = self.members.iter().copied().filter(|m| *m != by).take(3).collect();
         let full = self.full.accept(full, &[]).unwrap();

@@ -33,11 +33,7 @@ impl Seeds for TestSeeds {
 
 type Full = FullTreeKem<TestSeeds>;
 type Shared = SharedTreeKem<TestSeeds>;
-type Drafts = (
-    Draft<<Full as Protocol>::Inner>,
-    Draft<<Shared as Protocol>::Inner>,
-    Draft<<Shared as Protocol>::Inner>,
-);
+type Drafts = (Draft, Draft, Draft);
 
 /// What has become of ghosts.
 #[derive(Clone, Copy, Debug, Default)]

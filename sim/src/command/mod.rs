@@ -5,12 +5,12 @@
 //! the input or the command line is wrong; 130 interrupted, with everything finished kept.
 
 mod arguments;
-mod baselines;
 mod compare;
 mod conformance;
 mod failure;
 mod host;
 mod list;
+mod make;
 mod plot;
 mod progress;
 mod protocols;

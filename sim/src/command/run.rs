@@ -5,22 +5,20 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use arboretum_engine::crypto::{CipherSuite, CountingProvider, Ledger, Op, Provider, provider};
-use arboretum_engine::protocol::{FullArt, FullTreeKem, SharedArt, SharedTreeKem};
-use arboretum_engine::strategy::Strategy;
+use arboretum_engine::crypto::{Ledger, Op};
 use arboretum_results::{
     Host, Provenance, Recorded, RunFacts, RunFolder, RunRecorder, Summary, WriteOptions,
 };
-use arboretum_workloads::{Demand, Fidelity, RootSeed, Scenario, Trace};
+use arboretum_workloads::{Demand, Scenario, Trace};
 
 use super::arguments::{QuietOptions, RunOptions};
-use super::baselines;
 use super::failure::Failure;
 use super::host::{self, Clock};
+use super::make::make;
 use super::progress::Meter;
-use super::protocols::{ART, is_baseline, is_peer};
+use super::protocols::is_peer;
 use super::scenario::{Chosen, choose};
-use crate::simulation::{self, Behaviour, Fault, Outcome, Settings, StreamSeeds};
+use crate::simulation::{self, Fault, Outcome, Settings};
 
 /// Names of the ledger's operations, in its order: columns of commits.csv.
 pub(crate) const OP_NAMES: [&str; Op::ALL.len()] = {
@@ -140,7 +138,8 @@ pub(crate) fn record(
     settings: Settings<'_>,
 ) -> Result<(Recorded, Outcome), Fault> {
     let demand = Demand::new(scenario, trace);
-    let outcome = play(scenario, &demand, &mut recorder, settings)?;
+    let mut protocol = make(scenario)?;
+    let outcome = simulation::run(scenario, &demand, &mut *protocol, &mut recorder, settings)?;
     Ok((recorder.finish(), outcome))
 }
 
@@ -152,73 +151,6 @@ pub(crate) fn summary(
     host: Host,
 ) -> Summary {
     Summary::new(facts(scenario, outcome, host), recorded)
-}
-
-fn play(
-    scenario: &Scenario,
-    demand: &Demand,
-    recorder: &mut RunRecorder,
-    settings: Settings<'_>,
-) -> Result<Outcome, Fault> {
-    #[cfg(feature = "peers")]
-    if let Some(kind) = arboretum_peers::PeerKind::by_name(&scenario.group.protocol) {
-        let suite = CipherSuite(scenario.group.suite);
-        let group = arboretum_peers::PeerGroup::new(kind, suite);
-        let mut protocol = group.expect("the suite was checked when the scenario was chosen");
-        return simulation::run(scenario, demand, &mut protocol, recorder, settings);
-    }
-    if is_baseline(&scenario.group.protocol) {
-        return baselines::play(scenario, demand, recorder, settings);
-    }
-    let seeds = StreamSeeds(RootSeed::from_u64(scenario.seed));
-    // The strategy and the suite's number were checked when the scenario was chosen.
-    let (strategy, behaviour) = Behaviour::of(scenario).expect("the strategy was checked");
-    let ghosts = behaviour.quarantine().is_some();
-    let real = || provider(CipherSuite(scenario.group.suite)).expect("the suite is built");
-    if scenario.group.protocol == ART {
-        let provider = match scenario.group.fidelity {
-            Fidelity::Full => {
-                let mut protocol = FullArt::new(real(), seeds);
-                return simulation::run(scenario, demand, &mut protocol, recorder, settings);
-            }
-            Fidelity::Shared => real(),
-            Fidelity::Counted => &CountingProvider,
-        };
-        let mut protocol = SharedArt::new(provider, seeds);
-        return simulation::run(scenario, demand, &mut protocol, recorder, settings);
-    }
-    match scenario.group.fidelity {
-        Fidelity::Full => {
-            let mut protocol = FullTreeKem::new(real(), seeds, strategy);
-            if ghosts {
-                protocol = protocol.with_quarantine();
-            }
-            simulation::run(scenario, demand, &mut protocol, recorder, settings)
-        }
-        Fidelity::Shared => shared(real(), strategy, ghosts, scenario, demand, recorder, settings),
-        Fidelity::Counted => {
-            let counting = &CountingProvider;
-            shared(counting, strategy, ghosts, scenario, demand, recorder, settings)
-        }
-    }
-}
-
-fn shared(
-    provider: &'static dyn Provider,
-    strategy: Strategy,
-    ghosts: bool,
-    scenario: &Scenario,
-    demand: &Demand,
-    recorder: &mut RunRecorder,
-    settings: Settings<'_>,
-) -> Result<Outcome, Fault> {
-    let seeds = StreamSeeds(RootSeed::from_u64(scenario.seed));
-    let protocol = SharedTreeKem::new(provider, seeds, strategy);
-    let mut protocol = protocol.map_err(|error| Fault::before_start(scenario.seed, &error))?;
-    if ghosts {
-        protocol = protocol.with_quarantine();
-    }
-    simulation::run(scenario, demand, &mut protocol, recorder, settings)
 }
 
 fn facts(scenario: &Scenario, outcome: &Outcome, host: Host) -> RunFacts {

@@ -8,7 +8,7 @@
 
 use std::collections::BTreeSet;
 
-use arboretum_engine::protocol::{ClientId, Protocol, ProtocolError};
+use arboretum_engine::protocol::{ClientId, ProtocolError};
 use arboretum_results::{Credentials, Recorder};
 use arboretum_workloads::Millis;
 
@@ -52,7 +52,7 @@ impl AuthenticationService {
     }
 }
 
-impl<P: Protocol> World<'_, '_, P> {
+impl World<'_, '_> {
     /// The next time that a client's signature key is replaced: spread over the period at first.
     pub(super) fn plan_rotation(&mut self, client: ClientId, is_first: bool) {
         let Some(period) = self.scenario.authentication.rotate_every else { return };

@@ -1,7 +1,7 @@
 //! Commits: who makes them, in which view, and what the Delivery Service does with them. The
 //! first of each epoch is taken; whoever comes too late processes it and tries again.
 
-use arboretum_engine::protocol::{ClientId, Draft, Order, Protocol, ProtocolError};
+use arboretum_engine::protocol::{ClientId, Draft, Order, ProtocolError};
 use arboretum_results::Recorder;
 use arboretum_workloads::Millis;
 
@@ -11,7 +11,7 @@ use super::events::Event;
 use super::policy::draw_committer;
 use super::world::{OnTheWay, World};
 
-impl<P: Protocol> World<'_, '_, P> {
+impl World<'_, '_> {
     pub(super) fn hand_out_if_immediate(&mut self) -> Result<(), ProtocolError> {
         match self.behaviour.batching.period() {
             None if self.delivery.has_requests() => self.hand_out(),
@@ -131,13 +131,7 @@ impl<P: Protocol> World<'_, '_, P> {
     }
 
     /// A client's commit is on its way to the Delivery Service, and arrives after `delay`.
-    pub(super) fn send(
-        &mut self,
-        client: ClientId,
-        purpose: Purpose,
-        draft: Draft<P::Inner>,
-        delay: Millis,
-    ) {
+    pub(super) fn send(&mut self, client: ClientId, purpose: Purpose, draft: Draft, delay: Millis) {
         self.put_on_the_way(client, purpose, draft, (delay, false));
     }
 
@@ -146,7 +140,7 @@ impl<P: Protocol> World<'_, '_, P> {
         &mut self,
         client: ClientId,
         purpose: Purpose,
-        draft: Draft<P::Inner>,
+        draft: Draft,
         (delay, enters): (Millis, bool),
     ) {
         let entry = self.clients.get_mut(client);
@@ -182,7 +176,7 @@ impl<P: Protocol> World<'_, '_, P> {
         number: u32,
         recorder: &mut dyn Recorder,
     ) -> Result<(), ProtocolError> {
-        let is_it = |sent: &OnTheWay<_>| sent.sender == client && sent.number == number;
+        let is_it = |sent: &OnTheWay| sent.sender == client && sent.number == number;
         let Some(at) = self.drafts.iter().position(is_it) else {
             return Ok(());
         };

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use arboretum_engine::protocol::{ClientId, Protocol, ProtocolError};
+use arboretum_engine::protocol::{ClientId, ProtocolError};
 use arboretum_workloads::Demand;
 
 use super::clients::{Purpose, Standing};
@@ -30,7 +30,7 @@ impl Devices {
     }
 }
 
-impl<P: Protocol> World<'_, '_, P> {
+impl World<'_, '_> {
     fn user_of(&self, client: ClientId) -> u32 {
         self.demand.people()[client.0 as usize].user
     }

@@ -8,7 +8,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use arboretum_engine::protocol::{CaughtUp, ClientId, MessageId, Protocol, ProtocolError, Reading};
+use arboretum_engine::protocol::{CaughtUp, ClientId, MessageId, ProtocolError, Reading};
 use arboretum_results::{Distribution, Messages as Books, Recorder};
 use arboretum_workloads::{Fidelity, Millis};
 
@@ -160,7 +160,7 @@ impl Mail {
     }
 }
 
-impl<P: Protocol> World<'_, '_, P> {
+impl World<'_, '_> {
     /// Whether messages are really sent.
     pub(super) fn has_mail(&self) -> bool {
         self.scenario.workload.messages.is_some()

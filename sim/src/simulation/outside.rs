@@ -7,7 +7,7 @@
 //! treated as a client that has lost everything.
 
 use arboretum_engine::group::CommitCost;
-use arboretum_engine::protocol::{ClientId, Entering, Protocol, ProtocolError};
+use arboretum_engine::protocol::{ClientId, Entering, ProtocolError};
 use arboretum_results::Recorder;
 use arboretum_workloads::{Joining, Millis, Recovery};
 
@@ -24,7 +24,7 @@ pub(super) struct Progress {
     received: u64,
 }
 
-impl<P: Protocol> World<'_, '_, P> {
+impl World<'_, '_> {
     /// Somebody wants to be in the group.
     pub(super) fn ask_in(&mut self, client: ClientId) -> Result<(), ProtocolError> {
         if self.demand.people()[client.0 as usize].further {

@@ -1,7 +1,7 @@
 //! People come and go: arrivals, presence, absences, and what the server and other members do
 //! about them. Each client's view moves here, and pays for what it has missed.
 
-use arboretum_engine::protocol::{CaughtUp, ClientId, Protocol, ProtocolError};
+use arboretum_engine::protocol::{CaughtUp, ClientId, ProtocolError};
 use arboretum_results::{CatchUp, Recorder};
 use arboretum_workloads::Millis;
 
@@ -11,7 +11,7 @@ use super::events::Event;
 use super::policy::{renews_after_message, renews_on_return};
 use super::world::World;
 
-impl<P: Protocol> World<'_, '_, P> {
+impl World<'_, '_> {
     pub(super) fn arrive(
         &mut self,
         client: ClientId,

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use arboretum_engine::crypto::{Ledger, Op};
 use arboretum_engine::group::CommitCost;
-use arboretum_engine::protocol::{ClientId, Draft, Order, Protocol, ProtocolError};
+use arboretum_engine::protocol::{ClientId, Draft, Order, ProtocolError};
 use arboretum_engine::tree::LeafIndex;
 use arboretum_results::{
     Abilities, ClientHistogram, CommitRow, Credentials, Exposure, KeyServer, Recorder, System,
@@ -22,11 +22,11 @@ const ROSTERS: usize = 4;
 /// Snapshots from one recount of everything that is cached to the next.
 const RECOUNT_EVERY: u64 = 8;
 
-impl<P: Protocol> World<'_, '_, P> {
+impl World<'_, '_> {
     /// The protocol takes a commit; its row is written.
     pub(super) fn put_into_effect(
         &mut self,
-        draft: Draft<P::Inner>,
+        draft: Draft,
         creation: bool,
         recorder: &mut dyn Recorder,
     ) -> Result<(), ProtocolError> {

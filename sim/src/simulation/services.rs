@@ -8,7 +8,7 @@
 //! and goes stand in the clear. Who has sent an application message only the sender's own service
 //! knows, by the connection that it came in on.
 
-use arboretum_engine::protocol::{ClientId, Protocol};
+use arboretum_engine::protocol::ClientId;
 use arboretum_results::{Metadata, Seen};
 use arboretum_workloads::{Millis, RootSeed, Service};
 
@@ -74,7 +74,7 @@ impl Services {
     }
 }
 
-impl<P: Protocol> World<'_, '_, P> {
+impl World<'_, '_> {
     /// The service that a client is a user of.
     pub(super) fn service_of(&self, client: ClientId) -> usize {
         let user = self.demand.people()[client.0 as usize].user;

@@ -1,6 +1,6 @@
 //! How the group comes to be: all at once, one by one, or warm (RFC 9420 §11).
 
-use arboretum_engine::protocol::{Abilities, ClientId, Order, Protocol, ProtocolError};
+use arboretum_engine::protocol::{Abilities, ClientId, Order, ProtocolError};
 use arboretum_results::Recorder;
 use arboretum_workloads::{Millis, Start};
 
@@ -12,7 +12,7 @@ use super::world::World;
 /// §2.1.2), and an Add about 280.
 const MAX_ADDS: usize = 1_000_000;
 
-impl<P: Protocol> World<'_, '_, P> {
+impl World<'_, '_> {
     /// Registers everybody who is there from the start, makes the group, and brings all of
     /// them into it: they are in the group from the first moment, online or not.
     pub(super) fn start(&mut self, recorder: &mut dyn Recorder) -> Result<(), ProtocolError> {

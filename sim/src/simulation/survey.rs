@@ -2,7 +2,7 @@
 //! active, against the best tree for them; which removals are still felt; and now and then a
 //! portrait. O(width), and at snapshots only.
 
-use arboretum_engine::protocol::{ClientId, Protocol, ProtocolError};
+use arboretum_engine::protocol::{ClientId, ProtocolError};
 use arboretum_engine::tree::Traversed;
 use arboretum_results::Recorder;
 
@@ -24,7 +24,7 @@ pub(super) struct Found {
     pub(super) blank_paths: Option<u64>,
 }
 
-impl<P: Protocol> World<'_, '_, P> {
+impl World<'_, '_> {
     /// Looks at every node.
     pub(super) fn survey(&mut self, recorder: &mut dyn Recorder) -> Result<Found, ProtocolError> {
         let weights = self.weights();

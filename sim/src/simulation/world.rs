@@ -113,9 +113,9 @@ pub(super) struct Facts {
 }
 
 /// A commit on its way to the Delivery Service.
-pub(super) struct OnTheWay<D> {
+pub(super) struct OnTheWay {
     pub(super) sender: ClientId,
-    pub(super) draft: Draft<D>,
+    pub(super) draft: Draft,
     /// Whether its sender enters by it.
     pub(super) enters: bool,
     /// Whether it brings a new signature key.
@@ -125,12 +125,12 @@ pub(super) struct OnTheWay<D> {
 }
 
 /// Everything there is in a run.
-pub(super) struct World<'w, 's, P: Protocol> {
+pub(super) struct World<'w, 's> {
     pub(super) scenario: &'w Scenario,
     pub(super) behaviour: Behaviour,
     pub(super) demand: &'w Demand,
     pub(super) root_seed: RootSeed,
-    pub(super) protocol: &'w mut P,
+    pub(super) protocol: &'w mut dyn Protocol,
     pub(super) clients: Clients,
     pub(super) delivery: DeliveryService,
     pub(super) authentication: AuthenticationService,
@@ -139,7 +139,7 @@ pub(super) struct World<'w, 's, P: Protocol> {
     pub(super) settings: Settings<'s>,
     pub(super) sessions: Vec<Option<Sessions<'w>>>,
     /// Commits on their way to the Delivery Service.
-    pub(super) drafts: Vec<OnTheWay<P::Inner>>,
+    pub(super) drafts: Vec<OnTheWay>,
     pub(super) mail: Mail,
     pub(super) devices: Devices,
     pub(super) services: Services,
@@ -160,10 +160,10 @@ pub(super) struct World<'w, 's, P: Protocol> {
 }
 
 /// Plays a scenario on a protocol.
-pub fn run<P: Protocol>(
+pub fn run(
     scenario: &Scenario,
     demand: &Demand,
-    protocol: &mut P,
+    protocol: &mut dyn Protocol,
     recorder: &mut dyn Recorder,
     settings: Settings<'_>,
 ) -> Result<Outcome, Fault> {
@@ -178,12 +178,12 @@ pub fn run<P: Protocol>(
     }
 }
 
-impl<'w, 's, P: Protocol> World<'w, 's, P> {
+impl<'w, 's> World<'w, 's> {
     fn new(
         scenario: &'w Scenario,
         behaviour: Behaviour,
         demand: &'w Demand,
-        protocol: &'w mut P,
+        protocol: &'w mut dyn Protocol,
         settings: Settings<'s>,
     ) -> Self {
         let count = demand.people().len();

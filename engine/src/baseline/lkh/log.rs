@@ -14,7 +14,7 @@ impl<S: Seeds> KeyServerGroup<S> {
         view: u64,
         adds: Vec<Card>,
         (renews, enters): (bool, bool),
-    ) -> Result<Draft<KeyServerDraft>, ProtocolError> {
+    ) -> Result<Draft, ProtocolError> {
         let crypto = Crypto::new(self.provider);
         let by = order.by;
         let exchange = match renews {
@@ -66,15 +66,11 @@ impl<S: Seeds> KeyServerGroup<S> {
             inner.planned = Some(planned);
         }
         let ledger = crypto.ledger() + inner.following;
-        Ok(Draft { order, epoch: view, leaf, cost, ledger, inner })
+        Ok(Draft { order, epoch: view, leaf, cost, ledger, inner: Opaque::new(inner) })
     }
 
     /// A client enters by itself: a newcomer, or a member that has lost its state.
-    pub(super) fn enter(
-        &mut self,
-        client: ClientId,
-        now: u64,
-    ) -> Result<Entering<KeyServerDraft>, ProtocolError> {
+    pub(super) fn enter(&mut self, client: ClientId, now: u64) -> Result<Entering, ProtocolError> {
         let publisher = self.newest()?.by;
         if self.client(client)?.standing != Standing::Outside {
             return Err(ProtocolError::IsAMember(client));

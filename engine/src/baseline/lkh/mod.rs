@@ -43,8 +43,8 @@ use crate::crypto::{
 };
 use crate::group::CommitCost;
 use crate::protocol::{
-    Accepted, CaughtUp, ClientId, Draft, Entering, Joined, MessageId, Order, PAST_EPOCHS, Protocol,
-    ProtocolError, Reading, Received, Seeds, Sent,
+    Accepted, CaughtUp, ClientId, Draft, Entering, Joined, MessageId, Opaque, Order, PAST_EPOCHS,
+    Protocol, ProtocolError, Reading, Received, Seeds, Sent,
 };
 use crate::tree::{Aggregates, LeafIndex, Traversed};
 
@@ -97,7 +97,7 @@ struct Epoch {
 }
 
 /// A request between making and acceptance.
-pub struct KeyServerDraft {
+struct KeyServerDraft {
     /// None if it was made in an old view: then the server makes nothing of it.
     planned: Option<Planned>,
     removes: Vec<ClientId>,
@@ -230,8 +230,6 @@ impl<S: Seeds> KeyServerGroup<S> {
 }
 
 impl<S: Seeds> Protocol for KeyServerGroup<S> {
-    type Inner = KeyServerDraft;
-
     fn name(&self) -> &'static str {
         "lkh"
     }
@@ -296,20 +294,16 @@ impl<S: Seeds> Protocol for KeyServerGroup<S> {
         Ok(())
     }
 
-    fn commit(&mut self, order: Order) -> Result<Draft<KeyServerDraft>, ProtocolError> {
+    fn commit(&mut self, order: Order) -> Result<Draft, ProtocolError> {
         let view = self.view_of(order.by)?;
         let adds = order.adds.iter().map(|client| self.card(*client)).collect::<Result<_, _>>()?;
         let renews = order.adds.is_empty() && order.removes.is_empty();
         self.ask(order, view, adds, (renews, false))
     }
 
-    fn accept(
-        &mut self,
-        draft: Draft<KeyServerDraft>,
-        audited: &[ClientId],
-    ) -> Result<Accepted, ProtocolError> {
+    fn accept(&mut self, draft: Draft, audited: &[ClientId]) -> Result<Accepted, ProtocolError> {
         let (at, by) = (self.epoch(), draft.order.by);
-        let mut inner = draft.inner;
+        let mut inner: KeyServerDraft = draft.inner.open()?;
         let (true, Some(planned)) = (draft.epoch == at, inner.planned.take()) else {
             return Err(ProtocolError::Stale { made: draft.epoch, at });
         };
@@ -418,19 +412,11 @@ impl<S: Seeds> Protocol for KeyServerGroup<S> {
         self.provider.hash(&[&self.server.tree.width().to_be_bytes(), &seats])
     }
 
-    fn join_by_link(
-        &mut self,
-        client: ClientId,
-        now: u64,
-    ) -> Result<Entering<KeyServerDraft>, ProtocolError> {
+    fn join_by_link(&mut self, client: ClientId, now: u64) -> Result<Entering, ProtocolError> {
         self.enter(client, now)
     }
 
-    fn rejoin(
-        &mut self,
-        client: ClientId,
-        now: u64,
-    ) -> Result<Entering<KeyServerDraft>, ProtocolError> {
+    fn rejoin(&mut self, client: ClientId, now: u64) -> Result<Entering, ProtocolError> {
         self.enter(client, now)
     }
 

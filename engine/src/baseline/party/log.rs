@@ -4,10 +4,7 @@ use super::*;
 
 impl<S: Seeds> Party<S> {
     /// An announcement in its issuer's view; nothing to announce is a renewal.
-    pub(in crate::baseline) fn draft(
-        &mut self,
-        order: Order,
-    ) -> Result<Draft<Announced>, ProtocolError> {
+    pub(in crate::baseline) fn draft(&mut self, order: Order) -> Result<Draft, ProtocolError> {
         let view = self.view_of(order.by)?;
         let adds = order.adds.iter().map(|client| self.card(*client)).collect::<Result<_, _>>()?;
         self.draft_of(order, view, adds)
@@ -18,43 +15,49 @@ impl<S: Seeds> Party<S> {
         order: Order,
         view: u64,
         adds: Vec<Card>,
-    ) -> Result<Draft<Announced>, ProtocolError> {
+    ) -> Result<Draft, ProtocolError> {
         let crypto = Crypto::new(self.provider);
         let leaf = LeafIndex(order.by.0);
-        let mut draft = Draft {
-            epoch: view,
-            leaf,
-            cost: CommitCost::default(),
-            ledger: Ledger::default(),
-            inner: Announced {
-                announcement: None,
-                removes: order.removes.clone(),
-                adds: adds.iter().map(|card| (ClientId(card.client), card.registration)).collect(),
-            },
-            order,
+        let mut announced = Announced {
+            announcement: None,
+            removes: order.removes.clone(),
+            adds: adds.iter().map(|card| (ClientId(card.client), card.registration)).collect(),
         };
-        if draft.order.removes.is_empty() && adds.is_empty() {
-            return Ok(draft);
+        let (mut cost, mut ledger) = (CommitCost::default(), Ledger::default());
+        if !order.removes.is_empty() || !adds.is_empty() {
+            let bytes = self.announce(&crypto, &order, view, adds, &mut cost)?;
+            ledger = crypto.ledger();
+            announced.announcement = Some(bytes);
         }
-        let removes: Vec<u32> = draft.order.removes.iter().map(|client| client.0).collect();
+        Ok(Draft { epoch: view, leaf, cost, ledger, inner: Opaque::new(announced), order })
+    }
+
+    /// The encoding of an announcement, and what it costs.
+    fn announce(
+        &self,
+        crypto: &Crypto<'_>,
+        order: &Order,
+        view: u64,
+        adds: Vec<Card>,
+        cost: &mut CommitCost,
+    ) -> Result<Vec<u8>, ProtocolError> {
+        let removes: Vec<u32> = order.removes.iter().map(|client| client.0).collect();
         let bytes_proposals = (encode(&removes)?.len() + encode(&adds)?.len()) as u64;
         let content = Content {
             epoch: view + 1,
             previous: self.transcript(view),
-            issuer: draft.order.by.0,
+            issuer: order.by.0,
             removes,
             adds,
             roster: Digest::EMPTY,
         };
-        let signer = &self.client(draft.order.by)?.identity.signer;
-        let book = self.book(draft.order.by);
-        let bytes = encode(&Announcement::new(&crypto, signer, book, content)?)?;
-        draft.cost.bytes = bytes.len() as u64;
-        draft.cost.bytes_proposals = bytes_proposals;
-        draft.cost.bytes_framing = draft.cost.bytes - bytes_proposals;
-        draft.ledger = crypto.ledger();
-        draft.inner.announcement = Some(bytes);
-        Ok(draft)
+        let signer = &self.client(order.by)?.identity.signer;
+        let book = self.book(order.by);
+        let bytes = encode(&Announcement::new(crypto, signer, book, content)?)?;
+        cost.bytes = bytes.len() as u64;
+        cost.bytes_proposals = bytes_proposals;
+        cost.bytes_framing = cost.bytes - bytes_proposals;
+        Ok(bytes)
     }
 
     /// A client announces itself: a newcomer, or a member that has lost its state.
@@ -62,7 +65,7 @@ impl<S: Seeds> Party<S> {
         &mut self,
         client: ClientId,
         now: u64,
-    ) -> Result<Entering<Announced>, ProtocolError> {
+    ) -> Result<Entering, ProtocolError> {
         if !self.is_founded {
             return Err(ProtocolError::EpochGone(0));
         }
@@ -98,16 +101,13 @@ impl<S: Seeds> Party<S> {
     }
 
     /// Puts an announcement into the log.
-    pub(in crate::baseline) fn accept(
-        &mut self,
-        draft: Draft<Announced>,
-    ) -> Result<Accepted, ProtocolError> {
+    pub(in crate::baseline) fn accept(&mut self, draft: Draft) -> Result<Accepted, ProtocolError> {
         let epoch = self.epoch();
         if draft.epoch != epoch {
             return Err(ProtocolError::Stale { made: draft.epoch, at: epoch });
         }
         let by = draft.order.by;
-        let Announced { announcement, removes, adds } = draft.inner;
+        let Announced { announcement, removes, adds } = draft.inner.open()?;
         let (crypto, before) = (Crypto::new(self.provider), self.transcript(epoch));
         let mut transcript = before;
         if let Some(bytes) = &announcement {

@@ -13,7 +13,7 @@ use crate::tree::LeafIndex;
 
 /// Handshake messages between making and acceptance, and their sender after them.
 #[derive(Debug)]
-pub struct ArtDraft {
+pub(super) struct ArtDraft {
     pub(super) steps: Vec<Step>,
     /// Whether its sender enters by it.
     pub(super) enters: bool,

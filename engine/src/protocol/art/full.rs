@@ -19,7 +19,7 @@ use crate::protocol::clients::Clients;
 use crate::protocol::moves::Moves;
 use crate::protocol::post::Post;
 use crate::protocol::{
-    Accepted, CaughtUp, ClientId, Draft, Entering, Joined, MessageId, Order, Protocol,
+    Accepted, CaughtUp, ClientId, Draft, Entering, Joined, MessageId, Opaque, Order, Protocol,
     ProtocolError, Received, Seeds, Sent,
 };
 use crate::strategy::Strategy;
@@ -148,8 +148,6 @@ pub(super) fn recount(provider: &dyn Provider, group: &PublicGroup) -> Result<()
 }
 
 impl<S: Seeds> Protocol for FullArt<S> {
-    type Inner = ArtDraft;
-
     fn name(&self) -> &'static str {
         "art"
     }
@@ -176,7 +174,7 @@ impl<S: Seeds> Protocol for FullArt<S> {
         Ok(())
     }
 
-    fn commit(&mut self, order: Order) -> Result<Draft<ArtDraft>, ProtocolError> {
+    fn commit(&mut self, order: Order) -> Result<Draft, ProtocolError> {
         let not_a_member = ProtocolError::NotAMember;
         let state = self.states.get(&order.by).ok_or(not_a_member(order.by))?;
         let member = state.member.clone().ok_or(not_a_member(order.by))?;
@@ -195,20 +193,23 @@ impl<S: Seeds> Protocol for FullArt<S> {
         let crypto = Crypto::new(self.provider);
         let leaf = member.leaf;
         let (inner, cost) = draft::make(&mut self.clients, &crypto, member, &order, &removed)?;
-        Ok(Draft { epoch: view, leaf, cost, ledger: crypto.ledger(), order, inner })
+        Ok(Draft {
+            epoch: view,
+            leaf,
+            cost,
+            ledger: crypto.ledger(),
+            order,
+            inner: Opaque::new(inner),
+        })
     }
 
-    fn accept(
-        &mut self,
-        draft: Draft<ArtDraft>,
-        _audited: &[ClientId],
-    ) -> Result<Accepted, ProtocolError> {
+    fn accept(&mut self, draft: Draft, _audited: &[ClientId]) -> Result<Accepted, ProtocolError> {
         let at = self.epoch();
         if draft.epoch != at {
             return Err(ProtocolError::Stale { made: draft.epoch, at });
         }
         let crypto = Crypto::new(self.provider);
-        let ArtDraft { steps, enters } = draft.inner;
+        let ArtDraft { steps, enters } = draft.inner.open()?;
         for step in &steps {
             match step.what {
                 What::Init(_) => _ = check_setup(&crypto, &step.message)?,
@@ -285,11 +286,7 @@ impl<S: Seeds> Protocol for FullArt<S> {
         self.newest().map_or(Digest::EMPTY, |group| group_hash(&crypto, group))
     }
 
-    fn join_by_link(
-        &mut self,
-        client: ClientId,
-        now: u64,
-    ) -> Result<Entering<ArtDraft>, ProtocolError> {
+    fn join_by_link(&mut self, client: ClientId, now: u64) -> Result<Entering, ProtocolError> {
         if self.leaf(client).is_some() {
             return Err(ProtocolError::IsAMember(client));
         }
@@ -362,7 +359,7 @@ pub(super) fn enter_by_link<S: Seeds>(
     (client, now): (ClientId, u64),
     (publisher, member): (ClientId, &Member),
     epoch: u64,
-) -> Result<Entering<ArtDraft>, ProtocolError> {
+) -> Result<Entering, ProtocolError> {
     let own = Crypto::new(provider);
     let publication = member.publish(&own)?;
     let trees = Trees::of(&member.public).encode()?;
@@ -374,6 +371,13 @@ pub(super) fn enter_by_link<S: Seeds>(
         fetched: bytes + trees.len() as u64,
         publisher,
         published: Joined { bytes, ledger: own.ledger() },
-        draft: Draft { epoch, leaf, cost, ledger: crypto.ledger(), order, inner },
+        draft: Draft {
+            epoch,
+            leaf,
+            cost,
+            ledger: crypto.ledger(),
+            order,
+            inner: Opaque::new(inner),
+        },
     })
 }

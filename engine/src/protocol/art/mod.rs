@@ -11,7 +11,6 @@ mod messages;
 mod private;
 mod shared;
 
-pub use draft::ArtDraft;
 use draft::Invited;
 pub use full::FullArt;
 pub use shared::SharedArt;

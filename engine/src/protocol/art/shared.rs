@@ -24,7 +24,7 @@ use crate::crypto::{Crypto, Digest, Ledger, Provider, Secret};
 use crate::protocol::clients::Clients;
 use crate::protocol::moves::Moves;
 use crate::protocol::{
-    Accepted, CaughtUp, ClientId, Draft, Entering, Joined, MessageId, Order, Protocol,
+    Accepted, CaughtUp, ClientId, Draft, Entering, Joined, MessageId, Opaque, Order, Protocol,
     ProtocolError, Received, Seeds, Sent,
 };
 use crate::strategy::Strategy;
@@ -177,8 +177,6 @@ impl<S: Seeds> SharedArt<S> {
 }
 
 impl<S: Seeds> Protocol for SharedArt<S> {
-    type Inner = ArtDraft;
-
     fn name(&self) -> &'static str {
         "art"
     }
@@ -204,7 +202,7 @@ impl<S: Seeds> Protocol for SharedArt<S> {
         Ok(())
     }
 
-    fn commit(&mut self, order: Order) -> Result<Draft<ArtDraft>, ProtocolError> {
+    fn commit(&mut self, order: Order) -> Result<Draft, ProtocolError> {
         let membership = self.membership(order.by)?;
         if membership.invited.is_some() || membership.lost {
             return Err(ProtocolError::NotAMember(order.by));
@@ -222,19 +220,15 @@ impl<S: Seeds> Protocol for SharedArt<S> {
         let crypto = Crypto::new(self.provider);
         let (inner, cost) = draft::make(&mut self.clients, &crypto, member, &order, &removed)?;
         let (epoch, ledger) = (epoch.number, crypto.ledger());
-        Ok(Draft { epoch, leaf, cost, ledger, order, inner })
+        Ok(Draft { epoch, leaf, cost, ledger, order, inner: Opaque::new(inner) })
     }
 
-    fn accept(
-        &mut self,
-        draft: Draft<ArtDraft>,
-        audited: &[ClientId],
-    ) -> Result<Accepted, ProtocolError> {
+    fn accept(&mut self, draft: Draft, audited: &[ClientId]) -> Result<Accepted, ProtocolError> {
         let before = self.newest()?.clone();
         if draft.epoch != before.number {
             return Err(ProtocolError::Stale { made: draft.epoch, at: before.number });
         }
-        let ArtDraft { steps, enters } = draft.inner;
+        let ArtDraft { steps, enters } = draft.inner.open()?;
         let by = draft.order.by;
         let mut receiver = Ledger::default();
         let (mut taken, mut checks) = (vec![], 0);
@@ -345,11 +339,7 @@ impl<S: Seeds> Protocol for SharedArt<S> {
         self.newest().map_or(Digest::EMPTY, |epoch| group_hash(&crypto, &epoch.now.public))
     }
 
-    fn join_by_link(
-        &mut self,
-        client: ClientId,
-        now: u64,
-    ) -> Result<Entering<ArtDraft>, ProtocolError> {
+    fn join_by_link(&mut self, client: ClientId, now: u64) -> Result<Entering, ProtocolError> {
         if self.leaf(client).is_some() {
             return Err(ProtocolError::IsAMember(client));
         }

@@ -8,7 +8,7 @@ use crate::crypto::Crypto;
 use crate::group::{ApplyError, PendingCommit};
 use crate::protocol::proposals::Proposals;
 use crate::protocol::rebuild::{self, Successor};
-use crate::protocol::{ClientId, Draft, Order, Protocol, ProtocolError, Rebuilding, Seeds};
+use crate::protocol::{ClientId, Draft, Opaque, Order, Protocol, ProtocolError, Rebuilding, Seeds};
 use crate::tree::LeafIndex;
 use crate::treesync::{Roster, encode_tree};
 
@@ -17,7 +17,7 @@ impl<S: Seeds> FullTreeKem<S> {
         &mut self,
         by: ClientId,
         now: u64,
-    ) -> Result<Rebuilding<FullDraft>, ProtocolError> {
+    ) -> Result<Rebuilding, ProtocolError> {
         self.clients.check_rebuild()?;
         let epoch = self.epoch();
         if self.view(by) != Some(epoch) {
@@ -46,7 +46,8 @@ impl<S: Seeds> FullTreeKem<S> {
         let ledger = crypto.ledger();
         let successor = Some(successor);
         let ghosts = vec![];
-        let inner = FullDraft { pending, packages: numbers, enters: None, successor, ghosts };
+        let inner =
+            Opaque::new(FullDraft { pending, packages: numbers, enters: None, successor, ghosts });
         Ok(Rebuilding { draft: Draft { order, epoch, leaf, cost, ledger, inner }, fetched })
     }
 

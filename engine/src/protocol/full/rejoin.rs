@@ -9,7 +9,9 @@ use tls_codec::Size;
 use super::{FullDraft, FullTreeKem};
 use crate::crypto::Crypto;
 use crate::group::{Entrant, Holdings, JoinError};
-use crate::protocol::{ClientId, Draft, Entering, Joined, Order, Protocol, ProtocolError, Seeds};
+use crate::protocol::{
+    ClientId, Draft, Entering, Joined, Opaque, Order, Protocol, ProtocolError, Seeds,
+};
 use crate::tree::LeafIndex;
 use crate::treesync::{LeafNode, decode_tree_of, encode_tree};
 
@@ -19,7 +21,7 @@ impl<S: Seeds> FullTreeKem<S> {
         &mut self,
         client: ClientId,
         now: u64,
-    ) -> Result<Entering<FullDraft>, ProtocolError> {
+    ) -> Result<Entering, ProtocolError> {
         let leaf = self.states.get(&client).and_then(|state| state.leaf);
         let leaf = leaf.ok_or(ProtocolError::NotAMember(client))?;
         let public = self.observer().ok_or(ProtocolError::EpochGone(0))?;
@@ -33,7 +35,7 @@ impl<S: Seeds> FullTreeKem<S> {
         &mut self,
         client: ClientId,
         now: u64,
-    ) -> Result<Entering<FullDraft>, ProtocolError> {
+    ) -> Result<Entering, ProtocolError> {
         if self.states.get(&client).is_some_and(|state| state.leaf.is_some()) {
             return Err(ProtocolError::IsAMember(client));
         }
@@ -48,7 +50,7 @@ impl<S: Seeds> FullTreeKem<S> {
         leaf_node: LeafNode,
         removing: Option<LeafIndex>,
         now: u64,
-    ) -> Result<Entering<FullDraft>, ProtocolError> {
+    ) -> Result<Entering, ProtocolError> {
         let publisher = self.publisher.ok_or(ProtocolError::NotAMember(client))?;
         let own = Crypto::new(self.provider);
         let member = self.published.as_ref().or_else(|| self.member(publisher));
@@ -76,13 +78,13 @@ impl<S: Seeds> FullTreeKem<S> {
                 cost: pending.cost,
                 ledger: crypto.ledger(),
                 order: Order { by: client, adds: vec![], removes: vec![], now },
-                inner: FullDraft {
+                inner: Opaque::new(FullDraft {
                     pending,
                     packages: vec![],
                     enters: Some(roster),
                     successor: None,
                     ghosts: vec![],
-                },
+                }),
             },
         })
     }

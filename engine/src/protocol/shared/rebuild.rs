@@ -13,7 +13,7 @@ use crate::protocol::private_tree::PrivateTree;
 use crate::protocol::proposals::Proposals;
 use crate::protocol::rebuild::{self, Successor};
 use crate::protocol::{
-    Accepted, CaughtUp, ClientId, Draft, Joined, Order, ProtocolError, Rebuilding, Seeds,
+    Accepted, CaughtUp, ClientId, Draft, Joined, Opaque, Order, ProtocolError, Rebuilding, Seeds,
 };
 use crate::strategy::Room;
 use crate::tree::LeafIndex;
@@ -34,7 +34,7 @@ impl<S: Seeds> SharedTreeKem<S> {
         &mut self,
         by: ClientId,
         now: u64,
-    ) -> Result<Rebuilding<SharedDraft>, ProtocolError> {
+    ) -> Result<Rebuilding, ProtocolError> {
         self.clients.check_rebuild()?;
         let newest = self.newest()?.clone();
         let membership = self.membership(by)?;
@@ -59,7 +59,8 @@ impl<S: Seeds> SharedTreeKem<S> {
         let ledger = crypto.ledger();
         let successor = Some(successor);
         let ghosts = vec![];
-        let inner = SharedDraft { pending, invitations, enters: false, successor, ghosts };
+        let inner =
+            Opaque::new(SharedDraft { pending, invitations, enters: false, successor, ghosts });
         Ok(Rebuilding { draft: Draft { order, epoch, leaf, cost, ledger, inner }, fetched })
     }
 

@@ -7,7 +7,9 @@ use rand_core::SeedableRng;
 use super::{SharedDraft, SharedTreeKem, validation_ledger};
 use crate::crypto::Crypto;
 use crate::group::{Entrant, Holdings};
-use crate::protocol::{ClientId, Draft, Entering, Joined, Order, Protocol, ProtocolError, Seeds};
+use crate::protocol::{
+    ClientId, Draft, Entering, Joined, Opaque, Order, Protocol, ProtocolError, Seeds,
+};
 use crate::tree::LeafIndex;
 use crate::treesync::{LeafNode, encoded_tree_length};
 
@@ -19,7 +21,7 @@ impl<S: Seeds> SharedTreeKem<S> {
         &mut self,
         client: ClientId,
         now: u64,
-    ) -> Result<Entering<SharedDraft>, ProtocolError> {
+    ) -> Result<Entering, ProtocolError> {
         let leaf = self.membership(client)?.leaf;
         let leaf_node = self.newest()?.public.tree.leaf(leaf);
         let leaf_node = LeafNode::clone(leaf_node.ok_or(ProtocolError::NotAMember(client))?);
@@ -31,7 +33,7 @@ impl<S: Seeds> SharedTreeKem<S> {
         &mut self,
         client: ClientId,
         now: u64,
-    ) -> Result<Entering<SharedDraft>, ProtocolError> {
+    ) -> Result<Entering, ProtocolError> {
         if self.leaf(client).is_some() {
             return Err(ProtocolError::IsAMember(client));
         }
@@ -46,7 +48,7 @@ impl<S: Seeds> SharedTreeKem<S> {
         leaf_node: LeafNode,
         removing: Option<LeafIndex>,
         now: u64,
-    ) -> Result<Entering<SharedDraft>, ProtocolError> {
+    ) -> Result<Entering, ProtocolError> {
         let newest = self.newest()?.clone();
         let publisher = self.publisher.ok_or(ProtocolError::NotAMember(client))?;
         let own = Crypto::new(self.provider);
@@ -74,13 +76,13 @@ impl<S: Seeds> SharedTreeKem<S> {
                 cost: pending.cost,
                 ledger: crypto.ledger() + validation_ledger(&newest.public, self.roster.ghosts()),
                 order: Order { by: client, adds: vec![], removes: vec![], now },
-                inner: SharedDraft {
+                inner: Opaque::new(SharedDraft {
                     pending,
                     invitations: vec![],
                     enters: true,
                     successor: None,
                     ghosts: vec![],
-                },
+                }),
             },
         })
     }

@@ -21,7 +21,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use arboretum_engine::group::{HOLDERS, THRESHOLD};
-use arboretum_engine::protocol::{ClientId, Order, Protocol, ProtocolError};
+use arboretum_engine::protocol::{ClientId, Order, ProtocolError};
 use arboretum_results::{CatchUp, Quarantine, Recorder};
 use arboretum_workloads::{Millis, Scenario};
 
@@ -139,7 +139,7 @@ impl Behaviour {
     }
 }
 
-impl<P: Protocol> World<'_, '_, P> {
+impl World<'_, '_> {
     /// Whether a member's keys are made by others, and it has not found them.
     pub(in crate::simulation) fn is_shut_out(&self, client: ClientId) -> bool {
         self.behaviour.quarantine().is_some()

@@ -14,8 +14,8 @@
 use arboretum_engine::protocol::{ClientId, Joined, Protocol, ProtocolError};
 
 /// What a member sends.
-pub(super) fn propose<P: Protocol>(
-    protocol: &mut P,
+pub(super) fn propose(
+    protocol: &mut dyn Protocol,
     client: ClientId,
 ) -> Result<Joined, ProtocolError> {
     protocol.propose_update(client)

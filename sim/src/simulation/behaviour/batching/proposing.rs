@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use arboretum_engine::protocol::{ClientId, Order, Protocol, ProtocolError};
+use arboretum_engine::protocol::{ClientId, Order, ProtocolError};
 use arboretum_engine::treesync::MAX_PATHS;
 use arboretum_workloads::Millis;
 
@@ -24,7 +24,7 @@ pub(in crate::simulation) struct Proposing {
     covered: BTreeMap<ClientId, Vec<ClientId>>,
 }
 
-impl<P: Protocol> World<'_, '_, P> {
+impl World<'_, '_> {
     /// Others propose for a commit that is about to be made. Gives how long its sender waits.
     pub(in crate::simulation) fn gather_updates(
         &mut self,

@@ -22,7 +22,7 @@
 //! In the records a group made anew is one commit that removes and adds all others, and the way
 //! into it is a join and no catch-up.
 
-use arboretum_engine::protocol::{ClientId, Protocol, ProtocolError, Rebuilding};
+use arboretum_engine::protocol::{ClientId, ProtocolError, Rebuilding};
 use arboretum_engine::tree::Aggregates;
 use arboretum_workloads::Millis;
 
@@ -36,7 +36,7 @@ fn is_dear(tree: Aggregates, times: u32) -> bool {
     tree.path_cost > u64::from(tree.members) * u64::from(depth) * u64::from(times)
 }
 
-impl<P: Protocol> World<'_, '_, P> {
+impl World<'_, '_> {
     /// A member's commit is in effect: if the tree has become dear by it, the member means to make
     /// the group anew.
     pub(in crate::simulation) fn rebuild_if_due(

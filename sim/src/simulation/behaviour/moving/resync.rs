@@ -11,13 +11,13 @@
 //! What it trades: everybody may enter who can sign as a member, so the credential is all that
 //! keeps others out; and the mover proves nothing of its former state, and has nothing of it after.
 
-use arboretum_engine::protocol::{ClientId, Protocol, ProtocolError};
+use arboretum_engine::protocol::{ClientId, ProtocolError};
 
 use super::Moving;
 use crate::simulation::clients::Purpose;
 use crate::simulation::world::World;
 
-impl<P: Protocol> World<'_, '_, P> {
+impl World<'_, '_> {
     /// Whether a member is to enter anew in the place of a commit.
     pub(in crate::simulation) fn is_to_resync(
         &self,

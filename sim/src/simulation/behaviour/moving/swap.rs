@@ -14,12 +14,12 @@
 //! In the records a move is one removal and one addition, and the return of a moved member is a
 //! join and no catch-up.
 
-use arboretum_engine::protocol::{Order, Protocol, ProtocolError};
+use arboretum_engine::protocol::{Order, ProtocolError};
 
 use super::Moving;
 use crate::simulation::world::World;
 
-impl<P: Protocol> World<'_, '_, P> {
+impl World<'_, '_> {
     /// An order, and with it the moves that its sender makes along with it.
     pub(in crate::simulation) fn with_swaps(
         &self,

@@ -13,7 +13,7 @@ mod on_join;
 mod on_return;
 mod round_robin;
 
-use arboretum_engine::protocol::{Protocol, ProtocolError};
+use arboretum_engine::protocol::ProtocolError;
 use arboretum_engine::strategy::Strategy;
 use arboretum_workloads::Millis;
 
@@ -75,7 +75,7 @@ impl Warming {
     }
 }
 
-impl<P: Protocol> World<'_, '_, P> {
+impl World<'_, '_> {
     /// A period is over: the server asks a member, or waits with that until another whom it has
     /// asked to commit requests is done. Two at once would race for one epoch.
     pub(in crate::simulation) fn warming_is_due(&mut self) -> Result<(), ProtocolError> {

@@ -12,11 +12,11 @@
 
 use std::cmp::Reverse;
 
-use arboretum_engine::protocol::{ClientId, Protocol, ProtocolError};
+use arboretum_engine::protocol::{ClientId, ProtocolError};
 
 use crate::simulation::world::World;
 
-impl<P: Protocol> World<'_, '_, P> {
+impl World<'_, '_> {
     /// The member online whose commit would key the most blank parents.
     pub(super) fn member_with_most_blanks(&self) -> Result<Option<ClientId>, ProtocolError> {
         let mut best = None;

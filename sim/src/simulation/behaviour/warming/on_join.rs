@@ -8,13 +8,13 @@
 //!
 //! Who is in the group from the start has joined before the run and does not commit.
 
-use arboretum_engine::protocol::{ClientId, Protocol, ProtocolError};
+use arboretum_engine::protocol::{ClientId, ProtocolError};
 
 use super::Warming;
 use crate::simulation::clients::Purpose;
 use crate::simulation::world::World;
 
-impl<P: Protocol> World<'_, '_, P> {
+impl World<'_, '_> {
     /// A client that is online has just used its Welcome.
     pub(in crate::simulation) fn has_joined(
         &mut self,

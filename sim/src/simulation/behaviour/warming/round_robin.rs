@@ -6,11 +6,11 @@
 //! healing evenly, and warms slowly. The server asks, and learns nothing that it does not see
 //! anyway. RFC 9420 as it stands. Finding the next costs O(members online) a round.
 
-use arboretum_engine::protocol::{ClientId, Protocol};
+use arboretum_engine::protocol::ClientId;
 
 use crate::simulation::world::World;
 
-impl<P: Protocol> World<'_, '_, P> {
+impl World<'_, '_> {
     /// The member online whose leaf follows that of the last round; after the rightmost, the
     /// leftmost.
     pub(super) fn next_in_leaf_order(&mut self) -> Option<ClientId> {
