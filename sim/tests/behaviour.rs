@@ -293,6 +293,34 @@ fn rebuilt(played: &Recorded) -> Vec<&CommitRow> {
     played.commits.iter().filter(anew).collect()
 }
 
+/// Holds the commits that make a group anew to a rule: only when it is due, and not since the last.
+fn check_rebuilt_when(anew: &Recorded, is_due: impl Fn(&CommitRow) -> bool) {
+    let rows = rebuilt(anew);
+    assert!(!rows.is_empty());
+    let steps = anew.commits.iter().filter(|row| !row.creation);
+    let (mut was_sound, mut was_due) = (false, false);
+    for row in steps {
+        let is_rebuilt = rows.iter().any(|rebuilt| rebuilt.epoch == row.epoch);
+        assert!(was_sound && was_due || !is_rebuilt, "epoch {}", row.epoch);
+        was_due = is_due(row);
+        was_sound = !was_due || was_sound && !is_rebuilt;
+    }
+}
+
+#[test]
+fn a_group_is_made_anew_each_time_that_its_tree_becomes_empty() {
+    let plain = play(SHRUNK, "rfc9420", &[]);
+    let is_sparse = |row: &CommitRow| 100 * row.members < 40 * row.width;
+    assert!(plain.commits.iter().any(is_sparse));
+    let anew = play(SHRUNK, "rfc9420+compaction=rebuild:40%", &[]);
+    check_rebuilt_when(&anew, is_sparse);
+    for row in rebuilt(&anew) {
+        assert_eq!(row.width, row.members.next_power_of_two());
+    }
+    assert!(anew.commits.iter().filter(|row| is_sparse(row)).count() < 10);
+    assert_eq!(last(&anew).0, last(&plain).0, "the same people");
+}
+
 #[test]
 fn a_group_is_made_anew_each_time_that_it_becomes_dear() {
     let plain = play(SHRUNK, "rfc9420", &[]);
@@ -311,13 +339,7 @@ fn a_group_is_made_anew_each_time_that_it_becomes_dear() {
         let depth = u64::from(row.members.next_power_of_two().trailing_zeros());
         row.expected_cost_sum > 2 * row.members * depth
     };
-    let steps = anew.commits.iter().filter(|row| !row.creation);
-    let mut was_cheap = false;
-    for row in steps {
-        let is_rebuilt = rows.iter().any(|rebuilt| rebuilt.epoch == row.epoch);
-        assert!(was_cheap || !is_rebuilt, "epoch {}", row.epoch);
-        was_cheap = !dear(row) || was_cheap && !is_rebuilt;
-    }
+    check_rebuilt_when(&anew, dear);
     let ((members, width), (same, before)) = (last(&anew), last(&plain));
     assert_eq!(members, same, "the same people");
     assert!(width <= before, "{width} and {before}");

@@ -148,7 +148,7 @@ fn all_choices_are_listed() {
         "keep, evict:D",
         "immediate, every:P, propose-commit:R, concurrent:R",
         "updates, paths",
-        "none, truncate, scoot-over, smallest-tree, pop, resync, swap:K, rebuild:T",
+        "none, truncate, scoot-over, smallest-tree, pop, resync, swap:K, rebuild:T, rebuild:P%",
         "faster-remove, splice, taint",
         "leftmost-blank, append",
     ] {

@@ -196,7 +196,7 @@ impl World<'_, '_> {
             self.has_entered_anew(client, recorder);
         }
         if matches!(purpose, Some(Purpose::Rebuild)) {
-            self.was_cheap = false;
+            self.was_sound = false;
         }
         let requests = match purpose {
             Some(Purpose::Requests(requests)) => requests,

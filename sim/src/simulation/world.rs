@@ -154,8 +154,8 @@ pub(super) struct World<'w, 's> {
     pub(super) warming_waits: bool,
     /// The leaf that round-robin warming asked last.
     pub(super) last_warmed: Option<LeafIndex>,
-    /// Whether the tree has been cheap since the group was made.
-    pub(super) was_cheap: bool,
+    /// Whether the tree has not been due to be replaced at some moment since the group was made.
+    pub(super) was_sound: bool,
     pub(super) events: u64,
 }
 
@@ -214,7 +214,7 @@ impl<'w, 's> World<'w, 's> {
             handed_out: 0,
             warming_waits: false,
             last_warmed: None,
-            was_cheap: false,
+            was_sound: false,
             events: 0,
         }
     }

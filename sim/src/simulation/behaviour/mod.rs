@@ -26,6 +26,7 @@ use arboretum_workloads::{Millis, Scenario};
 pub use batching::Batching;
 pub(super) use batching::Proposing;
 pub use inactive::Inactive;
+use moving::Due;
 pub use moving::Moving;
 pub use quarantine::Delays;
 pub(super) use quarantine::Ghosts;

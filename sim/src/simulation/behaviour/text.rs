@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use arboretum_engine::strategy::{self, ParseStrategyError, Strategy};
 use arboretum_workloads::Millis;
 
-use super::{Batching, Inactive, MAX_ROUNDS, Moving, Warming};
+use super::{Batching, Due, Inactive, MAX_ROUNDS, Moving, Warming};
 
 /// The most members that take part in one commit by rule: more of them are a new group.
 const MAX_COUNT: u32 = 1_000;
@@ -92,11 +92,12 @@ pub enum BehaviourError {
         /// What was given.
         given: String,
     },
-    /// Not so many times what an update could cost.
+    /// Neither so many times what an update could cost, nor a share of the leaves.
     #[error(
-        "compaction=rebuild takes a whole number from 2 to {MAX_COUNT}, as in `compaction=rebuild:4`, not `{0}`"
+        "compaction=rebuild takes a whole number from 2 to {MAX_COUNT}, so many times log2 n, as in \
+         `compaction=rebuild:4`, or from 1% to 99% of the leaves, as in `compaction=rebuild:40%`, not `{0}`"
     )]
-    Times(String),
+    Due(String),
     /// Moving to the left in a tree that is never cut at the right.
     #[error("compaction={0} empties the right edge, and this preset never cuts it off")]
     NeverCut(&'static str),
@@ -225,12 +226,15 @@ pub(super) fn count(value: &'static str, given: &str) -> Result<u32, BehaviourEr
     }
 }
 
-/// How many times what it could cost.
-pub(super) fn times_dearer(given: &str) -> Result<u32, BehaviourError> {
-    match given.trim().parse() {
-        Ok(times @ 2..=MAX_COUNT) => Ok(times),
-        _ => Err(BehaviourError::Times(given.to_owned())),
+/// How many times what it could cost, or how empty the tree.
+pub(super) fn due(given: &str) -> Result<Due, BehaviourError> {
+    let refused = || BehaviourError::Due(given.to_owned());
+    if let Some(percent) = given.trim().strip_suffix('%') {
+        let percent = percent.parse().ok().filter(|percent| (1..=99).contains(percent));
+        return percent.map(Due::Sparse).ok_or_else(refused);
     }
+    let times = given.trim().parse().ok().filter(|times| (2..=MAX_COUNT).contains(times));
+    times.map(Due::Dear).ok_or_else(refused)
 }
 
 /// A value's duration, as scenarios write it.
@@ -269,9 +273,11 @@ mod tests {
         }
         // A preset of the clients, and what is chosen in its place.
         let moving = |text| read(text).unwrap().1.moving;
-        assert_eq!(moving("rebuild"), Some(Moving::Rebuild(4)));
-        assert_eq!(moving("rebuild + placement=append"), Some(Moving::Rebuild(4)));
-        assert_eq!(moving("rebuild+compaction=rebuild:9"), Some(Moving::Rebuild(9)));
+        let rebuild = |due| Some(Moving::Rebuild(due));
+        assert_eq!(moving("rebuild"), rebuild(Due::Dear(4)));
+        assert_eq!(moving("rebuild + placement=append"), rebuild(Due::Dear(4)));
+        assert_eq!(moving("rebuild+compaction=rebuild:9"), rebuild(Due::Dear(9)));
+        assert_eq!(moving("rebuild+compaction=rebuild:40%"), rebuild(Due::Sparse(40)));
         assert_eq!(moving("rebuild+compaction=none"), None);
         let month = Millis(30 * 24 * HOUR.0);
         let delays = Delays { after: month, refresh: month, stay: Millis(3 * month.0) };
@@ -285,6 +291,7 @@ mod tests {
             for value in values {
                 let value = match choice {
                     "shape" => value.replace(":MIN-MAX", ":2-3").replace(":P", ":70"),
+                    "compaction" => value.replace(":P%", ":40%"),
                     _ => value.replace(":P", ":1h"),
                 };
                 let value = value.replace("D:R:S", "1d:1h:30d");
@@ -328,7 +335,7 @@ mod tests {
             let told = refused(&format!("rfc9420+compaction={value}"));
             assert_eq!(told, format!("no compaction `{value}` is built"));
         }
-        for times in ["0", "1", "1.5", "often", "1001"] {
+        for times in ["0", "1", "1.5", "often", "1001", "0%", "100%", "%", "4 %"] {
             let told = refused(&format!("rfc9420+compaction=rebuild:{times}"));
             assert!(told.contains("takes a whole number from 2 to 1000"), "{told}");
             assert!(told.contains(&format!("not `{times}`")), "{told}");

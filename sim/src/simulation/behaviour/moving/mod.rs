@@ -16,7 +16,7 @@ mod swap;
 use arboretum_engine::strategy::{Compaction, Placement, Strategy};
 use arboretum_engine::tree::Shape;
 
-use super::text::{BehaviourError, count, times_dearer};
+use super::text::{BehaviourError, count, due};
 
 /// Who comes to stand further left.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -28,12 +28,21 @@ pub enum Moving {
     Resync,
     /// So many of the rightmost members, with each commit.
     Swap(u32),
-    /// Everybody, into a new group, when an update costs so many times what it could.
-    Rebuild(u32),
+    /// Everybody, into a new group, when the tree is due.
+    Rebuild(Due),
+}
+
+/// When a group is made anew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Due {
+    /// When an update costs so many times what it could.
+    Dear(u32),
+    /// When fewer than so many of a hundred leaves hold a member.
+    Sparse(u8),
 }
 
 impl Moving {
-    pub(super) const VALUES: &'static [&'static str] = &["resync", "swap:K", "rebuild:T"];
+    pub(super) const VALUES: &'static [&'static str] = &["resync", "swap:K", "rebuild:T", "rebuild:P%"];
 
     /// Reads a value of `compaction`; none if it is the tree's.
     pub(super) fn read(value: &str) -> Result<Option<Self>, BehaviourError> {
@@ -41,7 +50,7 @@ impl Moving {
         match (name.unwrap_or(value), number) {
             ("resync", None) => Ok(Some(Self::Resync)),
             ("swap", Some(members)) => Ok(Some(Self::Swap(count("compaction=swap", members)?))),
-            ("rebuild", Some(times)) => Ok(Some(Self::Rebuild(times_dearer(times)?))),
+            ("rebuild", Some(when)) => Ok(Some(Self::Rebuild(due(when)?))),
             ("resync" | "swap" | "rebuild", _) => Err(BehaviourError::value("compaction", value)),
             _ => Ok(None),
         }
