@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::clients::{self, ClientHistogram};
 use crate::distribution::Distribution;
 use crate::error::ResultsError;
+use crate::groups;
 use crate::records::{CommitRow, PortraitRow, TreeRow};
 use crate::{Recorded, Summary, plot_folder};
 
@@ -67,6 +68,8 @@ pub struct RunFolder<'a> {
     pub recorded: &'a Recorded,
     /// Totals per client.
     pub clients: &'a [ClientHistogram],
+    /// The groups, where there are several: of each its own summary.
+    pub groups: &'a [Summary],
 }
 
 /// How a folder is written.
@@ -147,6 +150,10 @@ impl RunFolder<'_> {
         let clients = clients::rows(recorded, self.clients);
         let clients = clients.iter().map(clients::ClientRow::cells);
         write_table(&folder.join("clients.csv"), &clients::COLUMNS, clients)?;
+        if !self.groups.is_empty() {
+            let groups = self.groups.iter().enumerate().map(groups::cells);
+            write_table(&folder.join("groups.csv"), &groups::COLUMNS, groups)?;
+        }
         if !events {
             return Ok(());
         }

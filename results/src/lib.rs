@@ -36,6 +36,7 @@ mod distribution;
 mod error;
 mod experiment;
 mod folder;
+mod groups;
 mod metrics;
 mod plots;
 mod read;
@@ -58,6 +59,7 @@ pub use experiment::{
     OperationCounts, OperationRow,
 };
 pub use folder::{Machine, Provenance, RunFolder, WriteOptions};
+pub use groups::{ClientTotals, Groups, digest_of_groups};
 pub use metrics::metric_text;
 pub use plots::{StudyFigure, plot_comparison, plot_folder, plot_study};
 pub use read::{

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::distribution::FiveFigures;
+use crate::groups::Groups;
 use crate::recorder::Recorded;
 use crate::records::{CommitRow, TreeRow, ratio};
 use crate::system::System;
@@ -85,6 +86,9 @@ pub struct Summary {
     /// Messages, links, lost and further devices, services.
     #[serde(flatten)]
     pub system: System,
+    /// Several groups of the same people; all other numbers are of the first.
+    #[serde(default)]
+    pub groups: Groups,
     /// Total of each operation over all clients.
     pub ops: BTreeMap<String, u64>,
     /// Audits of shared work.
@@ -372,6 +376,7 @@ impl Summary {
                 commits: recorded.catch_up_commits.five_figures(),
             },
             system: facts.system,
+            groups: Groups::default(),
             ops: facts.ops,
             audits: facts.audits,
             invariants: facts.invariants,

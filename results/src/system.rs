@@ -135,6 +135,8 @@ pub struct Abilities {
     pub extensions_end: u64,
     /// The fewest at any snapshot.
     pub extensions_min: u64,
+    /// Clients that nobody could add, since they have no cipher suite of the group's.
+    pub refused: u64,
 }
 
 /// Where a protocol makes keys for others (ART): who knows more than its own. Zeros elsewhere.

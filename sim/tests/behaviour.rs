@@ -47,13 +47,14 @@ fn scenario(text: &str, strategy: &str, set: &[&str]) -> Scenario {
 
 fn play_trace(scenario: &Scenario, trace: Option<Trace>) -> Recorded {
     let (strategy, _) = Behaviour::of(scenario).unwrap();
-    let seeds = StreamSeeds(RootSeed::from_u64(scenario.seed));
+    let seeds = StreamSeeds::new(&RootSeed::from_u64(scenario.seed), 0);
     let mut protocol = SharedTreeKem::new(&CountingProvider, seeds, strategy).unwrap();
     let names: Vec<&'static str> = Op::ALL.iter().map(|op| op.name()).collect();
     let mut recorder = RunRecorder::new(names.leak()).with_events();
     let demand = Demand::new(scenario, trace);
     let settings = Settings {
         audit: 2,
+        events_before: 0,
         stop_before_event: None,
         should_stop: &|| false,
         progress: &mut |_| {},

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use crate::groups::{Memberships, Turn};
 use crate::sample::{Distribution, bits, exponential, poisson, zipf_weights};
 use crate::scenario::{
     Crowd, DeviceChanges, Losses, Removals, Rhythm, Scenario, SessionRules, Workload,
@@ -32,6 +33,8 @@ pub struct Person {
     pub revoked: Option<Millis>,
     /// Whether its client is an old one.
     pub old: bool,
+    /// Whether it has not even the group's cipher suite.
+    pub without_suite: bool,
 }
 
 /// A device that is lost.
@@ -52,20 +55,22 @@ pub struct Session {
     pub offline: Millis,
     messages: u32,
     seed: u64,
+    turn: Turn,
 }
 
 impl Session {
-    /// Messages that the client sends.
+    /// Messages that the client sends, in all its groups.
     pub fn messages(&self) -> u32 {
         self.messages
     }
 
-    /// When it sends them: spread evenly, at a random offset.
+    /// When it sends those of this group: spread evenly, at a random offset.
     pub fn message_times(&self) -> impl Iterator<Item = Millis> + use<> {
         let (first, length) = (self.online.0, (self.offline.0 - self.online.0).max(1));
         let messages = u64::from(self.messages);
-        let offset = self.seed % length;
-        (0..messages).map(move |i| Millis(first + (offset + i * length / messages) % length))
+        let (seed, turn) = (self.seed, self.turn);
+        let here = (0..messages).filter(move |i| turn.has(seed, *i));
+        here.map(move |i| Millis(first + (seed % length + i * length / messages) % length))
     }
 }
 
@@ -76,15 +81,18 @@ enum Source {
     Logged(Arc<Trace>, Millis),
 }
 
-/// Everybody, and when they are online.
+/// Everybody, and when they are online, as one group sees them.
 #[derive(Clone, Debug)]
 pub struct Demand {
     seed: RootSeed,
+    memberships: Memberships,
+    group: u32,
     duration: Millis,
     initial: usize,
     people: Vec<Person>,
     source: Source,
     losses: Option<Losses>,
+    removals: Option<Removals>,
 }
 
 impl Demand {
@@ -112,18 +120,21 @@ impl Demand {
                 further: false,
                 revoked: None,
                 old: false,
+                without_suite: false,
             };
             let work = &scenario.workload;
-            person.removed = draw_hazard(&seed, "removal", work.removals, actor as u64, &person);
-            person.revoked =
-                draw_hazard(&seed, "revocation", work.revocations, actor as u64, &person);
+            let at = (actor as u64, 0);
+            person.removed = draw_hazard(&seed, "removal", work.removals, at, &person);
+            person.revoked = draw_hazard(&seed, "revocation", work.revocations, at, &person);
             person
         };
         let people: Vec<_> = (0..trace.actors()).map(person).collect();
         let initial = (scenario.group.members as usize).min(people.len());
         let duration = scenario.duration;
         let source = Source::Logged(Arc::new(trace), session);
-        Self { seed, duration, initial, people, source, losses: scenario.workload.losses }
+        let memberships = Memberships::draw(&seed, None, (0, 0));
+        let Workload { losses, removals, .. } = scenario.workload;
+        Self { seed, memberships, group: 0, duration, initial, people, source, losses, removals }
     }
 
     fn drawn(scenario: &Scenario, seed: RootSeed) -> Self {
@@ -157,8 +168,40 @@ impl Demand {
         }
         let messages = work.activity.messages_per_day;
         let source = Source::Drawn(work.sessions, messages);
-        let (duration, losses) = (scenario.duration, work.losses);
-        Self { seed, duration, initial, people, source, losses }
+        let (duration, losses, removals) = (scenario.duration, work.losses, work.removals);
+        let users = (arrivals.len() as u32, initial.div_ceil(devices) as u32);
+        let memberships = Memberships::draw(&seed, work.groups, users);
+        Self { seed, memberships, group: 0, duration, initial, people, source, losses, removals }
+    }
+
+    /// How many groups there are.
+    pub fn groups(&self) -> u32 {
+        self.memberships.count()
+    }
+
+    /// The same people as another of their groups sees them; they have their numbers in all. In each
+    /// they are removed by its other members when these want it.
+    pub fn of_group(&self, group: u32) -> Self {
+        let mut seen = Self { group, ..self.clone() };
+        for person in &mut seen.people {
+            let at = (person.user.into(), group.into());
+            person.removed = draw_hazard(&self.seed, "removal", self.removals, at, person);
+        }
+        seen
+    }
+
+    /// The group, of those that the people have.
+    pub fn group(&self) -> u32 {
+        self.group
+    }
+
+    /// Whether a client is ever to be in this group.
+    pub fn has(&self, client: u32) -> bool {
+        self.turn(client).is_some()
+    }
+
+    fn turn(&self, client: u32) -> Option<Turn> {
+        self.memberships.turn(self.people[client as usize].user, self.group)
     }
 
     /// Everybody, in the order of arrival, and then further devices: a client's number is its place here.
@@ -184,8 +227,9 @@ impl Demand {
         let end = ends.into_iter().flatten().min().unwrap_or(self.duration);
         let is_initial = (client as usize) < self.initial;
         let stream = self.seed.stream("sessions", client.into(), 0);
-        let mut sessions =
-            Sessions { demand: self, client, stream, next: person.arrives, end, first: None };
+        let turn = self.turn(client).unwrap_or(Turn::ALL);
+        let next = person.arrives;
+        let mut sessions = Sessions { demand: self, client, turn, stream, next, end, first: None };
         sessions.begin(is_initial, person.activity);
         sessions
     }
@@ -327,11 +371,17 @@ fn draw_person(
         further: false,
         revoked: None,
         old: false,
+        without_suite: false,
     };
-    person.removed = draw_hazard(seed, "removal", work.removals, user.into(), &person);
-    person.revoked = draw_hazard(seed, "revocation", work.revocations, user.into(), &person);
+    let at = (user.into(), 0);
+    person.removed = draw_hazard(seed, "removal", work.removals, at, &person);
+    person.revoked = draw_hazard(seed, "revocation", work.revocations, at, &person);
     let old = work.old_clients.filter(|_| arrives > Millis(0));
-    person.old = old.is_some_and(|old| seed.stream("old", user.into(), 0).uniform() < old.fraction);
+    if let Some(old) = old {
+        let mut stream = seed.stream("old", user.into(), 0);
+        person.old = stream.uniform() < old.fraction;
+        person.without_suite = person.old && stream.uniform() < old.without_suite;
+    }
     if let Some(silent) = &work.silent
         && seed.stream("silent", user.into(), 0).uniform() < silent.fraction
     {
@@ -340,16 +390,16 @@ fn draw_person(
     person
 }
 
-/// When something happens to a user that happens to a member so many times a day.
+/// When something happens to a user, in a group, that happens to a member so many times a day.
 fn draw_hazard(
     seed: &RootSeed,
     domain: &str,
     hazard: Option<Removals>,
-    user: u64,
+    (user, group): (u64, u64),
     person: &Person,
 ) -> Option<Millis> {
     let hazard = hazard.filter(|hazard| hazard.per_member_per_day > 0.0)?;
-    let days = exponential(&mut seed.stream(domain, user, 0)) / hazard.per_member_per_day;
+    let days = exponential(&mut seed.stream(domain, user, group)) / hazard.per_member_per_day;
     Some(Millis(person.arrives.0 + Millis::from_secs_f64(days * 86_400.0).0.max(1)))
 }
 
@@ -367,6 +417,7 @@ enum First {
 pub struct Sessions<'d> {
     demand: &'d Demand,
     client: u32,
+    turn: Turn,
     stream: Stream,
     /// When the next session begins; for a trace, how many events are used up.
     next: Millis,
@@ -423,7 +474,7 @@ impl Sessions<'_> {
 
     fn session(&mut self, online: Millis, offline: Millis, mean_messages: f64) -> Session {
         let messages = poisson(mean_messages, &mut self.stream);
-        Session { online, offline, messages, seed: bits(&mut self.stream) }
+        Session { online, offline, messages, seed: bits(&mut self.stream), turn: self.turn }
     }
 
     /// The next run of events closer together than a session.
@@ -441,7 +492,8 @@ impl Sessions<'_> {
         let offline = Millis(times[until - 1].0 + length.0).min(self.end).max(Millis(online.0 + 1));
         self.next = Millis(times[until - 1].0 + 1);
         let messages = (until - from) as u32;
-        Some(Session { online, offline, messages, seed: bits(&mut self.stream) })
+        let seed = bits(&mut self.stream);
+        Some(Session { online, offline, messages, seed, turn: self.turn })
     }
 }
 

@@ -12,9 +12,11 @@
 //! | `study` | the study file: a grid of scenarios with a question |
 //! | `trace` | activity logs in the place of drawn activity |
 //! | `demand` | the people and their sessions |
+//! | `groups` | which groups each user is in |
 //! | `shipped` | the scenarios that come with the lab |
 
 mod demand;
+mod groups;
 mod operations;
 mod sample;
 mod scenario;
@@ -32,9 +34,9 @@ pub use operations::{
 pub use sample::{Distribution, Unit, zipf_weights};
 pub use scenario::{
     Activity, Arrivals, Authentication, Batching, Crowd, DeviceChanges, Expectation, Fidelity,
-    Group, Joining, Losses, MAX_MEMBERS, Measure, Messages, Network, OldClients, Policy, Recovery,
-    Removals, Rhythm, Scenario, ScenarioError, Service, SessionRules, Silent, Start, Workload,
-    nearest,
+    Group, Groups, Joining, Losses, MAX_MEMBERS, Measure, Messages, Network, OldClients, Policy,
+    Recovery, Removals, Rhythm, Scenario, ScenarioError, Service, SessionRules, Silent, Start,
+    Workload, nearest,
 };
 pub use shipped::{Shipped, find_shipped, shipped};
 pub use stream::{RootSeed, Stream};

@@ -31,6 +31,14 @@ impl RootSeed {
         Self(fold([0; 32], block))
     }
 
+    /// The root seed of a group among several of the same people; that of the first is this one.
+    pub fn of_group(&self, group: u32) -> Self {
+        match group {
+            0 => self.clone(),
+            _ => Self(self.stream("group", group.into(), 0).seed()),
+        }
+    }
+
     /// The key under which all streams of a domain stand.
     fn domain(&self, domain: &str) -> [u8; 32] {
         let mut key = self.0;

@@ -21,6 +21,7 @@ pub(crate) struct Run {
 impl Run {
     pub(crate) fn folder(&self) -> RunFolder<'_> {
         RunFolder {
+            groups: &[],
             scenario_toml: &self.scenario,
             provenance: &self.provenance,
             summary: &self.summary,

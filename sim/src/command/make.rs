@@ -11,15 +11,15 @@ use arboretum_workloads::{Fidelity, RootSeed, Scenario};
 use super::protocols::{ART, KEY_SERVERS, is_baseline};
 use crate::simulation::{Behaviour, Fault, StreamSeeds};
 
-/// All clients of a scenario's group, before there is any.
-pub(crate) fn make(scenario: &Scenario) -> Result<Box<dyn Protocol>, Fault> {
+/// All clients of one of a scenario's groups, before there is any.
+pub(crate) fn make(scenario: &Scenario, number: u32) -> Result<Box<dyn Protocol>, Fault> {
     let group = &scenario.group;
     #[cfg(feature = "peers")]
     if let Some(kind) = arboretum_peers::PeerKind::by_name(&group.protocol) {
         let group = arboretum_peers::PeerGroup::new(kind, CipherSuite(group.suite));
         return Ok(Box::new(group.expect("the suite was checked when the scenario was chosen")));
     }
-    let seeds = StreamSeeds(RootSeed::from_u64(scenario.seed));
+    let seeds = StreamSeeds::new(&RootSeed::from_u64(scenario.seed), number);
     let made = if is_baseline(&group.protocol) {
         baseline(scenario, seeds)
     } else if group.protocol == ART {

@@ -11,6 +11,7 @@ mod failure;
 mod host;
 mod list;
 mod make;
+mod played;
 mod plot;
 mod progress;
 mod protocols;

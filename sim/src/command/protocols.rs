@@ -158,6 +158,7 @@ fn check_asked(scenario: &Scenario) -> Result<(), Failure> {
         ("workload.messages.attachments", is_baseline && attaches, "exports no keys for them"),
         ("workload.losses and service.retention", is_peer && comes_back, alone),
         ("policy.joining", is_peer && links, alone),
+        ("workload.groups", is_peer && work.groups.is_some(), "is driven here in one group"),
         ("service.refill_packages", is_peer && refills, alone),
         (
             "service.refill_packages",

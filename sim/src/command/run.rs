@@ -5,20 +5,18 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use arboretum_engine::crypto::{Ledger, Op};
-use arboretum_results::{
-    Host, Provenance, Recorded, RunFacts, RunFolder, RunRecorder, Summary, WriteOptions,
-};
-use arboretum_workloads::{Demand, Scenario, Trace};
+use arboretum_engine::crypto::Op;
+use arboretum_results::{Host, Provenance, RunFolder, RunRecorder, Summary, WriteOptions};
+use arboretum_workloads::Scenario;
 
 use super::arguments::{QuietOptions, RunOptions};
 use super::failure::Failure;
 use super::host::{self, Clock};
-use super::make::make;
+use super::played::{self, Played};
 use super::progress::Meter;
 use super::protocols::is_peer;
 use super::scenario::{Chosen, choose};
-use crate::simulation::{self, Fault, Outcome, Settings};
+use crate::simulation::{Fault, Settings};
 
 /// Names of the ledger's operations, in its order: columns of commits.csv.
 pub(crate) const OP_NAMES: [&str; Op::ALL.len()] = {
@@ -45,8 +43,7 @@ pub(crate) const INTERRUPTED: u8 = 130;
 /// A run that has come to its end.
 pub(crate) struct Finished {
     pub(crate) summary: Summary,
-    pub(crate) recorded: Recorded,
-    outcome: Outcome,
+    played: Played,
 }
 
 /// Runs a scenario and writes its folder.
@@ -72,8 +69,9 @@ pub(crate) fn run(options: &RunOptions) -> Result<ExitCode, Failure> {
         scenario_toml: &chosen.scenario.to_toml(),
         provenance: &provenance,
         summary: &finished.summary,
-        recorded: &finished.recorded,
-        clients: &finished.outcome.clients,
+        recorded: &finished.played.first.recorded,
+        clients: &finished.played.first.outcome.clients,
+        groups: &finished.played.groups(&chosen.scenario, finished.summary.host),
     };
     let write = WriteOptions { replace: options.force, events: options.events, plots: true };
     folder.write(&target, write).map_err(|error| Failure::input(error.to_string()))?;
@@ -103,80 +101,32 @@ pub(crate) fn simulate(
     let _ = ctrlc::set_handler(move || asked.store(true, Ordering::Relaxed));
     let meter = Meter::new(scenario.duration, common.quiet);
     let (clock, cpu_before) = (Clock::start(), host::cpu_s());
-    let mut recorder = RunRecorder::new(&OP_NAMES);
-    if events {
-        recorder = recorder.with_events();
-    }
+    let recorder = || {
+        let recorder = RunRecorder::new(&OP_NAMES);
+        if events { recorder.with_events() } else { recorder }
+    };
     let played = pool.install(|| {
         let mut progress = |progress| meter.show(progress);
         let should_stop = || stop.load(Ordering::Relaxed);
         let settings = Settings {
             audit: scenario.group.audit,
+            events_before: 0,
             stop_before_event,
             should_stop: &should_stop,
             progress: &mut progress,
         };
-        record(scenario, chosen.trace.clone(), recorder, settings)
+        played::play(scenario, chosen.trace.clone(), &recorder, settings)
     });
     meter.finish();
-    let (recorded, outcome) = played.map_err(|fault| fault_found(chosen, &fault))?;
+    let played = played.map_err(|fault| fault_found(chosen, &fault))?;
     let host = Host {
         wall_s: clock.wall_s(),
         cpu_s: host::cpu_s() - cpu_before,
         peak_rss_mib: host::peak_rss_mib(),
         threads: pool.current_num_threads() as u32,
     };
-    let summary = summary(scenario, &outcome, &recorded, host);
-    Ok(Finished { summary, recorded, outcome })
-}
-
-/// Plays a scenario and takes it down.
-pub(crate) fn record(
-    scenario: &Scenario,
-    trace: Option<Trace>,
-    mut recorder: RunRecorder,
-    settings: Settings<'_>,
-) -> Result<(Recorded, Outcome), Fault> {
-    let demand = Demand::new(scenario, trace);
-    let mut protocol = make(scenario)?;
-    let outcome = simulation::run(scenario, &demand, &mut *protocol, &mut recorder, settings)?;
-    Ok((recorder.finish(), outcome))
-}
-
-/// The summary of a run.
-pub(crate) fn summary(
-    scenario: &Scenario,
-    outcome: &Outcome,
-    recorded: &Recorded,
-    host: Host,
-) -> Summary {
-    Summary::new(facts(scenario, outcome, host), recorded)
-}
-
-fn facts(scenario: &Scenario, outcome: &Outcome, host: Host) -> RunFacts {
-    let ops = outcome.ops.iter().flat_map(Ledger::iter);
-    RunFacts {
-        scenario: scenario.name.clone(),
-        seed: scenario.seed,
-        protocol: scenario.group.protocol.clone(),
-        strategy: scenario.group.strategy.clone(),
-        suite: scenario.group.suite.to_string(),
-        fidelity: scenario.group.fidelity.name().into(),
-        interrupted: outcome.interrupted,
-        virtual_time_s: outcome.virtual_time.as_secs_f64(),
-        members_ever: outcome.members_ever,
-        operations: outcome.operations,
-        rebalancing: outcome.rebalancing,
-        quarantine: outcome.quarantine,
-        commits_rejected: outcome.rejected,
-        rejected_work: outcome.rejected_work,
-        system: outcome.system,
-        ops: ops.map(|(op, count)| (op.name().into(), count)).collect(),
-        audits: outcome.audits,
-        invariants: outcome.invariants,
-        materialised: outcome.audits.performed,
-        host,
-    }
+    let summary = played.summary(scenario, host);
+    Ok(Finished { summary, played })
 }
 
 fn fault_found(chosen: &Chosen, fault: &Fault) -> Failure {
@@ -245,7 +195,7 @@ fn tell(options: &RunOptions, finished: &Finished, target: &Path) -> Result<(), 
         println!(
             "{}: {} of virtual time, {} members at the end, {} commits ({} rejected)",
             summary.scenario,
-            finished.outcome.virtual_time,
+            finished.played.first.outcome.virtual_time,
             summary.members.end,
             summary.commits.accepted,
             summary.commits.rejected

@@ -56,7 +56,7 @@ impl World<'_, '_> {
     /// The next time that a client's signature key is replaced: spread over the period at first.
     pub(super) fn plan_rotation(&mut self, client: ClientId, is_first: bool) {
         let Some(period) = self.scenario.authentication.rotate_every else { return };
-        let mut stream = self.root_seed.stream("rotation", client.0.into(), 0);
+        let mut stream = self.people_seed.stream("rotation", client.0.into(), 0);
         let wait = if is_first { stream.below(period.0) + 1 } else { period.0 };
         self.schedule(self.later(Millis(wait)), Event::Rotate(client));
     }

@@ -19,6 +19,13 @@ impl World<'_, '_> {
     ) -> Result<(), ProtocolError> {
         self.register(client)?;
         self.note(recorder, "register", client);
+        if self.demand.people()[client.0 as usize].without_suite {
+            // Who wants to add it finds no key package of the group's suite (RFC 9420 §10).
+            self.clients.get_mut(client).wants_in = false;
+            self.facts.refused += 1;
+            self.note(recorder, "no common suite", client);
+            return Ok(());
+        }
         self.ask_in(client)
     }
 
@@ -152,7 +159,7 @@ impl World<'_, '_> {
         let left = if unseen < limit {
             limit.0 - unseen.0
         } else {
-            self.root_seed.stream("first absence", client.0.into(), 0).below(limit.0) + 1
+            self.people_seed.stream("first absence", client.0.into(), 0).below(limit.0) + 1
         };
         self.schedule(Millis(left), Event::Evict(client, 1));
     }

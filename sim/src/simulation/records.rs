@@ -8,12 +8,12 @@ use arboretum_engine::group::CommitCost;
 use arboretum_engine::protocol::{ClientId, Draft, Order, ProtocolError};
 use arboretum_engine::tree::LeafIndex;
 use arboretum_results::{
-    Abilities, ClientHistogram, CommitRow, Credentials, Exposure, KeyServer, Recorder, System,
-    TreeRow,
+    Abilities, ClientHistogram, ClientTotals, CommitRow, Credentials, Exposure, KeyServer,
+    Recorder, System, TreeRow,
 };
 use arboretum_workloads::Person;
 
-use super::clients::Standing;
+use super::clients::{Client, Standing};
 use super::world::{Outcome, World};
 
 /// Members that show the roster they believe at each recount.
@@ -270,7 +270,10 @@ impl World<'_, '_> {
                 rotated: self.facts.rotated,
                 ..self.authentication.figures()
             },
-            abilities: self.facts.abilities.unwrap_or_default(),
+            abilities: Abilities {
+                refused: self.facts.refused,
+                ..self.facts.abilities.unwrap_or_default()
+            },
             exposure: self.protocol.exposed().map_or(Exposure::default(), |exposed| Exposure {
                 nodes: exposed.nodes,
                 former_members: exposed.deleted,
@@ -280,6 +283,17 @@ impl World<'_, '_> {
                 KeyServer { keys, encryptions, signatures }
             }),
         }
+    }
+
+    fn totals(&self) -> Vec<ClientTotals> {
+        let totals = |(number, client): (u32, &Client)| ClientTotals {
+            was_member: self.facts.ever.contains(&ClientId(number)),
+            bytes_received: client.tally.bytes_received,
+            bytes_sent: client.tally.bytes_sent,
+            commits_processed: client.tally.commits_processed,
+            commits_sent: client.tally.commits_sent,
+        };
+        (0..).zip(self.clients.iter()).map(totals).collect()
     }
 
     pub(super) fn outcome(&self, interrupted: bool) -> Outcome {
@@ -322,6 +336,7 @@ impl World<'_, '_> {
             invariants: self.facts.invariants,
             last_resort: self.delivery.last_resort,
             clients,
+            totals: self.totals(),
             events: self.events,
         }
     }

@@ -16,7 +16,8 @@ impl World<'_, '_> {
     /// Registers everybody who is there from the start, makes the group, and brings all of
     /// them into it: they are in the group from the first moment, online or not.
     pub(super) fn start(&mut self, recorder: &mut dyn Recorder) -> Result<(), ProtocolError> {
-        let initial: Vec<_> = (0..self.demand.initial() as u32).map(ClientId).collect();
+        let initial = (0..self.demand.initial() as u32).filter(|client| self.demand.has(*client));
+        let initial: Vec<_> = initial.map(ClientId).collect();
         for client in &initial {
             self.register(*client)?;
         }
@@ -136,7 +137,7 @@ impl World<'_, '_> {
         let tally = &mut self.clients.get_mut(client).tally;
         tally.ledger += published.ledger;
         tally.bytes_sent += published.bytes;
-        let mut stream = self.root_seed.stream("delay", client.0.into(), 0);
+        let mut stream = self.people_seed.stream("delay", client.0.into(), 0);
         let network = &self.scenario.network;
         let delay = network.delay.sample(&mut stream).min(network.max_delay);
         let between = self.services.delay(self.service_of(client));

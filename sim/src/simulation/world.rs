@@ -7,9 +7,9 @@ use arboretum_engine::crypto::Ledger;
 use arboretum_engine::protocol::{ClientId, Draft, Protocol, ProtocolError};
 use arboretum_engine::tree::LeafIndex;
 use arboretum_results::{
-    Abilities, Audits, ClientHistogram, Devices as DeviceFigures, Distribution, Event as EventRow,
-    Invariants, Links, Operations, Quarantine, Rebalancing, Recorder, Recovery, RejectedWork,
-    System,
+    Abilities, Audits, ClientHistogram, ClientTotals, Devices as DeviceFigures, Distribution,
+    Event as EventRow, Invariants, Links, Operations, Quarantine, Rebalancing, Recorder, Recovery,
+    RejectedWork, System,
 };
 use arboretum_workloads::{Demand, Millis, RootSeed, Scenario, Sessions};
 
@@ -29,6 +29,8 @@ use super::services::Services;
 pub struct Settings<'r> {
     /// Members audited for each commit.
     pub audit: u32,
+    /// Events of the groups that have been simulated before this one.
+    pub events_before: u64,
     /// Stop before this event, for looking at what led to a fault.
     pub stop_before_event: Option<u64>,
     /// Asked now and then whether to stop.
@@ -81,7 +83,9 @@ pub struct Outcome {
     pub last_resort: u64,
     /// Totals of each client.
     pub clients: Vec<ClientHistogram>,
-    /// Events put into effect.
+    /// The same for each client by its number, with those who have never come.
+    pub totals: Vec<ClientTotals>,
+    /// Events put into effect, in this group and those before it.
     pub events: u64,
 }
 
@@ -107,6 +111,8 @@ pub(super) struct Facts {
     pub(super) devices: DeviceFigures,
     pub(super) rotated: u64,
     pub(super) abilities: Option<Abilities>,
+    /// Clients without a cipher suite of the group's.
+    pub(super) refused: u64,
     pub(super) snapshots: u64,
     pub(super) portraits: u64,
     pub(super) blank_paths: BlankPaths,
@@ -129,6 +135,9 @@ pub(super) struct World<'w, 's> {
     pub(super) scenario: &'w Scenario,
     pub(super) behaviour: Behaviour,
     pub(super) demand: &'w Demand,
+    /// What is drawn of people, whatever the group.
+    pub(super) people_seed: RootSeed,
+    /// What is drawn in this group.
     pub(super) root_seed: RootSeed,
     pub(super) protocol: &'w mut dyn Protocol,
     pub(super) clients: Clients,
@@ -193,14 +202,14 @@ impl<'w, 's> World<'w, 's> {
             scenario,
             behaviour,
             demand,
-            root_seed: seed,
+            root_seed: seed.of_group(demand.group()),
+            people_seed: seed,
             protocol,
             clients: Clients::new(count),
             delivery: DeliveryService::default(),
             authentication: AuthenticationService::default(),
             now: Millis(0),
             facts: Facts::default(),
-            settings,
             sessions: std::iter::repeat_with(|| None).take(count).collect(),
             drafts: vec![],
             mail: Mail::new(count),
@@ -215,7 +224,8 @@ impl<'w, 's> World<'w, 's> {
             warming_waits: false,
             last_warmed: None,
             was_sound: false,
-            events: 0,
+            events: settings.events_before,
+            settings,
         }
     }
 
@@ -275,6 +285,9 @@ impl<'w, 's> World<'w, 's> {
         let people: Vec<_> = self.demand.people().to_vec();
         for (number, person) in people.iter().enumerate() {
             let client = ClientId(number as u32);
+            if !self.demand.has(client.0) {
+                continue;
+            }
             self.clients.get_mut(client).wants_in = true;
             if number >= self.demand.initial() {
                 self.schedule(person.arrives, Event::Arrive(client));

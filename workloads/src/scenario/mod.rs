@@ -17,7 +17,8 @@ pub use error::{ScenarioError, nearest};
 pub(crate) use load::{parse, read};
 pub(crate) use strategy::read as strategy_words;
 pub use system::{
-    Authentication, Crowd, DeviceChanges, Joining, Losses, Messages, OldClients, Recovery, Service,
+    Authentication, Crowd, DeviceChanges, Groups, Joining, Losses, Messages, OldClients, Recovery,
+    Service,
 };
 pub use validate::MAX_MEMBERS;
 pub(crate) use validate::{Wrong, check_name, require};
@@ -191,6 +192,9 @@ pub struct Workload {
     /// Users whose clients are old.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub old_clients: Option<OldClients>,
+    /// Further groups of the same people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub groups: Option<Groups>,
 }
 
 fn one_device() -> u32 {

@@ -71,6 +71,23 @@ pub struct DeviceChanges {
 pub struct OldClients {
     /// The share of users who come later and have one. Those who are there from the start have new ones.
     pub fraction: f64,
+    /// The share of those that have not even the group's cipher suite: nobody can add them.
+    #[serde(default)]
+    pub without_suite: f64,
+}
+
+/// Further groups of the same people. Everybody is in the first one; a user is in each other with all of
+/// its clients, from when it comes until it goes, and with the same credentials.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Groups {
+    /// How many there are beside the first.
+    pub further: u32,
+    /// The share of users in the first of these.
+    pub share: f64,
+    /// In the k-th of them it is the share over k to this power.
+    #[serde(default)]
+    pub exponent: f64,
 }
 
 /// The Authentication Service.

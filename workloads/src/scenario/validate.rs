@@ -25,6 +25,9 @@ const MAX_MESSAGES: f64 = 100_000.0;
 /// The most bytes of a text or an attachment: 16 MiB.
 const MAX_BYTES: u32 = 1 << 24;
 
+/// The most groups beside the first: each is simulated whole.
+const MAX_FURTHER_GROUPS: u32 = 1_000;
+
 /// The most federated services.
 const MAX_SERVICES: u32 = 1_000;
 
@@ -203,6 +206,20 @@ impl Scenario {
             let key = "workload.old_clients";
             require(work.trace.is_none(), key, "a trace does not say who has one: leave it out")?;
             within(old.fraction, 0.0, 1.0, "workload.old_clients.fraction")?;
+            within(old.without_suite, 0.0, 1.0, "workload.old_clients.without_suite")?;
+        }
+        if let Some(groups) = work.groups {
+            let few = groups.further <= MAX_FURTHER_GROUPS;
+            let what = format!("at most {MAX_FURTHER_GROUPS} beside the first");
+            require(few, "workload.groups.further", what)?;
+            within(groups.share, 0.0, 1.0, "workload.groups.share")?;
+            within(groups.exponent, 0.0, 4.0, "workload.groups.exponent")?;
+            let key = "workload.groups";
+            require(
+                work.trace.is_none(),
+                key,
+                "the actors of a trace have one group: leave it out",
+            )?;
         }
         let key = "authentication.rotate_every";
         require(

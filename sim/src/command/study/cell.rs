@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use crate::command::failure::Failure;
 use crate::command::host::{self, Clock};
+use crate::command::played::{self, Played};
 use crate::command::{run, scenario};
 use crate::operations::{self, Contestant, ContestantError};
 use crate::simulation::Settings;
@@ -97,11 +98,11 @@ fn play(
             serde_json::to_value(summary)
         }
         Job::Scenario(scenario) => {
-            let (recorded, outcome) = simulate(scenario, folder, should_stop)?;
-            if outcome.interrupted {
+            let played = simulate(scenario, folder, should_stop)?;
+            if played.is_interrupted() {
                 return Ok(None);
             }
-            serde_json::to_value(run::summary(scenario, &outcome, &recorded, host()))
+            serde_json::to_value(played.summary(scenario, host()))
         }
     };
     summary.map(Some).map_err(|error| Failure::run(error.to_string()))
@@ -111,17 +112,18 @@ fn simulate(
     scenario: &Scenario,
     folder: &Path,
     should_stop: &dyn Fn() -> bool,
-) -> Result<(arboretum_results::Recorded, crate::simulation::Outcome), Failure> {
+) -> Result<Played, Failure> {
     let trace = scenario.workload.trace.as_deref().map(Trace::load).transpose();
     let trace = trace.map_err(|error| Failure::input(error.to_string()))?;
     let settings = Settings {
         audit: scenario.group.audit,
+        events_before: 0,
         stop_before_event: None,
         should_stop,
         progress: &mut |_| (),
     };
-    let recorder = RunRecorder::new(&run::OP_NAMES);
-    run::record(scenario, trace, recorder, settings).map_err(|fault| {
+    let recorder = || RunRecorder::new(&run::OP_NAMES);
+    played::play(scenario, trace, &recorder, settings).map_err(|fault| {
         let what = format!("{} with seed {}: {fault}", scenario.name, scenario.seed);
         // What is replayed must be there; without a summary the cell counts as not run.
         let file = folder.join("scenario.toml");

@@ -42,7 +42,8 @@ pub enum Due {
 }
 
 impl Moving {
-    pub(super) const VALUES: &'static [&'static str] = &["resync", "swap:K", "rebuild:T", "rebuild:P%"];
+    pub(super) const VALUES: &'static [&'static str] =
+        &["resync", "swap:K", "rebuild:T", "rebuild:P%"];
 
     /// Reads a value of `compaction`; none if it is the tree's.
     pub(super) fn read(value: &str) -> Result<Option<Self>, BehaviourError> {
