@@ -8,9 +8,11 @@
 //! `quarantine:D:R:S` (Quarantined TreeKEM; the definition is ours, from the delays that the paper
 //! names): after D operations the committer makes new keys for the member, which is a *ghost* from
 //! then on, in the way of an Update proposal, and encrypts a share of the secret to each of
-//! [`SHARES`] members. It does so again every R operations, and after S the ghost is removed. Whoever
-//! comes back as a ghost collects the shares and reads what it missed; but so can the holders of
-//! the shares together.
+//! [`SHARES`] members, drawn one by one from those who are no ghosts: nobody knows which of them are silent. It does so
+//! again every R operations, and in the commit by which the maker of a key or a holder of its shares is
+//! removed or becomes a ghost itself, as the real engine demands (`engine/src/group/quarantine.rs`). After S the ghost is
+//! removed. Whoever comes back as a ghost collects the shares and reads what it missed; but so can the
+//! holders of the shares together.
 //!
 //! Whoever comes back renews its keys at once, under each of the three.
 
@@ -18,7 +20,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use arboretum_engine::counted::{Cost, CountedError, CountedGroup, Member};
 use arboretum_results::AbsenceRow;
-use arboretum_workloads::{Inactive, Operation};
+use arboretum_workloads::{Inactive, Operation, Stream};
 
 /// Members who hold a share of a ghost's secret: the least that the paper allows.
 pub const SHARES: u64 = 3;
@@ -28,7 +30,11 @@ pub const SHARES: u64 = 3;
 struct Ghost {
     made: u64,
     renewed: u64,
+    keepers: Keepers,
 }
+
+/// Who knows something of a ghost's key: its maker, and who holds shares.
+type Keepers = [u32; 1 + SHARES as usize];
 
 /// Who is silent, who is a ghost, who has been removed.
 #[derive(Clone, Debug)]
@@ -40,18 +46,27 @@ pub(super) struct Absent {
     /// The same by time: the longest silent first.
     by_time: BTreeSet<(u64, u32)>,
     ghosts: BTreeMap<u32, Ghost>,
+    /// The ghosts of whose keys somebody knows.
+    kept_by: BTreeMap<u32, BTreeSet<u32>>,
     removed: BTreeSet<u32>,
+    members: u32,
+    /// Where holders are drawn from.
+    stream: Stream,
 }
 
 impl Absent {
-    pub(super) fn new(policy: Inactive) -> Self {
+    /// Nobody of so many members is silent yet.
+    pub(super) fn new(policy: Inactive, members: u32, stream: Stream) -> Self {
         Self {
             policy,
             now: 0,
             silent: BTreeMap::new(),
             by_time: BTreeSet::new(),
             ghosts: BTreeMap::new(),
+            kept_by: BTreeMap::new(),
             removed: BTreeSet::new(),
+            members,
+            stream,
         }
     }
 
@@ -70,7 +85,7 @@ impl Absent {
             self.silent.insert(*member, self.now);
             self.by_time.insert((self.now, *member));
         }
-        self.act(group, &mut row)?;
+        self.act(group, operation.by, &mut row)?;
         row.silent = (self.silent.len() + self.ghosts.len() + self.removed.len()) as u64;
         row.exposed = self.silent.len() as u64;
         row.ghosts = self.ghosts.len() as u64;
@@ -99,7 +114,7 @@ impl Absent {
             }
             row.readded += 1;
         }
-        self.ghosts.remove(&member);
+        self.end(member);
         if let Some(since) = self.silent.remove(&member) {
             self.by_time.remove(&(since, member));
         }
@@ -115,67 +130,123 @@ impl Absent {
     }
 
     /// Does what is due.
-    fn act(&mut self, group: &mut CountedGroup, row: &mut AbsenceRow) -> Result<(), CountedError> {
+    fn act(
+        &mut self,
+        group: &mut CountedGroup,
+        by: u32,
+        row: &mut AbsenceRow,
+    ) -> Result<(), CountedError> {
         let (after, renewal) = match self.policy {
             Inactive::Keep => return Ok(()),
             Inactive::Evict { after } => (after, None),
             Inactive::Quarantine { after, refresh, stay } => (after, Some((refresh, stay))),
         };
+        let due = self.fallen_silent(after);
+        let Some((refresh, stay)) = renewal else {
+            return due.into_iter().try_for_each(|member| {
+                self.removed.insert(member);
+                group.remove(Member(member))
+            });
+        };
+        let now = self.now;
+        let is_over =
+            |(member, ghost): (&u32, &Ghost)| (now - ghost.made >= stay).then_some(*member);
+        let over: Vec<u32> = self.ghosts.iter().filter_map(is_over).collect();
+        // Whose keys are to be new: those of new ghosts, of those whose keeper goes, and those that are due.
+        let going = due.iter().chain(&over);
+        let kept = going.filter_map(|keeper| self.kept_by.get(keeper)).flatten();
+        let mut renewed: BTreeSet<u32> = kept.chain(&due).copied().collect();
+        for member in over {
+            self.end(member);
+            self.removed.insert(member);
+            group.remove(Member(member))?;
+        }
+        let old = |ghost: &Ghost| now - ghost.renewed >= refresh;
+        renewed
+            .extend(self.ghosts.iter().filter(|(_, ghost)| old(ghost)).map(|(member, _)| *member));
+        // Nobody of these holds shares of another.
+        for member in due {
+            let ghost = Ghost { made: now, renewed: now, keepers: [member; _] };
+            self.ghosts.insert(member, ghost);
+        }
+        renewed.retain(|member| self.ghosts.contains_key(member));
+        renewed.into_iter().try_for_each(|member| self.renew(group, (by, member), row))
+    }
+
+    /// Takes out those who have been silent for long enough.
+    fn fallen_silent(&mut self, after: u64) -> Vec<u32> {
+        let mut due = vec![];
         while let Some((since, member)) = self.by_time.first().copied() {
             if self.now - since < after {
                 break;
             }
             self.by_time.pop_first();
             self.silent.remove(&member);
-            if renewal.is_some() {
-                self.ghosts.insert(member, Ghost { made: self.now, renewed: self.now });
-                renew(group, member, row)?;
-            } else {
-                group.remove(Member(member))?;
-                self.removed.insert(member);
-            }
+            due.push(member);
         }
-        let Some((refresh, stay)) = renewal else { return Ok(()) };
-        let now = self.now;
-        let over: Vec<u32> = self
-            .ghosts
-            .iter()
-            .filter(|(_, ghost)| now - ghost.made >= stay)
-            .map(|(member, _)| *member)
-            .collect();
-        for member in over {
-            self.ghosts.remove(&member);
-            group.remove(Member(member))?;
-            self.removed.insert(member);
-        }
-        for (member, ghost) in &mut self.ghosts {
-            if now - ghost.renewed >= refresh {
-                ghost.renewed = now;
-                renew(group, *member, row)?;
-            }
-        }
-        Ok(())
+        due
     }
-}
 
-/// Somebody makes new keys for a ghost and shares their secret out.
-fn renew(group: &mut CountedGroup, member: u32, row: &mut AbsenceRow) -> Result<(), CountedError> {
-    row.shares += SHARES;
-    group.update(Member(member))
+    /// Somebody makes new keys for a ghost and shares their secret out.
+    fn renew(
+        &mut self,
+        group: &mut CountedGroup,
+        (by, member): (u32, u32),
+        row: &mut AbsenceRow,
+    ) -> Result<(), CountedError> {
+        let Some(Ghost { made, keepers, .. }) = self.ghosts.get(&member).copied() else {
+            return Ok(());
+        };
+        self.forget_keepers(member, keepers);
+        let mut keepers = [by; _];
+        keepers[1..].iter_mut().for_each(|holder| *holder = self.draw_holder());
+        for keeper in keepers {
+            self.kept_by.entry(keeper).or_default().insert(member);
+        }
+        self.ghosts.insert(member, Ghost { made, renewed: self.now, keepers });
+        row.shares += SHARES;
+        group.update(Member(member))
+    }
+
+    /// A member who is no ghost. The issuer of the operation is one, so that there always is somebody.
+    fn draw_holder(&mut self) -> u32 {
+        loop {
+            let member = self.stream.below(self.members.into()) as u32;
+            if !self.ghosts.contains_key(&member) && !self.removed.contains(&member) {
+                return member;
+            }
+        }
+    }
+
+    /// Somebody is no ghost any more.
+    fn end(&mut self, member: u32) {
+        if let Some(ghost) = self.ghosts.remove(&member) {
+            self.forget_keepers(member, ghost.keepers);
+        }
+    }
+
+    fn forget_keepers(&mut self, member: u32, keepers: Keepers) {
+        for keeper in keepers {
+            if let Some(kept) = self.kept_by.get_mut(&keeper) {
+                kept.remove(&member);
+            }
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use arboretum_engine::counted::PathSizes;
     use arboretum_engine::strategy::Strategy;
-    use arboretum_workloads::OperationKind;
+    use arboretum_workloads::{OperationKind, RootSeed};
 
     use super::*;
 
     fn world(policy: &str) -> (Absent, CountedGroup) {
         let sizes = PathSizes { public_key: 33, ciphertext: 82 };
         let group = CountedGroup::new(Strategy::RFC9420, sizes, 8, true).unwrap();
-        (Absent::new(policy.parse().unwrap()), group)
+        let stream = RootSeed::from_u64(1).stream("holders", 0, 0);
+        (Absent::new(policy.parse().unwrap(), 8, stream), group)
     }
 
     fn operation(left: &[u32], returned: &[u32]) -> Operation {
@@ -243,5 +314,36 @@ mod tests {
         let ghosts: Vec<_> = rows.iter().map(|row| row.ghosts).collect();
         assert_eq!(ghosts, [0, 0, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0]);
         assert_eq!((rows[9].removed, world.1.tree().members), (1, 7));
+    }
+
+    /// Nobody of those who know something of a ghost's key is ever a ghost or gone.
+    #[test]
+    fn keys_are_renewed_when_a_keeper_goes() {
+        let mut world = world("quarantine:3:40:60");
+        let mut forced = 0;
+        for at in 0..400_u32 {
+            // One after the other falls silent and comes back nine steps later; 0 never does.
+            let turn = |at: u32| if at.is_multiple_of(2) { vec![1 + at / 2 % 7] } else { vec![] };
+            let (left, back) = (turn(at), if at < 9 { vec![] } else { turn(at - 9) });
+            let (before, renewed_at) = (world.0.ghosts.len(), world.0.now);
+            let row = step(&mut world, &left, &back);
+            let (absent, keys) = (&world.0, row.shares / SHARES);
+            for (member, ghost) in &absent.ghosts {
+                for keeper in ghost.keepers {
+                    assert!(!absent.ghosts.contains_key(&keeper), "{keeper} keeps {member}");
+                    assert!(!absent.removed.contains(&keeper), "{keeper} keeps {member}");
+                    assert!(absent.kept_by[&keeper].contains(member));
+                }
+            }
+            let made = absent.ghosts.values().filter(|ghost| ghost.made == renewed_at).count();
+            forced += keys - made as u64;
+            assert!(absent.ghosts.len() <= before + made);
+        }
+        assert!(forced > 50, "{forced}");
+        let listed: usize = world.0.kept_by.values().map(BTreeSet::len).sum();
+        assert!(
+            listed <= 4 * world.0.ghosts.len(),
+            "those who are no ghosts any more are forgotten"
+        );
     }
 }

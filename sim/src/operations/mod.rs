@@ -13,7 +13,7 @@ use arboretum_engine::counted::CountedError;
 use arboretum_results::{
     ExperimentFacts, ExperimentRecorder, ExperimentSummary, Host, Members, OperationRow,
 };
-use arboretum_workloads::{Experiment, OperationKind, Sequence};
+use arboretum_workloads::{Experiment, OperationKind, RootSeed, Sequence};
 
 use absent::Absent;
 pub use absent::SHARES;
@@ -42,7 +42,9 @@ pub fn play(
     let mut group = Contestant::of(experiment)?.group(experiment.group.members, sizes)?;
     let mut sequence = Sequence::new(experiment);
     let absences = experiment.operations.absence.is_some();
-    let mut absent = absences.then(|| Absent::new(experiment.group.inactive));
+    let holders = RootSeed::from_u64(experiment.seed).stream("holders", 0, 0);
+    let (policy, members) = (experiment.group.inactive, experiment.group.members);
+    let mut absent = absences.then(|| Absent::new(policy, members, holders));
     let mut recorder = ExperimentRecorder::default();
     let mut start = None;
     let mut done = 0_u64;
