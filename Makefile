@@ -4,7 +4,7 @@ CARGO ?= cargo
 RELEASE = target/release/arboretum
 
 .PHONY: run test test-peers test-peers-large fuzz fuzz-long cargo-fuzz interop test-interop lint lint-all bench \
-	bench-peers conformance smoke clean help
+	bench-peers conformance smoke notebooks clean help
 
 help:
 	@echo "make run          50,000 clients through a week, into runs/fifty-thousand"
@@ -19,6 +19,7 @@ help:
 	@echo "make bench        benchmarks: key operations, one member, growth with n"
 	@echo "make bench-peers  beside OpenMLS and mls-rs, for a quarter of an hour"
 	@echo "make conformance  the MLS working group's vectors in VECTORS (default ../shared/vectors)"
+	@echo "make notebooks    executes notebooks/ on quick results, which it makes"
 	@echo "make smoke        500 clients through two days, in seconds"
 
 $(RELEASE): FORCE
@@ -92,6 +93,22 @@ bench-peers:
 VECTORS ?= ../shared/vectors
 conformance: $(RELEASE)
 	$(RELEASE) conformance $(VECTORS)
+
+# Studies that notebooks load, at their small size; notebooks/README.md says what they show.
+NOTEBOOK_STUDIES = ttkem-2021 ttkem-2021-administrators multicast-2022 concurrent-2025 bonsai-2024 \
+	quarantined-2024 rebalance scaling scaling-lived-in tree-growth eviction versus
+NOTEBOOK_RESULTS = $(addprefix runs/notebooks/,$(NOTEBOOK_STUDIES))
+# Real keys give the same counts, in minutes.
+notebook-options-scaling = --only fidelity=counted
+
+$(NOTEBOOK_RESULTS): runs/notebooks/%: $(RELEASE)
+	$(RELEASE) study $* --quick $(notebook-options-$*) --out $@ --quiet
+
+notebooks: $(NOTEBOOK_RESULTS)
+	notebooks/environment.sh target/notebooks-venv
+	ARBORETUM=$(abspath $(RELEASE)) ARBORETUM_RUNS=$(abspath runs/notebooks) \
+		target/notebooks-venv/bin/python -m pytest -q -p no:cacheprovider --nbmake --nbmake-timeout=300 \
+		--durations=10 notebooks
 
 clean:
 	$(CARGO) clean

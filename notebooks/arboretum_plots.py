@@ -83,12 +83,27 @@ def marks(panel, table, axis, value="mean", lo="lo", hi="hi", look=0, label=None
     panel.plot(table[value], places, color=color, marker=mark, linestyle="none", label=label)
     panel.set_yticks(places, [str(name) for name in table[axis]])
     panel.set_ylim(len(table) - 0.4, -0.6)
+    panel.margins(x=0.08)
     panel.grid(axis="y", visible=False)
 
 
 def legend(panel, columns=4):
     """The names of the lines, above the panel."""
     panel.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=columns, borderaxespad=0.2)
+
+
+def legend_below(drawn, title=None):
+    """The names of the lines of a figure's first panel, below the figure."""
+    marks, names = drawn.axes[0].get_legend_handles_labels()
+    drawn.legend(
+        marks, names, loc="outside lower left", ncols=min(len(names), 7), title=title, alignment="left"
+    )
+
+
+def from_zero(panels):
+    """Vertical axes that begin at nothing; to be said when all is drawn."""
+    for panel in getattr(panels, "flat", panels):
+        panel.set_ylim(0, 1.04 * panel.get_ylim()[1])
 
 
 def logarithmic(panel, x=10, y=10):
