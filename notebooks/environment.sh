@@ -21,7 +21,7 @@ if ! has_venv; then
     echo "notebooks: $python has no venv" >&2
     [ "$(id -u)" = 0 ] || fail "not root, so nothing is installed: install python3 and python3-venv"
     command -v apt-get >/dev/null || fail "there is no apt-get: install Python 3.11 or later with venv"
-    { apt-get update -q && apt-get install -qy python3 python3-venv; } >&2 ||
+    { apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -qy python3 python3-venv; } >&2 ||
         fail "apt-get could not install python3-venv: is there a network?"
     has_venv || fail "$python has no venv still: set PYTHON to one that has"
 fi

@@ -84,11 +84,17 @@ def test_axes_have_their_own_names_in_both_tables_and_words_stay_words(runs):
     write_study(runs / "mine")
     study = results.load_study("mine")
     assert study.axes == ["strategy", "n"]
-    assert study.values("strategy") == ["none", "taint"]      # `none` is no missing value
+    assert study.values("strategy") == ["none", "taint"]
     assert study.values("n") == [8, 64]
     assert list(study.aggregate.columns) == ["strategy", "n", "metric", "seeds", "mean", "lo", "hi"]
     assert list(study.each("cost").columns) == ["strategy", "n", "seed", "cost"]
     assert study.seeds == "1 to 3 seeds, 95 % bootstrap intervals"
+
+
+def test_values_that_pandas_takes_for_missing_are_words(runs):
+    folder = write_study(runs / "mine")
+    (folder / "aggregate.csv").write_text(AGGREGATE.replace("taint", "None"))
+    assert results.load_study("mine").values("strategy") == ["none", "None"]
 
 
 def test_means_are_those_of_the_points_that_are_left(runs):
