@@ -53,11 +53,19 @@ pub struct FitRow {
 }
 
 impl FitRow {
-    /// The form with the smaller relative error.
+    /// The form with the smaller relative error; neither where both are exact, as of a number that
+    /// does not grow.
     pub fn better(&self) -> &'static str {
-        if self.power.error <= self.log2.error { "power" } else { "log2" }
+        match (self.power.error, self.log2.error) {
+            (power, log2) if power < EXACT && log2 < EXACT => "either",
+            (power, log2) if power <= log2 => "power",
+            _ => "log2",
+        }
     }
 }
+
+/// A relative error that is one of rounding.
+const EXACT: f64 = 1e-9;
 
 /// The values of the seeds at one x.
 type Seeds = (f64, Vec<f64>);
@@ -244,6 +252,13 @@ mod tests {
         assert_eq!(told, [("cold", 3), ("warm", 3)]);
         assert!(fits(&tables(|n| n), &Growth { from: Some(10_000.0), ..growth }).is_empty());
         assert!(fits(&tables(|_| 0.0), &self::growth()).is_empty(), "0 has no logarithm");
+    }
+
+    #[test]
+    fn what_does_not_grow_has_no_form() {
+        let [row] = &fits(&tables(|_| 7.0), &growth())[..] else { panic!("one") };
+        assert!(row.power.slope.abs() < 1e-12 && row.log2.slope.abs() < 1e-12, "{row:?}");
+        assert_eq!(row.better(), "either");
     }
 
     #[test]

@@ -68,7 +68,7 @@ pub(crate) fn draw(tables: &StudyTables, figure: &StudyFigure) -> Option<Sketch>
     let is_words = places.iter().any(|place| place.parse::<f64>().is_err());
     let names = if is_words { &places[..] } else { &[] };
     let lines = lines(tables, figure, &figure.y, names);
-    if lines.is_empty() {
+    if lines.iter().all(|line| line.points.is_empty()) {
         return None;
     }
     // A bound is the same for all lines but for their seeds: that of the first is drawn.
@@ -84,7 +84,7 @@ pub(crate) fn draw(tables: &StudyTables, figure: &StudyFigure) -> Option<Sketch>
         .filter(|(line, _)| !line.name.is_empty())
         .map(|(line, (color, mark, stroke))| {
             let key = if is_words { Key::Mark(*mark) } else { Key::MarkedLine(*stroke, *mark) };
-            Entry::new(key, *color, line.name.as_str())
+            Entry::new(key, *color, name_of(figure, &line.name))
         })
         .collect();
     if bound.is_some() {
@@ -117,6 +117,13 @@ pub(crate) fn draw(tables: &StudyTables, figure: &StudyFigure) -> Option<Sketch>
         panel.line(&mut sketch, &bound.points, 3.0, Stroke::Dotted, BLACK);
     }
     Some(sketch)
+}
+
+/// What a line is called: a number by itself does not say what it counts.
+fn name_of(figure: &StudyFigure, value: &str) -> String {
+    let is_number = value.parse::<f64>().is_ok();
+    let axis = figure.series.as_ref().filter(|_| is_number).map(|axis| axis.replace('_', " "));
+    axis.map_or_else(|| value.to_owned(), |axis| format!("{axis} {value}"))
 }
 
 /// The values of the axis along which, that are drawn, in the order of the grid.
@@ -155,6 +162,10 @@ fn lines(tables: &StudyTables, figure: &StudyFigure, metric: &str, names: &[Stri
                 lines.last_mut().expect("it was just put there")
             }
         };
+        if figure.logarithmic && found.mean <= 0.0 {
+            // There is no place for it.
+            continue;
+        }
         line.points.push((place, found.mean));
         line.band.extend(found.interval.map(|(lo, hi)| (place, lo, hi)));
     }
@@ -183,7 +194,8 @@ fn axes(figure: &StudyFigure, lines: &[Line], bound: Option<&Line>) -> Option<(A
     }
     let low = all().map(|point| point.0).reduce(f64::min)?;
     let high = all().map(|point| point.0).reduce(f64::max)?;
-    let highest = all().map(|point| point.1).reduce(f64::max)?;
+    let bands = lines.iter().flat_map(|line| line.band.iter().map(|(_, _, high)| *high));
+    let highest = all().map(|point| point.1).chain(bands).reduce(f64::max)?;
     let x = Axis::linear(&figure.x_label, (low, high), 12, words::figure);
     Some((x, Axis::linear(&figure.y_label, (0.0, highest * 1.05), 8, words::short)))
 }
