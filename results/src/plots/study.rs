@@ -199,3 +199,72 @@ fn axes(figure: &StudyFigure, lines: &[Line], bound: Option<&Line>) -> Option<(A
     let x = Axis::linear(&figure.x_label, (low, high), 12, words::figure);
     Some((x, Axis::linear(&figure.y_label, (0.0, highest * 1.05), 8, words::short)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::canvas::Shape;
+    use super::*;
+    use crate::study::CellRow;
+
+    fn tables() -> StudyTables {
+        let mut cells = vec![];
+        for (way, factor) in [("by hand", 1.0), ("3", 2.0)] {
+            for n in [10.0, 100.0] {
+                for seed in [1, 2] {
+                    let y = factor * (n - 10.0) * seed as f64;
+                    cells.push(CellRow {
+                        point: vec![way.into(), n.to_string()],
+                        seed,
+                        digest: String::new(),
+                        numbers: vec![("y".into(), y)],
+                    });
+                }
+            }
+        }
+        StudyTables::new(vec!["way_of".into(), "n".into()], cells)
+    }
+
+    fn figure(x: &str, series: &str) -> StudyFigure {
+        StudyFigure {
+            title: "t".into(),
+            subtitle: "s".into(),
+            x: x.into(),
+            x_label: "x".into(),
+            y: "y".into(),
+            y_label: "y".into(),
+            series: (!series.is_empty()).then(|| series.into()),
+            at: vec![],
+            bound: None,
+            powers: vec![],
+            logarithmic: false,
+        }
+    }
+
+    /// How many marks there are, and whether a text is among those that are written.
+    fn look(figure: &StudyFigure, wanted: &str) -> (usize, bool) {
+        let sketch = draw(&tables(), figure).unwrap();
+        let is_mark = |shape: &&Shape| matches!(shape, Shape::Mark { .. });
+        let says = |shape: &Shape| matches!(shape, Shape::Text { text, .. } if text == wanted);
+        (sketch.shapes.iter().filter(is_mark).count(), sketch.shapes.iter().any(says))
+    }
+
+    #[test]
+    fn numbers_make_lines_and_words_make_rows() {
+        // Four means, and one mark for each line in the legend.
+        assert_eq!(look(&figure("n", "way_of"), "by hand"), (4 + 2, true));
+        // A row for each way, a mark for each n; a number in the legend says what it counts.
+        assert_eq!(look(&figure("way_of", "n"), "n 100"), (4 + 2, true));
+        assert_eq!(look(&figure("n", "way_of"), "way of 3"), (4 + 2, true));
+        // A single line needs no legend.
+        let at = vec![("way_of".to_owned(), vec!["by hand".to_owned()])];
+        assert_eq!(look(&StudyFigure { at, ..figure("n", "") }, "s"), (2, true));
+    }
+
+    #[test]
+    fn what_is_zero_has_no_place_on_a_logarithm() {
+        let logarithmic = StudyFigure { logarithmic: true, ..figure("n", "way_of") };
+        assert_eq!(look(&logarithmic, "t"), (2 + 2, true));
+        let at = vec![("n".to_owned(), vec!["10".to_owned()])];
+        assert!(draw(&tables(), &StudyFigure { at, ..logarithmic }).is_none());
+    }
+}
