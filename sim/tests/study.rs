@@ -161,7 +161,7 @@ max = 0.9
         fits.lines().nth(1).unwrap().contains(",1,1,1,1,") && fits.contains(",log2\n"),
         "{fits}"
     );
-    assert!(world.read("out/cells.csv").lines().next().unwrap().ends_with("host.wall_s,share"));
+    assert!(world.read("out/cells.csv").lines().next().unwrap().ends_with(",share"));
     // What does not hold of growth ends with 1 too.
     let world = World::new(&format!("{study}{}", more.replace("max = 0.9", "max = 0.4")));
     let told = predicate::str::contains("does not hold: with proposals it is a power");
