@@ -209,7 +209,7 @@ mod tests {
     fn tables() -> StudyTables {
         let mut cells = vec![];
         for (way, factor) in [("by hand", 1.0), ("3", 2.0)] {
-            for n in [10.0, 100.0] {
+            for n in [10.0, 100.0, 1_000.0] {
                 for seed in [1, 2] {
                     let y = factor * (n - 10.0) * seed as f64;
                     cells.push(CellRow {
@@ -250,20 +250,20 @@ mod tests {
 
     #[test]
     fn numbers_make_lines_and_words_make_rows() {
-        // Four means, and one mark for each line in the legend.
-        assert_eq!(look(&figure("n", "way_of"), "by hand"), (4 + 2, true));
+        // Six means, and one mark for each line in the legend.
+        assert_eq!(look(&figure("n", "way_of"), "by hand"), (6 + 2, true));
         // A row for each way, a mark for each n; a number in the legend says what it counts.
-        assert_eq!(look(&figure("way_of", "n"), "n 100"), (4 + 2, true));
-        assert_eq!(look(&figure("n", "way_of"), "way of 3"), (4 + 2, true));
+        assert_eq!(look(&figure("way_of", "n"), "n 100"), (6 + 3, true));
+        assert_eq!(look(&figure("n", "way_of"), "way of 3"), (6 + 2, true));
         // A single line needs no legend.
         let at = vec![("way_of".to_owned(), vec!["by hand".to_owned()])];
-        assert_eq!(look(&StudyFigure { at, ..figure("n", "") }, "s"), (2, true));
+        assert_eq!(look(&StudyFigure { at, ..figure("n", "") }, "s"), (3, true));
     }
 
     #[test]
     fn what_is_zero_has_no_place_on_a_logarithm() {
         let logarithmic = StudyFigure { logarithmic: true, ..figure("n", "way_of") };
-        assert_eq!(look(&logarithmic, "t"), (2 + 2, true));
+        assert_eq!(look(&logarithmic, "t"), (4 + 2, true));
         let at = vec![("n".to_owned(), vec!["10".to_owned()])];
         assert!(draw(&tables(), &StudyFigure { at, ..logarithmic }).is_none());
     }
