@@ -311,7 +311,7 @@ mod tests {
     #[test]
     fn the_small_size_sets_what_no_axis_does() {
         let quick = "set = { \"operations.count\" = 5, \"group.members\" = 99 } }";
-        let text = TEXT.replacen("keep = { n = [4] } }", &format!("{quick}"), 1);
+        let text = TEXT.replacen("keep = { n = [4] } }", quick, 1);
         let study = Study::parse("s", &text).unwrap();
         let cells = study.cells("s", &Filter { quick: true, ..Filter::default() }).unwrap();
         let Job::Experiment(last) = &cells[3].job else { panic!("it has operations") };
