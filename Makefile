@@ -3,11 +3,13 @@
 CARGO ?= cargo
 RELEASE = target/release/arboretum
 
-.PHONY: run test test-peers test-peers-large fuzz fuzz-long cargo-fuzz interop test-interop lint lint-all bench \
-	bench-peers conformance smoke notebooks clean help
+.PHONY: run test test-peers test-peers-large fuzz fuzz-long cargo-fuzz interop test-interop lint \
+	lint-all bench bench-peers conformance smoke notebooks clean help studies answers
 
 help:
 	@echo "make run          50,000 clients through a week, into runs/fifty-thousand"
+	@echo "make studies      every study in its small size, into runs/STUDY-quick, in minutes"
+	@echo "make answers      their numbers and plots into docs/answers.md (SIZE= for the full sizes)"
 	@echo "make test         all tests"
 	@echo "make test-peers   random groups of our clients, OpenMLS and mls-rs (compiles for minutes)"
 	@echo "make fuzz         hostile input for every decoder and the group, a minute of it"
@@ -34,6 +36,22 @@ run: $(RELEASE)
 
 smoke: $(RELEASE)
 	$(RELEASE) run smoke --out runs/smoke --force
+
+# All of them are run; then it fails if what one of them says does not hold.
+studies: $(RELEASE)
+	@failed=; for study in $$($(RELEASE) list studies | cut -d' ' -f1); do \
+		echo "$$study"; $(RELEASE) study $$study --quick --quiet || failed="$$failed $$study"; \
+	done; test -z "$$failed" || { echo "does not hold:$$failed"; exit 1; }
+
+# The page names its plots by study and plot: img/answers/STUDY/PLOT.svg.
+SIZE ?= -quick
+answers: $(RELEASE)
+	@for plot in $$(grep -o 'img/answers/[^)]*\.svg' docs/answers.md); do \
+		name=$${plot#img/answers/}; mkdir -p docs/$$(dirname $$plot); \
+		cp runs/$${name%/*}$(SIZE)/plots/$${name##*/} docs/$$plot || exit 1; \
+	done
+	$(RELEASE) splice docs/answers.md $$(grep -o '<!-- [a-z]* [a-z-]* ' docs/answers.md \
+		| sed 's/^<!-- [a-z]* /runs\//; s/ $$/$(SIZE)/' | sort -u)
 
 # The workspace's own crates are tested with their assertions on and the optimiser at work.
 test:

@@ -41,6 +41,39 @@ pub fn estimate(values: &[f64], name: &str) -> Option<Estimate> {
     Some(Estimate { n, mean, interval: Some((at(TAIL), at(1.0 - TAIL))) })
 }
 
+/// The intervals that 95 % of K numbers lie in, which are computed of the means of several samples;
+/// none where no sample has two values. Each sample is drawn anew from itself. A number that is none
+/// in some resample has no interval worth the name: its ends are none either.
+pub(crate) fn intervals<const K: usize>(
+    samples: &[&[f64]],
+    name: &str,
+    of: impl Fn(&[f64]) -> [f64; K],
+) -> Option<[(f64, f64); K]> {
+    if samples.iter().all(|values| values.len() < 2) {
+        return None;
+    }
+    let mut stream = stream(name);
+    let mut found = [const { Vec::new() }; K];
+    for _ in 0..RESAMPLES {
+        let means: Vec<f64> = samples
+            .iter()
+            .map(|values| {
+                let n = values.len();
+                (0..n).map(|_| values[below(&mut stream, n)]).sum::<f64>() / n as f64
+            })
+            .collect();
+        found.iter_mut().zip(of(&means)).for_each(|(found, number)| found.push(number));
+    }
+    Some(found.map(|mut numbers| {
+        if numbers.iter().any(|number| number.is_nan()) {
+            return (f64::NAN, f64::NAN);
+        }
+        numbers.sort_by(f64::total_cmp);
+        let at = |share: f64| numbers[((RESAMPLES - 1) as f64 * share).round() as usize];
+        (at(TAIL), at(1.0 - TAIL))
+    }))
+}
+
 fn stream(name: &str) -> ChaCha20Rng {
     let mut key = [0; 32];
     for (at, byte) in name.bytes().enumerate() {
@@ -86,6 +119,15 @@ mod tests {
         });
         let share = covered.count() as f64 / 200.0;
         assert!((0.88..=0.99).contains(&share), "{share}");
+    }
+
+    #[test]
+    fn of_one_sample_it_is_the_interval_of_the_mean() {
+        let values: Vec<f64> = (0..20).map(f64::from).collect();
+        let [mean, double] = intervals(&[&values], "cost", |m| [m[0], 2.0 * m[0]]).unwrap();
+        assert_eq!(Some(mean), estimate(&values, "cost").unwrap().interval);
+        assert_eq!(double, (2.0 * mean.0, 2.0 * mean.1));
+        assert!(intervals(&[&[1.0], &[2.0]], "cost", |m| [m[0]]).is_none());
     }
 
     #[test]

@@ -31,10 +31,12 @@
 mod bootstrap;
 mod clients;
 mod compare;
+mod differences;
 mod digest;
 mod distribution;
 mod error;
 mod experiment;
+mod fits;
 mod folder;
 mod groups;
 mod metrics;
@@ -52,12 +54,14 @@ pub use clients::{ClientHistogram, ClientRow};
 pub use compare::{
     Bound, COMPARED, CompareError, ComparedRun, Comparison, Difference, Sample, compare,
 };
+pub use differences::{DifferenceRow, PairedMetrics, differences, write_differences};
 pub use distribution::{Distribution, FiveFigures};
 pub use error::ResultsError;
 pub use experiment::{
     AbsenceFigures, AbsenceRow, Bounds, ExperimentFacts, ExperimentRecorder, ExperimentSummary,
     OperationCounts, OperationRow,
 };
+pub use fits::{FitRow, Fitted, Growth, fits, write_fits};
 pub use folder::{Machine, Provenance, RunFolder, WriteOptions};
 pub use groups::{ClientTotals, Groups, digest_of_groups};
 pub use metrics::metric_text;

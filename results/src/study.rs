@@ -32,6 +32,13 @@ impl CellRow {
         Self { point, seed, digest: digest.to_owned(), numbers }
     }
 
+    /// Adds a number that is the quotient of two others, if both are there and it is one.
+    pub fn add_ratio(&mut self, name: &str, of: &str, by: &str) {
+        let quotient = self.number(of).zip(self.number(by)).map(|(of, by)| of / by);
+        let quotient = quotient.filter(|quotient| quotient.is_finite());
+        self.numbers.extend(quotient.map(|quotient| (name.to_owned(), quotient)));
+    }
+
     /// A number.
     pub fn number(&self, key: &str) -> Option<f64> {
         self.numbers.iter().find(|(name, _)| name == key).map(|(_, number)| *number)
@@ -121,12 +128,7 @@ impl StudyTables {
 
     fn write_means(&self, path: &Path) -> Result<(), ResultsError> {
         const FIXED: [&str; 5] = ["metric", "n", "mean", "lo", "hi"];
-        // An axis of the same name as a column stands apart from it.
-        let apart = |axis: &String| match FIXED.contains(&axis.as_str()) {
-            true => format!("axis.{axis}"),
-            false => axis.clone(),
-        };
-        let axes = self.axes.iter().map(apart);
+        let axes = self.axes.iter().map(|axis| apart(axis, &FIXED));
         let columns: Vec<String> = axes.chain(FIXED.map(str::to_owned)).collect();
         let rows = self.means.iter().map(|mean| {
             let mut row = mean.point.clone();
@@ -150,6 +152,27 @@ impl StudyTables {
         let mut points: Vec<&[String]> = self.cells.iter().map(|cell| &cell.point[..]).collect();
         points.dedup();
         points
+    }
+}
+
+/// An axis of the same name as a column stands apart from it.
+pub(crate) fn apart(axis: &str, columns: &[&str]) -> String {
+    if columns.contains(&axis) { format!("axis.{axis}") } else { axis.to_owned() }
+}
+
+/// Values of axes that points are chosen by.
+pub(crate) struct Place<'a>(Vec<(usize, &'a [String])>);
+
+impl<'a> Place<'a> {
+    /// The place of these values, of each axis any of several; axes that there are not say nothing.
+    pub(crate) fn of(axes: &[String], at: &'a [(String, Vec<String>)]) -> Self {
+        let column = |name: &str| axes.iter().position(|axis| axis == name);
+        Self(at.iter().filter_map(|(axis, values)| Some((column(axis)?, &values[..]))).collect())
+    }
+
+    /// Whether a point lies there.
+    pub(crate) fn holds(&self, point: &[String]) -> bool {
+        self.0.iter().all(|(column, values)| values.contains(&point[*column]))
     }
 }
 
@@ -181,5 +204,20 @@ mod tests {
         assert_eq!(lines.len(), 3);
         assert_eq!(tables.points(), [["a".to_owned()], ["b".to_owned()]]);
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 3);
+    }
+
+    #[test]
+    fn a_ratio_is_a_number_where_both_are() {
+        let mut row = cell("a", 1, 2.0);
+        row.numbers.push(("none".into(), 0.0));
+        for (name, of, by) in
+            [("half", "host.wall_s", "cost"), ("no", "cost", "none"), ("x", "y", "cost")]
+        {
+            row.add_ratio(name, of, by);
+        }
+        assert_eq!(
+            (row.number("half"), row.number("no"), row.number("x")),
+            (Some(0.5), None, None)
+        );
     }
 }

@@ -118,6 +118,57 @@ fn a_study_leaves_its_tables_cells_and_plots() {
 }
 
 #[test]
+fn a_study_compares_and_fits() {
+    let more = r#"
+[[paired]]
+axis = "p"
+metrics = ["ciphertexts_per_commit"]
+at = { n = [16, 64] }
+
+[[fits]]
+x = "n"
+y = "ciphertexts_per_commit"
+at = { p = 0 }
+says = "without proposals it is a logarithm"
+form = "log2"
+
+[[fits]]
+x = "n"
+y = "ciphertexts_per_commit"
+at = { p = 2 }
+says = "with proposals it is a power"
+min = 0.4
+max = 0.9
+"#;
+    let between = "{ value = 8, set = { \"group.members\" = 8 } },\n    \
+        { value = 16, set = { \"group.members\" = 16 } },";
+    let study = STUDY.replace("{ value = 8, set = { \"group.members\" = 8 } },", between).replace(
+        "[scenario]",
+        "[ratios]\nshare = [\"ciphertexts\", \"members.start\"]\n[scenario]",
+    );
+    let world = World::new(&format!("{study}{more}"));
+    let holds = predicate::str::contains("holds: without proposals it is a logarithm")
+        .and(predicate::str::contains("holds: with proposals it is a power"));
+    world.run("out", &[]).success().stdout(holds);
+    let differences = world.read("out/differences.csv");
+    assert!(differences.starts_with("p,axis.n,axis,base,metric,n,base_mean,"), "{differences}");
+    let points: Vec<_> = differences.lines().skip(1).map(|line| &line[..8]).collect();
+    assert_eq!(points, ["2,16,p,0", "2,64,p,0"], "{differences}");
+    let fits = world.read("out/fits.csv");
+    assert_eq!(fits.lines().count(), 3, "{fits}");
+    // A full warm tree costs log2 n: each doubling adds one, whatever the seed.
+    assert!(
+        fits.lines().nth(1).unwrap().contains(",1,1,1,1,") && fits.contains(",log2\n"),
+        "{fits}"
+    );
+    assert!(world.read("out/cells.csv").lines().next().unwrap().ends_with(",share"));
+    // What does not hold of growth ends with 1 too.
+    let world = World::new(&format!("{study}{}", more.replace("max = 0.9", "max = 0.4")));
+    let told = predicate::str::contains("does not hold: with proposals it is a power");
+    world.run("out", &[]).code(1).stderr(told);
+}
+
+#[test]
 fn it_goes_on_where_it_stopped_and_threads_do_not_matter() {
     let world = World::new(STUDY);
     world.run("first", &["--threads", "1"]).success();
@@ -178,6 +229,29 @@ fn plots_are_drawn_again_from_the_tables_alone() {
     fs::remove_dir_all(world.folder.path().join("out/cells")).unwrap();
     arboretum().current_dir(world.folder.path()).args(["plot", "out"]).assert().success();
     assert_eq!(fs::read(plots.join("cost.svg")).unwrap(), before);
+}
+
+#[test]
+fn a_page_takes_its_numbers_from_the_tables() {
+    let world = World::new(STUDY);
+    world.run("out", &[]).success();
+    let page = world.folder.path().join("page.md");
+    let splice = || {
+        let mut command = arboretum();
+        command.current_dir(world.folder.path()).args(["splice", "page.md", "out"]);
+        command.assert()
+    };
+    let marked = |number: &str| {
+        format!("It is <!-- value small ciphertexts_per_commit p=0 n=64 -->{number}<!-- end -->.\n")
+    };
+    fs::write(&page, marked("?")).unwrap();
+    splice().success().stdout(predicate::str::contains("page.md: 1 numbers"));
+    assert_eq!(fs::read_to_string(&page).unwrap(), marked("6"));
+    // What cannot be filled leaves the page as it was.
+    let wrong = marked("?").replace("n=64", "n=65");
+    fs::write(&page, &wrong).unwrap();
+    splice().code(2).stderr(predicate::str::contains("names no point that was run"));
+    assert_eq!(fs::read_to_string(&page).unwrap(), wrong);
 }
 
 #[test]
@@ -250,6 +324,23 @@ fn every_shipped_study_runs_in_its_small_size() {
         ("concurrent-2025", "n=64"),
         ("bonsai-2024", "n=243"),
         ("quarantined-2024", "silent=50"),
+        ("fifty-thousand", "days=1"),
+        ("scaling", "members=16"),
+        ("scaling-lived-in", "members=64"),
+        ("tree-growth", "days=7"),
+        ("rebalance", "strategy=tainted-2021"),
+        ("history", "tree=2018-10"),
+        ("two-servers", "members=200"),
+        ("evict-first", "strategy=rebuild"),
+        ("eviction", "evict_after=3 d"),
+        ("offline", "days_away=7"),
+        ("creation", "days=1"),
+        ("join-link", "members=100"),
+        ("devices", "devices=1"),
+        ("recovery", "members=100"),
+        ("sequencing", "members=128"),
+        ("conference", "crowd=100"),
+        ("versus", "members=8"),
     ] {
         let folder = tempfile::tempdir().unwrap();
         let out = folder.path().join("out");

@@ -17,6 +17,7 @@ mod portrait;
 mod render;
 mod strip;
 mod study;
+mod study_rows;
 mod tree_growth;
 mod update_cost;
 mod words;

@@ -8,19 +8,21 @@ use super::canvas::{
     Anchor, BLACK, BLUE, GREEN, GREY, Mark, ORANGE, PURPLE, SKY, Sketch, Stroke, VERMILLION,
 };
 use super::frame::{self, BOTTOM, Entry, Key, Panel};
-use super::words;
-use crate::study::StudyTables;
+use super::{study_rows, words};
+use crate::study::{Place, StudyTables};
 
 const MARGIN: f64 = 40.0;
 
 /// How lines differ, without colour too.
-const LOOKS: [(RGBColor, Mark, Stroke); 6] = [
+pub(super) const LOOKS: [(RGBColor, Mark, Stroke); 8] = [
     (BLUE, Mark::Circle, Stroke::Solid),
     (VERMILLION, Mark::Square, Stroke::Dashed),
     (GREEN, Mark::Diamond, Stroke::DashDot),
     (ORANGE, Mark::Triangle, Stroke::Solid),
     (PURPLE, Mark::Circle, Stroke::Dashed),
     (SKY, Mark::Square, Stroke::DashDot),
+    (BLACK, Mark::Diamond, Stroke::Solid),
+    (GREY, Mark::Triangle, Stroke::Dashed),
 ];
 
 /// How powers of x differ.
@@ -41,10 +43,10 @@ pub struct StudyFigure {
     pub y: String,
     /// What stands beside it.
     pub y_label: String,
-    /// The axis of the lines.
-    pub series: String,
-    /// Values of other axes that are drawn.
-    pub at: Vec<(String, String)>,
+    /// The axis of the lines; a single line without it.
+    pub series: Option<String>,
+    /// Values of axes that are drawn, of each any of several.
+    pub at: Vec<(String, Vec<String>)>,
     /// A metric that is a lower bound.
     pub bound: Option<String>,
     /// Powers of x that are drawn beside the lines: names and exponents.
@@ -53,22 +55,25 @@ pub struct StudyFigure {
     pub logarithmic: bool,
 }
 
-/// A line: where, how high, and its interval.
-struct Line {
-    name: String,
-    points: Vec<(f64, f64)>,
-    band: Vec<(f64, f64, f64)>,
+/// A line: where, how high, and its interval. Along an axis of words a place is its number.
+pub(super) struct Line {
+    pub(super) name: String,
+    pub(super) points: Vec<(f64, f64)>,
+    pub(super) band: Vec<(f64, f64, f64)>,
 }
 
 /// Draws a figure; none if the tables have nothing of it.
 pub(crate) fn draw(tables: &StudyTables, figure: &StudyFigure) -> Option<Sketch> {
-    let lines = lines(tables, figure, &figure.y);
-    if lines.is_empty() {
+    let places = places(tables, figure);
+    let is_words = places.iter().any(|place| place.parse::<f64>().is_err());
+    let names = if is_words { &places[..] } else { &[] };
+    let lines = lines(tables, figure, &figure.y, names);
+    if lines.iter().all(|line| line.points.is_empty()) {
         return None;
     }
     // A bound is the same for all lines but for their seeds: that of the first is drawn.
-    let bound = figure.bound.as_ref();
-    let bound = bound.and_then(|bound| self::lines(tables, figure, bound).into_iter().next());
+    let bound = figure.bound.as_ref().filter(|_| !is_words);
+    let bound = bound.and_then(|bound| self::lines(tables, figure, bound, &[]).into_iter().next());
     let mut sketch = Sketch::default();
     sketch.text((MARGIN, 50.0), 35.0, Anchor::Start, figure.title.as_str());
     let subtitle = figure.subtitle.as_str();
@@ -76,18 +81,26 @@ pub(crate) fn draw(tables: &StudyTables, figure: &StudyFigure) -> Option<Sketch>
     let mut legend: Vec<Entry> = lines
         .iter()
         .zip(LOOKS.iter().cycle())
+        .filter(|(line, _)| !line.name.is_empty())
         .map(|(line, (color, mark, stroke))| {
-            Entry::new(Key::MarkedLine(*stroke, *mark), *color, line.name.as_str())
+            let key = if is_words { Key::Mark(*mark) } else { Key::MarkedLine(*stroke, *mark) };
+            Entry::new(key, *color, name_of(figure, &line.name))
         })
         .collect();
     if bound.is_some() {
         legend.push(Entry::new(Key::Line(Stroke::Dotted), BLACK, "log₂(members), a lower bound"));
     }
+    if is_words {
+        let top =
+            if legend.is_empty() { 122.0 } else { frame::legend(&mut sketch, 122.0, &legend) };
+        study_rows::draw(&mut sketch, figure, names, &lines, top);
+        return Some(sketch);
+    }
     let powers = powers(figure, &lines);
     for (line, stroke) in powers.iter().zip(POWERS.iter().cycle()) {
         legend.push(Entry::new(Key::Line(*stroke), GREY, line.name.as_str()));
     }
-    let top = frame::legend(&mut sketch, 122.0, &legend);
+    let top = if legend.is_empty() { 140.0 } else { frame::legend(&mut sketch, 122.0, &legend) };
     let (x, y) = axes(figure, &lines, bound.as_ref())?;
     let panel = Panel::new(&mut sketch, (top, BOTTOM), x, y);
     for (line, stroke) in powers.iter().zip(POWERS.iter().cycle()) {
@@ -106,30 +119,53 @@ pub(crate) fn draw(tables: &StudyTables, figure: &StudyFigure) -> Option<Sketch>
     Some(sketch)
 }
 
-/// The lines of a metric, in the order of the grid.
-fn lines(tables: &StudyTables, figure: &StudyFigure, metric: &str) -> Vec<Line> {
+/// What a line is called: a number by itself does not say what it counts.
+fn name_of(figure: &StudyFigure, value: &str) -> String {
+    let is_number = value.parse::<f64>().is_ok();
+    let axis = figure.series.as_ref().filter(|_| is_number).map(|axis| axis.replace('_', " "));
+    axis.map_or_else(|| value.to_owned(), |axis| format!("{axis} {value}"))
+}
+
+/// The values of the axis along which, that are drawn, in the order of the grid.
+fn places(tables: &StudyTables, figure: &StudyFigure) -> Vec<String> {
+    let Some(x) = tables.axes.iter().position(|axis| *axis == figure.x) else { return vec![] };
+    let drawn = Place::of(&tables.axes, &figure.at);
+    let mut places: Vec<String> = vec![];
+    for point in tables.points().into_iter().filter(|point| drawn.holds(point)) {
+        if !places.contains(&point[x]) && tables.mean(point, &figure.y).is_some() {
+            places.push(point[x].clone());
+        }
+    }
+    places
+}
+
+/// The lines of a metric, in the order of the grid; along words, if there are `names`.
+fn lines(tables: &StudyTables, figure: &StudyFigure, metric: &str, names: &[String]) -> Vec<Line> {
     let column = |name: &str| tables.axes.iter().position(|axis| axis == name);
-    let (Some(x), Some(series)) = (column(&figure.x), column(&figure.series)) else {
-        return vec![];
+    let Some(x) = column(&figure.x) else { return vec![] };
+    let series = figure.series.as_deref().and_then(column);
+    let drawn = Place::of(&tables.axes, &figure.at);
+    let place = |text: &String| match names {
+        [] => text.parse::<f64>().ok(),
+        names => names.iter().position(|name| name == text).map(|place| place as f64),
     };
-    let at: Vec<_> =
-        figure.at.iter().filter_map(|(axis, value)| Some((column(axis)?, value))).collect();
     let mut lines: Vec<Line> = vec![];
-    for point in tables.points() {
-        let drawn = at.iter().all(|(column, value)| point[*column] == **value);
-        let (true, Ok(place), Some(found)) =
-            (drawn, point[x].parse::<f64>(), tables.mean(point, metric))
-        else {
+    for point in tables.points().into_iter().filter(|point| drawn.holds(point)) {
+        let (Some(place), Some(found)) = (place(&point[x]), tables.mean(point, metric)) else {
             continue;
         };
-        let name = &point[series];
+        let name = series.map_or("", |series| &point[series]);
         let line = match lines.iter_mut().position(|line| line.name == *name) {
             Some(at) => &mut lines[at],
             None => {
-                lines.push(Line { name: name.clone(), points: vec![], band: vec![] });
+                lines.push(Line { name: name.to_owned(), points: vec![], band: vec![] });
                 lines.last_mut().expect("it was just put there")
             }
         };
+        if figure.logarithmic && found.mean <= 0.0 {
+            // There is no place for it.
+            continue;
+        }
         line.points.push((place, found.mean));
         line.band.extend(found.interval.map(|(lo, hi)| (place, lo, hi)));
     }
@@ -158,7 +194,77 @@ fn axes(figure: &StudyFigure, lines: &[Line], bound: Option<&Line>) -> Option<(A
     }
     let low = all().map(|point| point.0).reduce(f64::min)?;
     let high = all().map(|point| point.0).reduce(f64::max)?;
-    let highest = all().map(|point| point.1).reduce(f64::max)?;
+    let bands = lines.iter().flat_map(|line| line.band.iter().map(|(_, _, high)| *high));
+    let highest = all().map(|point| point.1).chain(bands).reduce(f64::max)?;
     let x = Axis::linear(&figure.x_label, (low, high), 12, words::figure);
     Some((x, Axis::linear(&figure.y_label, (0.0, highest * 1.05), 8, words::short)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::canvas::Shape;
+    use super::*;
+    use crate::study::CellRow;
+
+    fn tables() -> StudyTables {
+        let mut cells = vec![];
+        for (way, factor) in [("by hand", 1.0), ("3", 2.0)] {
+            for n in [10.0, 100.0, 1_000.0] {
+                for seed in [1, 2] {
+                    let y = factor * (n - 10.0) * seed as f64;
+                    cells.push(CellRow {
+                        point: vec![way.into(), n.to_string()],
+                        seed,
+                        digest: String::new(),
+                        numbers: vec![("y".into(), y)],
+                    });
+                }
+            }
+        }
+        StudyTables::new(vec!["way_of".into(), "n".into()], cells)
+    }
+
+    fn figure(x: &str, series: &str) -> StudyFigure {
+        StudyFigure {
+            title: "t".into(),
+            subtitle: "s".into(),
+            x: x.into(),
+            x_label: "x".into(),
+            y: "y".into(),
+            y_label: "y".into(),
+            series: (!series.is_empty()).then(|| series.into()),
+            at: vec![],
+            bound: None,
+            powers: vec![],
+            logarithmic: false,
+        }
+    }
+
+    /// How many marks there are, and whether a text is among those that are written.
+    fn look(figure: &StudyFigure, wanted: &str) -> (usize, bool) {
+        let sketch = draw(&tables(), figure).unwrap();
+        let is_mark = |shape: &&Shape| matches!(shape, Shape::Mark { .. });
+        let says = |shape: &Shape| matches!(shape, Shape::Text { text, .. } if text == wanted);
+        (sketch.shapes.iter().filter(is_mark).count(), sketch.shapes.iter().any(says))
+    }
+
+    #[test]
+    fn numbers_make_lines_and_words_make_rows() {
+        // Six means, and one mark for each line in the legend.
+        assert_eq!(look(&figure("n", "way_of"), "by hand"), (6 + 2, true));
+        // A row for each way, a mark for each n; a number in the legend says what it counts.
+        assert_eq!(look(&figure("way_of", "n"), "n 100"), (6 + 3, true));
+        assert_eq!(look(&figure("n", "way_of"), "way of 3"), (6 + 2, true));
+        // A single line needs no legend.
+        let at = vec![("way_of".to_owned(), vec!["by hand".to_owned()])];
+        assert_eq!(look(&StudyFigure { at, ..figure("n", "") }, "s"), (3, true));
+    }
+
+    #[test]
+    fn what_is_zero_has_no_place_on_a_logarithm() {
+        let logarithmic = StudyFigure { logarithmic: true, ..figure("n", "way_of") };
+        assert_eq!(look(&logarithmic, "t"), (4 + 2, true));
+        let at = vec![("n".to_owned(), vec!["10".to_owned()])];
+        assert!(draw(&tables(), &StudyFigure { at, ..logarithmic }).is_none());
+    }
 }

@@ -36,6 +36,14 @@ pub(crate) enum Command {
         #[arg(required = true)]
         paths: Vec<PathBuf>,
     },
+    /// Put numbers of studies into a page, where its marks ask for them.
+    Splice {
+        /// The page.
+        page: PathBuf,
+        /// Folders of studies.
+        #[arg(required = true)]
+        folders: Vec<PathBuf>,
+    },
     /// Runs of the same demand side by side, paired by seed.
     Compare(CompareOptions),
     /// Run again from a run folder's provenance and compare digests.

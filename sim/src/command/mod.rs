@@ -18,6 +18,7 @@ mod protocols;
 mod run;
 mod scenario;
 mod schema;
+mod splice;
 mod study;
 mod verify;
 
@@ -37,6 +38,7 @@ pub fn main() -> ExitCode {
         Command::List { what } => list::list(&what),
         Command::Schema { what } => schema::schema(&what),
         Command::Plot { paths } => plot::plot(&paths),
+        Command::Splice { page, folders } => splice::splice(&page, &folders),
         Command::Compare(options) => compare::run(&options),
         Command::Verify { path, options } => verify::verify(&path, &options),
         Command::Conformance { dir } => run_conformance(&dir),

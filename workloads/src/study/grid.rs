@@ -1,6 +1,6 @@
 //! The cells of a study: every point of its grid, with every seed.
 
-use super::{Axis, MAX_CELLS, Quick, Study};
+use super::{Axis, AxisValue, MAX_CELLS, Quick, Study, several};
 use crate::operations::Experiment;
 use crate::scenario::{Scenario, ScenarioError, nearest};
 
@@ -64,22 +64,27 @@ impl Study {
     pub fn cells(&self, file: &str, filter: &Filter) -> Result<Vec<Cell>, ScenarioError> {
         let axes = self.kept(file, filter)?;
         self.check_overrides(&filter.set)?;
-        let quick = if filter.quick { self.quick.seeds } else { None };
-        let seeds = filter.seeds.or(quick).unwrap_or(self.seeds);
         let first = filter.first_seed.unwrap_or(1);
         let base = toml::to_string(&self.scenario).expect("a table was read from text");
-        let points = points(&axes);
-        let count = points.len().saturating_mul(seeds as usize);
+        let mut points = points(&axes);
+        points.retain(|point| !self.leaves_out(point));
+        if points.is_empty() {
+            return Err(ScenarioError::new(file, "", "`without` leaves no point of these"));
+        }
+        let seeds: Vec<u32> = points.iter().map(|point| self.seeds_of(point, filter)).collect();
+        let count: usize = seeds.iter().map(|seeds| *seeds as usize).sum();
         if count > MAX_CELLS {
             let what = format!("{count} cells, at most {MAX_CELLS}: take fewer --seeds");
             return Err(ScenarioError::new(file, "", what));
         }
+        let small = filter.quick.then_some(&self.quick.set);
+        let small: Vec<String> = small.into_iter().flat_map(assignments).collect();
         let mut cells = vec![];
-        for point in points {
+        for (point, seeds) in points.into_iter().zip(seeds) {
             for seed in (0..u64::from(seeds)).map(|at| first.wrapping_add(at)) {
-                let mut set: Vec<String> = vec![];
+                let mut set = small.clone();
                 for value in &point {
-                    set.extend(value.set.iter().map(|(key, value)| format!("{key}={value}")));
+                    set.extend(assignments(&value.set));
                 }
                 set.push(format!("seed={seed}"));
                 set.extend(filter.set.iter().cloned());
@@ -90,6 +95,24 @@ impl Study {
             }
         }
         Ok(cells)
+    }
+
+    /// Whether `without` names this point.
+    fn leaves_out(&self, point: &[&AxisValue]) -> bool {
+        self.without.iter().any(|left_out| {
+            self.axes.iter().zip(point).all(|(axis, value)| {
+                let values = left_out.get(&axis.name);
+                let text = value_text(&value.value);
+                values.is_none_or(|values| several(values).iter().any(|v| value_text(v) == text))
+            })
+        })
+    }
+
+    /// The seeds of a point: what is asked for, or else no more than its values allow.
+    fn seeds_of(&self, point: &[&AxisValue], filter: &Filter) -> u32 {
+        let quick = if filter.quick { self.quick.seeds } else { None };
+        let most = point.iter().filter_map(|value| value.seeds).min().unwrap_or(u32::MAX);
+        filter.seeds.unwrap_or_else(|| quick.unwrap_or(self.seeds).min(most))
     }
 
     fn job(&self, file: &str, base: &str, set: &[String]) -> Result<Job, ScenarioError> {
@@ -182,13 +205,18 @@ impl Study {
     }
 }
 
+/// A table's keys and values, as `--set` has them.
+fn assignments(set: &toml::Table) -> impl Iterator<Item = String> {
+    set.iter().map(|(key, value)| format!("{key}={value}"))
+}
+
 /// All combinations, the last axis fastest.
-fn points(axes: &[Axis]) -> Vec<Vec<&super::AxisValue>> {
+fn points(axes: &[Axis]) -> Vec<Vec<&AxisValue>> {
     let mut points = vec![vec![]];
     for axis in axes {
         points = points
             .into_iter()
-            .flat_map(|point: Vec<&super::AxisValue>| {
+            .flat_map(|point: Vec<&AxisValue>| {
                 axis.values.iter().map(move |value| [&point[..], &[value]].concat())
             })
             .collect();
@@ -260,6 +288,38 @@ mod tests {
     }
 
     #[test]
+    fn points_may_be_left_out_and_have_fewer_seeds() {
+        let without = "without = [{ who = \"zipf\", n = [8, 4] }]\n[scenario]";
+        let text = TEXT.replacen("[scenario]", without, 1).replacen(
+            "set = { \"group.members\" = 8 } }",
+            "seeds = 1, set = { \"group.members\" = 8 } }",
+            1,
+        );
+        let cells = |filter: &Filter| {
+            let cells = Study::parse("s", &text).unwrap().cells("s", filter).unwrap();
+            cells.iter().map(|cell| (cell.point.join(" "), cell.seed)).collect::<Vec<_>>()
+        };
+        let expected = [("all 4", 1), ("all 4", 2), ("all 8", 1)].map(|(p, s)| (p.to_owned(), s));
+        assert_eq!(cells(&Filter::default()), expected);
+        // Who asks for seeds gets them.
+        assert_eq!(cells(&Filter { seeds: Some(3), ..Filter::default() }).len(), 6);
+        let none = text.replacen("who = \"zipf\", n = [8, 4]", "n = [4, 8]", 1);
+        let none = Study::parse("s", &none).unwrap().cells("s", &Filter::default()).unwrap_err();
+        assert!(none.to_string().contains("leaves no point"), "{none}");
+    }
+
+    #[test]
+    fn the_small_size_sets_what_no_axis_does() {
+        let quick = "set = { \"operations.count\" = 5, \"group.members\" = 99 } }";
+        let text = TEXT.replacen("keep = { n = [4] } }", quick, 1);
+        let study = Study::parse("s", &text).unwrap();
+        let cells = study.cells("s", &Filter { quick: true, ..Filter::default() }).unwrap();
+        let Job::Experiment(last) = &cells[3].job else { panic!("it has operations") };
+        assert_eq!(last.group.members, 8);
+        assert_eq!(last.operations.count.of(1), 5);
+    }
+
+    #[test]
     fn what_is_wrong_is_refused_with_its_place() {
         for (from, to, what) in [
             ("name = \"n\"", "name = \"who\"", "two axes"),
@@ -267,6 +327,26 @@ mod tests {
             ("{ n = [4] }", "{ n = [5] }", "no value 5"),
             ("{ n = [4] }", "{ m = [4] }", "no axis `m`"),
             ("seeds = 2", "seeds = 0", "seeds"),
+            ("[scenario]", "without = [{ n = 5 }]\n[scenario]", "no value 5"),
+            ("[scenario]", "without = [{}]\n[scenario]", "at least one value"),
+            ("{ value = 4,", "{ value = 4, seeds = 0,", "at least 1 seed"),
+            ("[scenario]", "ratios = { n = [\"a\", \"b\"] }\n[scenario]", "called `n`"),
+            (
+                "[scenario]",
+                "paired = [{ axis = \"m\", metrics = [\"a\"] }]\n[scenario]",
+                "no axis `m`",
+            ),
+            (
+                "[scenario]",
+                "paired = [{ axis = \"n\", metrics = [] }]\n[scenario]",
+                "at least one metric",
+            ),
+            ("[scenario]", "fits = [{ x = \"who\", y = \"a\" }]\n[scenario]", "no numbers above 0"),
+            (
+                "[scenario]",
+                "fits = [{ x = \"n\", y = \"a\", min = 1.0 }]\n[scenario]",
+                "`says` goes with",
+            ),
         ] {
             let refused = Study::parse("s", &TEXT.replacen(from, to, 1)).unwrap_err().to_string();
             assert!(refused.contains(what), "{refused}");

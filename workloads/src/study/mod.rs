@@ -5,10 +5,12 @@
 //! |---|---|
 //! | this one | the file: schema and limits |
 //! | `grid` | the cells of a study: points of the grid, each with a seed |
+//! | `statistics` | what is computed beside means: paired differences, growth |
 //! | `shipped` | the studies that come with the lab |
 
 mod grid;
 mod shipped;
+mod statistics;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -20,6 +22,7 @@ use crate::scenario::{ScenarioError, Wrong, check_name, require};
 
 pub use grid::{Cell, Filter, Job, value_text};
 pub use shipped::{find_study, studies};
+pub use statistics::{Fit, Form, Paired};
 
 /// The most cells of one study.
 pub const MAX_CELLS: usize = 100_000;
@@ -40,6 +43,9 @@ pub struct Study {
     /// Where its set-up is described.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub source: String,
+    /// What the figures show, and what they do not: text for people.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub analysis: String,
     /// Seeds of each point, 1 and up.
     #[serde(default = "eight")]
     pub seeds: u32,
@@ -51,6 +57,20 @@ pub struct Study {
     pub scenario: toml::Table,
     /// The axes of the grid.
     pub axes: Vec<Axis>,
+    /// Points that are left out of the grid: those with all of these values, of an axis one or any
+    /// of a list.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(with = "Vec<serde_json::Map<String, serde_json::Value>>")]
+    pub without: Vec<toml::Table>,
+    /// Numbers that are the quotient of two others of each cell, by their names: `[of, by]`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub ratios: BTreeMap<String, [String; 2]>,
+    /// Which values of an axis are compared, seed by seed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub paired: Vec<Paired>,
+    /// Whose growth is fitted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fits: Vec<Fit>,
     /// What must hold.
     #[serde(default)]
     pub expect: Vec<Expect>,
@@ -63,7 +83,7 @@ fn eight() -> u32 {
     8
 }
 
-/// The small size of a study: fewer seeds, and of some axes only some values.
+/// The small size of a study: fewer seeds, of some axes only some values, and keys of the scenario.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Quick {
@@ -72,6 +92,10 @@ pub struct Quick {
     /// The values that are kept, by axis.
     #[schemars(with = "BTreeMap<String, Vec<serde_json::Value>>")]
     pub keep: BTreeMap<String, Vec<toml::Value>>,
+    /// What it sets in the scenario, by keys joined by dots; what an axis sets comes later.
+    #[serde(skip_serializing_if = "toml::Table::is_empty")]
+    #[schemars(with = "serde_json::Map<String, serde_json::Value>")]
+    pub set: toml::Table,
 }
 
 /// An axis of the grid.
@@ -95,6 +119,9 @@ pub struct AxisValue {
     #[serde(default)]
     #[schemars(with = "serde_json::Map<String, serde_json::Value>")]
     pub set: toml::Table,
+    /// At most so many seeds at points with this value.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seeds: Option<u32>,
 }
 
 /// A statement about the means at some points of the grid: the metric at `at`, divided by the
@@ -123,7 +150,8 @@ pub struct Expect {
     pub max: Option<f64>,
 }
 
-/// A figure of a study: one metric along an axis, a line for each value of another.
+/// A figure of a study: one metric along an axis, a line for each value of another. Values of the
+/// axis that are words stand in rows, with a mark for each value of the other.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Plot {
@@ -139,9 +167,10 @@ pub struct Plot {
     pub y: String,
     /// What stands beside it.
     pub y_label: String,
-    /// The axis of the lines.
-    pub series: String,
-    /// Values of other axes that are drawn.
+    /// The axis of the lines; a single line without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub series: Option<String>,
+    /// Values of axes that are drawn: of an axis one, or any of a list.
     #[serde(default)]
     #[schemars(with = "serde_json::Map<String, serde_json::Value>")]
     pub at: toml::Table,
@@ -196,6 +225,16 @@ impl Study {
             cells = cells.saturating_mul(axis.values.len());
         }
         require(cells <= MAX_CELLS, "axes", format!("{cells} cells, at most {MAX_CELLS}"))?;
+        for left_out in &self.without {
+            require(!left_out.is_empty(), "without", "name at least one value")?;
+            self.check_place("without", left_out, &[])?;
+        }
+        for name in self.ratios.keys() {
+            let told = !name.is_empty() && !self.axes.iter().any(|axis| axis.name == *name);
+            require(told, "ratios", format!("a ratio cannot be called `{name}`"))?;
+        }
+        self.paired.iter().try_for_each(|paired| paired.check(self))?;
+        self.fits.iter().try_for_each(|fit| fit.check(self))?;
         require(self.quick.seeds != Some(0), "quick.seeds", "at least 1 seed")?;
         for (axis, values) in &self.quick.keep {
             require(!values.is_empty(), "quick.keep", format!("`{axis}`: at least one value"))?;
@@ -214,14 +253,25 @@ impl Study {
             require(named, "plots", format!("a plot cannot be called `{}`", plot.name))?;
             let twice = self.plots[..number].iter().any(|other| other.name == plot.name);
             require(!twice, "plots", format!("two plots are called `{}`", plot.name))?;
-            for axis in [&plot.x, &plot.series] {
+            for axis in std::iter::once(&plot.x).chain(&plot.series) {
                 let what = format!("`{}`: there is no axis `{axis}`", plot.name);
                 require(self.axis(axis).is_some(), "plots", what)?;
             }
-            let mut at = plot.at.iter();
-            at.try_for_each(|(axis, value)| {
-                self.check_values("plots", axis, std::slice::from_ref(value))
-            })
+            self.check_place("plots", &plot.at, &[])
+        })
+    }
+
+    /// Whether axes have these values, one each or several; none of them may be one of `taken`.
+    fn check_place(
+        &self,
+        key: &'static str,
+        place: &toml::Table,
+        taken: &[&str],
+    ) -> Result<(), Wrong> {
+        place.iter().try_for_each(|(axis, values)| {
+            let free = !taken.contains(&axis.as_str());
+            require(free, key, format!("`at` cannot say which values of axis `{axis}`"))?;
+            self.check_values(key, axis, several(values))
         })
     }
 
@@ -242,6 +292,17 @@ impl Study {
     }
 }
 
+/// The values of axes that an `at` names, as the tables have them.
+pub fn place(at: &toml::Table) -> Vec<(String, Vec<String>)> {
+    let texts = |values| several(values).iter().map(value_text).collect();
+    at.iter().map(|(axis, values)| (axis.clone(), texts(values))).collect()
+}
+
+/// One value, or all of a list.
+fn several(values: &toml::Value) -> &[toml::Value] {
+    values.as_array().map_or_else(|| std::slice::from_ref(values), Vec::as_slice)
+}
+
 impl Axis {
     fn check(&self) -> Result<(), Wrong> {
         let name = &self.name;
@@ -253,6 +314,8 @@ impl Axis {
         for (at, one) in self.values.iter().enumerate() {
             let plain = !matches!(one.value, toml::Value::Array(_) | toml::Value::Table(_));
             require(plain, "axes", format!("axis `{name}`: a value is a text or a number"))?;
+            let seeds = one.seeds.is_none_or(|seeds| seeds > 0);
+            require(seeds, "axes", format!("axis `{name}`: at least 1 seed"))?;
             let text = value_text(&one.value);
             let twice = self.values[..at].iter().any(|other| value_text(&other.value) == text);
             require(!twice, "axes", format!("axis `{name}` has the value {} twice", one.value))?;

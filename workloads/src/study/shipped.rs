@@ -13,6 +13,25 @@ macro_rules! ship {
 }
 
 ship!(
+    // The questions of the meeting of 2018, and of those that followed.
+    "fifty-thousand",
+    "scaling",
+    "scaling-lived-in",
+    "tree-growth",
+    "rebalance",
+    "history",
+    "two-servers",
+    "evict-first",
+    "eviction",
+    "offline",
+    "creation",
+    "join-link",
+    "devices",
+    "recovery",
+    "sequencing",
+    "conference",
+    "versus",
+    // Experiments of papers, made again.
     "ttkem-2021",
     "ttkem-2021-administrators",
     "multicast-2022",

@@ -16,6 +16,16 @@ pub(super) struct Verdict {
 }
 
 impl Verdict {
+    /// What was found of a statement at a point, and its bounds.
+    pub(super) fn new(
+        says: &str,
+        metric: &str,
+        found: Option<(String, f64)>,
+        (min, max): (Option<f64>, Option<f64>),
+    ) -> Self {
+        Self { says: says.to_owned(), metric: metric.to_owned(), found, min, max }
+    }
+
     pub(super) fn is_broken(&self) -> bool {
         let Some((_, value)) = self.found else { return false };
         let enough = self.min.is_none_or(|min| value >= min);

@@ -6,10 +6,12 @@
 //! | `address` | what a cell is found by again |
 //! | `cell` | one cell: its run, its result on disk |
 //! | `expect` | whether the study's statements hold |
+//! | `statistics` | what is computed beside means: paired differences, growth |
 
 mod address;
 mod cell;
 mod expect;
+mod statistics;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -18,7 +20,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use arboretum_results::{CellRow, Provenance, StudyFigure, StudyTables, plot_study, read_cells};
-use arboretum_workloads::{Cell, Filter, Job, Plot, Study, find_study, studies, value_text};
+use arboretum_workloads::{Cell, Filter, Job, Plot, Study, find_study, place, studies};
 use sha2::{Digest, Sha256};
 
 use self::address::address;
@@ -44,16 +46,21 @@ pub(crate) fn run(options: &StudyOptions) -> Result<ExitCode, Failure> {
     let folder = options.out.clone().unwrap_or_else(|| folder_of(&study, &filter));
     check_folder(&folder, &study)?;
     let started = host::unix_time();
-    let Some(rows) = run_cells(&cells, &folder, options)? else {
+    let Some(mut rows) = run_cells(&cells, &folder, options)? else {
         eprintln!("arboretum: interrupted; the finished cells are in {}", folder.display());
         return Ok(ExitCode::from(INTERRUPTED));
     };
+    for (name, [of, by]) in &study.ratios {
+        rows.iter_mut().for_each(|row| row.add_ratio(name, of, by));
+    }
     let tables = StudyTables::new(axes(&study), rows);
     let failed = |error: arboretum_results::ResultsError| Failure::run(error.to_string());
     tables.write(&folder, &study.to_toml()).map_err(failed)?;
+    statistics::write(&study, &tables, &folder).map_err(failed)?;
     write_provenance(options, &tables, &folder, started).map_err(failed)?;
     draw(&study, &tables, &folder)?;
-    let verdicts = verdicts(&study, &tables);
+    let mut verdicts = verdicts(&study, &tables);
+    verdicts.extend(statistics::verdicts(&study, &tables));
     tell(options, &study, &tables, &verdicts, &folder)?;
     let broken = verdicts.iter().any(Verdict::is_broken);
     if broken && options.set.is_empty() {
@@ -244,7 +251,7 @@ fn figure(study: &Study, tables: &StudyTables, plot: &Plot) -> StudyFigure {
         y: plot.y.clone(),
         y_label: plot.y_label.clone(),
         series: plot.series.clone(),
-        at: plot.at.iter().map(|(axis, value)| (axis.clone(), value_text(value))).collect(),
+        at: place(&plot.at),
         bound: plot.bound.clone(),
         powers: plot.powers.iter().map(|(name, power)| (name.clone(), *power)).collect(),
         logarithmic: plot.logarithmic,

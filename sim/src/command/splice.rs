@@ -1,0 +1,252 @@
+//! `arboretum splice`: numbers of studies into a page, so that what a page says is what was found.
+//!
+//! ```text
+//! <!-- value STUDY METRIC axis=value … -->16 (15.9 to 16.1)<!-- end -->
+//! <!-- exponent STUDY METRIC along=AXIS axis=value … -->0.44 (0.42 to 0.45)<!-- end -->
+//! ```
+//!
+//! What stands between is replaced, of the studies whose folders are given. A value is the mean over
+//! seeds and its interval; `"…"` encloses words with blanks.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use arboretum_results::{Growth, StudyTables, fits, read_cells};
+use arboretum_workloads::Study;
+
+use super::failure::Failure;
+
+const BEGIN: &str = "<!-- ";
+const END: &str = "<!-- end -->";
+
+/// Puts the numbers of these studies' folders into a page.
+pub(crate) fn splice(page: &Path, folders: &[PathBuf]) -> Result<ExitCode, Failure> {
+    let shown = page.display();
+    let text = fs::read_to_string(page);
+    let text = text.map_err(|error| Failure::input(format!("cannot read {shown}: {error}")))?;
+    let mut studies = BTreeMap::new();
+    for folder in folders {
+        let (name, tables) = read(folder)?;
+        studies.insert(name, tables);
+    }
+    let (spliced, count) =
+        fill(&text, &studies).map_err(|what| Failure::input(format!("{shown}: {what}")))?;
+    // The page appears whole or not at all.
+    let partial = page.with_extension(format!("partial-{}", std::process::id()));
+    let written = fs::write(&partial, spliced).and_then(|()| fs::rename(&partial, page));
+    written.map_err(|error| {
+        let _ = fs::remove_file(&partial);
+        Failure::run(format!("cannot write {shown}: {error}"))
+    })?;
+    println!("{shown}: {count} numbers");
+    Ok(ExitCode::SUCCESS)
+}
+
+fn read(folder: &Path) -> Result<(String, StudyTables), Failure> {
+    let study = Study::load(&folder.join("study.toml"));
+    let study = study.map_err(|error| Failure::Scenario(Box::new(error)))?;
+    let cells = read_cells(folder, study.axes.len());
+    let cells = cells.map_err(|error| Failure::input(error.to_string()))?;
+    let axes = study.axes.iter().map(|axis| axis.name.clone()).collect();
+    Ok((study.name, StudyTables::new(axes, cells)))
+}
+
+/// The text with its numbers, and how many.
+fn fill(text: &str, studies: &BTreeMap<String, StudyTables>) -> Result<(String, usize), String> {
+    let (mut filled, mut count, mut rest) = (String::new(), 0, text);
+    while let Some(at) = rest.find(BEGIN) {
+        let (before, marked) = rest.split_at(at);
+        filled.push_str(before);
+        let marker = marked.find("-->").map(|end| &marked[..end + "-->".len()]);
+        let marker = marker.ok_or("a comment has no end")?;
+        filled.push_str(marker);
+        rest = &marked[marker.len()..];
+        let words = words(&marker[BEGIN.len()..marker.len() - "-->".len()])?;
+        let Some(number) = number(&words, studies).map_err(|what| format!("{marker} {what}"))?
+        else {
+            continue;
+        };
+        let end = rest.find(END).ok_or_else(|| format!("{marker} has no {END}"))?;
+        filled.push_str(&number);
+        rest = &rest[end..];
+        count += 1;
+    }
+    filled.push_str(rest);
+    Ok((filled, count))
+}
+
+/// The words of a marker; quotes hold together what blanks part.
+fn words(text: &str) -> Result<Vec<String>, String> {
+    let (mut words, mut word, mut quoted) = (vec![], String::new(), false);
+    for letter in text.trim().chars() {
+        match letter {
+            '"' => quoted = !quoted,
+            ' ' if !quoted => words.extend(Some(std::mem::take(&mut word))),
+            other => word.push(other),
+        }
+    }
+    if quoted {
+        return Err(format!("`{text}` has a quote without its other"));
+    }
+    words.push(word);
+    words.retain(|word| !word.is_empty());
+    Ok(words)
+}
+
+/// The number that a marker asks for; none if it asks for none, or for one of another study.
+fn number(
+    words: &[String],
+    studies: &BTreeMap<String, StudyTables>,
+) -> Result<Option<String>, String> {
+    if !words.first().is_some_and(|kind| ["value", "exponent"].contains(&kind.as_str())) {
+        return Ok(None);
+    }
+    let [kind, study, metric, place @ ..] = words else {
+        return Err("names no study or no metric".into());
+    };
+    let Some(tables) = studies.get(study) else { return Ok(None) };
+    let mut at = vec![];
+    for pair in place {
+        let pair = pair.split_once('=').ok_or_else(|| format!("`{pair}` is no axis=value"))?;
+        at.push((pair.0.to_owned(), pair.1.to_owned()));
+    }
+    let found = match kind.as_str() {
+        "value" => value(tables, metric, &at)?,
+        _ => exponent(tables, metric, &at)?,
+    };
+    Ok(Some(found))
+}
+
+fn column(tables: &StudyTables, axis: &str) -> Result<usize, String> {
+    let found = tables.axes.iter().position(|name| name == axis);
+    found.ok_or_else(|| format!("has no axis `{axis}`: {}", tables.axes.join(", ")))
+}
+
+fn value(tables: &StudyTables, metric: &str, at: &[(String, String)]) -> Result<String, String> {
+    let mut columns = vec![];
+    for (axis, value) in at {
+        columns.push((column(tables, axis)?, value));
+    }
+    let points = tables.points();
+    let mut meant = points.iter().filter(|p| columns.iter().all(|(at, value)| p[*at] == **value));
+    let (Some(point), None) = (meant.next(), meant.next()) else {
+        return Err("names no point that was run, or more than one".into());
+    };
+    let found = tables.mean(point, metric).ok_or_else(|| format!("has no `{metric}`"))?;
+    Ok(words_of(found.mean, found.interval))
+}
+
+fn exponent(tables: &StudyTables, metric: &str, at: &[(String, String)]) -> Result<String, String> {
+    let along = at.iter().find(|(axis, _)| axis == "along").map(|(_, along)| along.clone());
+    let along = along.ok_or("does not say along which axis: along=AXIS")?;
+    column(tables, &along)?;
+    let others = at.iter().filter(|(axis, _)| axis != "along");
+    let mut place = vec![];
+    for (axis, value) in others {
+        column(tables, axis)?;
+        place.push((axis.clone(), vec![value.clone()]));
+    }
+    let growth = Growth { x: along, y: metric.to_owned(), at: place, from: None };
+    match &fits(tables, &growth)[..] {
+        [fit] => Ok(words_of(fit.power.slope, fit.power.interval)),
+        _ => Err("names no curve that was run, or more than one".into()),
+    }
+}
+
+/// A number with its interval, where it has one of any width.
+fn words_of(value: f64, interval: Option<(f64, f64)>) -> String {
+    let apart = interval.filter(|(lo, hi)| three_digits(*lo) != three_digits(*hi));
+    let interval = apart.map(|(lo, hi)| format!(" ({} to {})", three_digits(lo), three_digits(hi)));
+    format!("{}{}", three_digits(value), interval.unwrap_or_default())
+}
+
+/// Three significant digits, or all before the point, with the thousands apart.
+fn three_digits(value: f64) -> String {
+    if !value.is_finite() {
+        return value.to_string();
+    }
+    // The exponent after rounding: 99.96 is 100.
+    let exponent = format!("{value:.2e}").rsplit_once('e').and_then(|(_, e)| e.parse().ok());
+    let digits = (2 - exponent.unwrap_or(0_i32)).clamp(0, 12) as usize;
+    let text = format!("{value:.digits$}");
+    let text = if text.contains('.') {
+        text.trim_end_matches('0').trim_end_matches('.').to_owned()
+    } else {
+        text
+    };
+    let whole = text.split('.').next().unwrap_or_default().len();
+    let sign = usize::from(text.starts_with('-'));
+    let mut apart = String::new();
+    for (at, letter) in text.chars().enumerate() {
+        if at > sign && at < whole && (whole - at).is_multiple_of(3) {
+            apart.push(',');
+        }
+        apart.push(letter);
+    }
+    apart
+}
+
+#[cfg(test)]
+mod tests {
+    use arboretum_results::CellRow;
+
+    use super::*;
+
+    fn studies() -> BTreeMap<String, StudyTables> {
+        let cell = |n: f64, seed: u64| CellRow {
+            point: vec!["50 %".into(), n.to_string()],
+            seed,
+            digest: String::new(),
+            numbers: vec![("cost".into(), n * n + 8.0 * seed as f64)],
+        };
+        let cells = [10.0, 100.0, 1_000.0].into_iter().flat_map(|n| [cell(n, 1), cell(n, 2)]);
+        let axes = vec!["u".into(), "n".into()];
+        [("s".to_owned(), StudyTables::new(axes, cells.collect()))].into()
+    }
+
+    #[test]
+    fn numbers_take_the_place_of_what_stood_there() {
+        let value = "<!-- value s cost u=\"50 %\" n=1000 -->";
+        let exponent = "<!-- exponent s cost along=n -->";
+        let page = |first: &str, second: &str| {
+            format!(
+                "a {value}{first}<!-- end --> b <!-- a note --> c {exponent}{second}<!-- end -->, \
+                 <!-- value t x -->7<!-- end -->."
+            )
+        };
+        let (filled, count) = fill(&page("?", ""), &studies()).unwrap();
+        assert_eq!(filled, page("1,000,012 (1,000,008 to 1,000,016)", "1.98 (1.97 to 1.98)"));
+        assert_eq!(count, 2);
+        // What is spliced can be spliced again.
+        assert_eq!(fill(&filled, &studies()).unwrap(), (filled, 2));
+    }
+
+    #[test]
+    fn what_is_not_there_is_refused() {
+        for (marker, what) in [
+            ("value s", "no metric"),
+            ("value s cost n=7", "no point"),
+            ("value s cost", "more than one"),
+            ("value s price n=10", "no `price`"),
+            ("value s cost m=10", "no axis `m`"),
+            ("value s cost n", "no axis=value"),
+            ("value s cost u=\"50 %", "quote"),
+            ("exponent s cost u=\"50 %\"", "along=AXIS"),
+            ("exponent s price along=n", "no curve"),
+        ] {
+            let refused = fill(&format!("<!-- {marker} -->1<!-- end -->"), &studies()).unwrap_err();
+            assert!(refused.contains(what), "{refused}");
+        }
+        let refused = fill("<!-- value s cost n=10 -->1", &studies()).unwrap_err();
+        assert!(refused.contains("has no <!-- end -->"), "{refused}");
+    }
+
+    #[test]
+    fn numbers_have_three_digits() {
+        let told = [0.0, 0.012_345, 1.5, 16.0, 99.96, 814.2, 12_345.6, -1_234_567.0];
+        let expected = ["0", "0.0123", "1.5", "16", "100", "814", "12,346", "-1,234,567"];
+        assert_eq!(told.map(three_digits), expected.map(str::to_owned));
+    }
+}

@@ -1,0 +1,78 @@
+//! What is computed of a study beside means: paired differences into `differences.csv`, growth into
+//! `fits.csv`, and whether what is said of that growth holds.
+
+use std::path::Path;
+
+use arboretum_results::{
+    FitRow, Growth, PairedMetrics, ResultsError, StudyTables, differences, fits, write_differences,
+    write_fits,
+};
+use arboretum_workloads::{Fit, Form, Study, place, value_text};
+
+use super::expect::Verdict;
+
+/// Writes the tables that the study asks for.
+pub(super) fn write(
+    study: &Study,
+    tables: &StudyTables,
+    folder: &Path,
+) -> Result<(), ResultsError> {
+    if !study.paired.is_empty() {
+        let rows = study.paired.iter().flat_map(|paired| {
+            let paired = PairedMetrics {
+                axis: paired.axis.clone(),
+                base: paired.base.as_ref().map(value_text),
+                metrics: paired.metrics.clone(),
+                at: place(&paired.at),
+            };
+            differences(tables, &paired)
+        });
+        write_differences(folder, &tables.axes, &rows.collect::<Vec<_>>())?;
+    }
+    if !study.fits.is_empty() {
+        let rows = study.fits.iter().flat_map(|fit| fits(tables, &growth(fit)));
+        write_fits(folder, &tables.axes, &rows.collect::<Vec<_>>())?;
+    }
+    Ok(())
+}
+
+fn growth(fit: &Fit) -> Growth {
+    Growth { x: fit.x.clone(), y: fit.y.clone(), at: place(&fit.at), from: fit.from }
+}
+
+/// The verdicts on what is said of growth, in its order.
+pub(super) fn verdicts(study: &Study, tables: &StudyTables) -> Vec<Verdict> {
+    let said = study.fits.iter().filter(|fit| !fit.says.is_empty());
+    said.flat_map(|fit| {
+        let rows = fits(tables, &growth(fit));
+        if rows.is_empty() {
+            let metric = format!("growth of {}", fit.y);
+            return vec![Verdict::new(&fit.says, &metric, None, (None, None))];
+        }
+        rows.iter().flat_map(|row| of(fit, row)).collect()
+    })
+    .collect()
+}
+
+fn of(fit: &Fit, row: &FitRow) -> Vec<Verdict> {
+    let named = row.point.iter().filter(|value| !value.is_empty());
+    let point = named.map(String::as_str).collect::<Vec<_>>().join(" ");
+    let point = if point.is_empty() { format!("all {}", fit.x) } else { point };
+    let mut verdicts = vec![];
+    if fit.min.is_some() || fit.max.is_some() {
+        let metric = format!("exponent of {}", fit.y);
+        let found = Some((point.clone(), row.power.slope));
+        verdicts.push(Verdict::new(&fit.says, &metric, found, (fit.min, fit.max)));
+    }
+    if let Some(form) = fit.form {
+        let bounds = match form {
+            Form::Power => (None, Some(1.0)),
+            Form::Log2 => (Some(1.0), None),
+        };
+        let metric = format!("error of a power over that of a logarithm for {}", fit.y);
+        // Both may be exact: then neither is better.
+        let found = Some((point, row.power.error / row.log2.error.max(f64::MIN_POSITIVE)));
+        verdicts.push(Verdict::new(&fit.says, &metric, found, bounds));
+    }
+    verdicts
+}
