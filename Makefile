@@ -11,6 +11,7 @@ help:
 	@echo "make studies      every study in its small size, into runs/STUDY-quick, in minutes"
 	@echo "make answers      their numbers and plots into docs/answers.md (SIZE= for the full sizes)"
 	@echo "make test         all tests"
+	@echo "make test-slurm   a study through a Slurm cluster of this one machine (root; installs it if need be)"
 	@echo "make test-peers   random groups of our clients, OpenMLS and mls-rs (compiles for minutes)"
 	@echo "make fuzz         hostile input for every decoder and the group, a minute of it"
 	@echo "make fuzz-long    the same, FUZZ_EXECUTIONS of them (ten million)"
@@ -56,6 +57,11 @@ answers: $(RELEASE)
 # The workspace's own crates are tested with their assertions on and the optimiser at work.
 test:
 	$(CARGO) test
+
+# docs/clusters.md says what it tests. It starts a cluster of its own and stops it.
+test-slurm: $(RELEASE)
+	command -v slurmctld munged >/dev/null || apt-get install -y slurm-wlm munge
+	sim/tests/slurm/test.sh $(RELEASE)
 
 # PEERS_SEEDS groups (100) of PEERS_OPERATIONS operations each (200).
 test-peers:

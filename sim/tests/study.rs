@@ -185,10 +185,91 @@ fn it_goes_on_where_it_stopped_and_threads_do_not_matter() {
         let read = |out: &str| world.results(&format!("{out}/{table}"));
         assert_eq!(read("first"), read("second"));
     }
-    // A cell that was cut short is run again.
+    // A cell that was cut short is run again, and one that another number has got into.
     fs::write(before[0].join("summary.json"), "{").unwrap();
-    world.run("second", &[]).success();
+    let summary = fs::read_to_string(before[1].join("summary.json")).unwrap();
+    let changed = summary.replacen("\"ciphertexts\": ", "\"ciphertexts\": 1", 1);
+    assert_ne!(summary, changed);
+    fs::write(before[1].join("summary.json"), changed).unwrap();
+    let told = predicate::str::contains("is damaged, and counts as not run").count(2);
+    world.run("second", &[]).success().stderr(told);
     assert_eq!(world.results("first/cells.csv"), world.results("second/cells.csv"));
+}
+
+/// Killed at twenty moments, a study loses no finished cell, and comes to what it comes to.
+#[test]
+fn it_may_be_killed_at_any_moment() {
+    let slower = STUDY.replace("seeds = 2", "seeds = 6").replace("\"10n\"", "\"2000n\"");
+    let world = World::new(&slower);
+    world.run("whole", &[]).success();
+    let cells = world.folder.path().join("killed/cells");
+    let finished = || -> Vec<_> {
+        let entries = fs::read_dir(&cells).into_iter().flatten().flatten();
+        let digests = entries.map(|entry| entry.path().join("cell.sha256"));
+        let mut kept: Vec<_> = digests
+            .filter_map(|path| Some((path.clone(), fs::metadata(path).ok()?.modified().ok()?)))
+            .filter(|(path, _)| !path.to_string_lossy().contains("partial"))
+            .collect();
+        kept.sort();
+        kept
+    };
+    let (mut moment, mut cut) = (0x9e37_79b9_u64, 0);
+    for _ in 0..20 {
+        let mut study = std::process::Command::new(assert_cmd::cargo::cargo_bin("arboretum"))
+            .current_dir(world.folder.path())
+            .args(["study", "study.toml", "--out", "killed", "--quiet"])
+            .spawn()
+            .unwrap();
+        moment = moment.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        std::thread::sleep(std::time::Duration::from_millis(20 + (moment >> 33) % 120));
+        let before = finished();
+        study.kill().unwrap();
+        study.wait().unwrap();
+        let after = finished();
+        assert!(before.iter().all(|cell| after.contains(cell)), "a finished cell is lost");
+        cut += usize::from(after.len() < 24);
+    }
+    assert!(cut > 0, "it was never killed before its end");
+    let before = finished();
+    world.run("killed", &[]).success();
+    assert!(before.iter().all(|cell| finished().contains(cell)), "a finished cell was run again");
+    assert_eq!(world.results("whole/cells.csv"), world.results("killed/cells.csv"));
+    assert_eq!(count(&cells), 24, "nothing half written is left");
+}
+
+#[test]
+fn tasks_of_a_manifest_are_cells_of_the_study() {
+    let world = World::new(STUDY);
+    world.run("whole", &[]).success();
+    let told = predicate::str::contains("tasks/manifest.json: 3 tasks");
+    world.run("tasks", &["--manifest", "--chunk", "3"]).success().stdout(told);
+    let task = |index: &str| {
+        let mut command = arboretum();
+        command.current_dir(world.folder.path()).args(["cell", "tasks/manifest.json", index]);
+        command.assert()
+    };
+    task("0")
+        .success()
+        .stdout(predicate::str::is_match("^([0-9a-f]{16} [0-9a-f]{64}\n){3}$").unwrap());
+    let missing = predicate::str::contains("5 of 8 cells have no result");
+    world.run("tasks", &["--resume"]).code(1).stderr(missing);
+    task("1").success();
+    task("2").success();
+    task("3").code(2).stderr(predicate::str::contains("there is no task 3"));
+    world.run("tasks", &["--resume"]).success();
+    assert_eq!(world.results("whole/cells.csv"), world.results("tasks/cells.csv"));
+    // A manifest of another program is none of this one.
+    let path = world.folder.path().join("tasks/manifest.json");
+    let manifest = fs::read_to_string(&path).unwrap();
+    let at = manifest.find("\"program\": \"").unwrap() + 12;
+    fs::write(&path, format!("{}0000{}", &manifest[..at], &manifest[at + 4..])).unwrap();
+    task("0").code(2).stderr(predicate::str::contains("another build of arboretum"));
+    fs::write(&path, "{").unwrap();
+    task("0").code(2).stderr(predicate::str::contains("no manifest"));
+    world
+        .run("other", &["--detach"])
+        .code(2)
+        .stderr(predicate::str::contains("add --executor slurm"));
 }
 
 #[test]

@@ -20,6 +20,8 @@ pub(crate) enum Command {
     Run(RunOptions),
     /// A grid of runs; resumes where it stopped.
     Study(StudyOptions),
+    /// One task of a study that is run on many machines.
+    Cell(CellOptions),
     /// What there is: scenarios, studies, protocols, strategies, suites, metrics.
     List {
         /// scenarios, studies, protocols, strategies, suites or metrics.
@@ -121,9 +123,47 @@ pub(crate) struct StudyOptions {
     /// The folder to write, or to go on with; by default runs/STUDY.
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
+    /// Where its cells run.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) executor: Executor,
+    /// Cells of one Slurm task, at least.
+    #[arg(long, value_name = "K", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub(crate) chunk: u32,
+    /// An option for sbatch, such as --partition=NAME; may be given more than once.
+    #[arg(long, value_name = "OPTION", allow_hyphen_values = true)]
+    pub(crate) slurm_option: Vec<String>,
+    /// Write the manifest for another engine's tasks, and say how many there are (docs/clusters.md).
+    #[arg(long, conflicts_with_all = ["detach", "resume"])]
+    pub(crate) manifest: bool,
+    /// Submit to Slurm and do not wait.
+    #[arg(long, conflicts_with = "resume")]
+    pub(crate) detach: bool,
+    /// Wait for what was submitted, and collect it.
+    #[arg(long, conflicts_with_all = ["only", "seeds", "seed", "set"])]
+    pub(crate) resume: bool,
     /// Means and expectations on standard output, and nothing else there.
     #[arg(long)]
     pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) common: QuietOptions,
+}
+
+/// Where the cells of a study run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Executor {
+    /// On this machine.
+    #[default]
+    Local,
+    /// As a Slurm job array.
+    Slurm,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CellOptions {
+    /// The manifest.json of a study's folder.
+    pub(crate) manifest: PathBuf,
+    /// The task's number, from 0.
+    pub(crate) index: usize,
     #[command(flatten)]
     pub(crate) common: QuietOptions,
 }

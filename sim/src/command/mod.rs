@@ -35,6 +35,7 @@ pub fn main() -> ExitCode {
     let done = match arguments.command {
         Command::Run(options) => run::run(&options),
         Command::Study(options) => study::run(&options),
+        Command::Cell(options) => study::run_task(&options),
         Command::List { what } => list::list(&what),
         Command::Schema { what } => schema::schema(&what),
         Command::Plot { paths } => plot::plot(&paths),

@@ -1,5 +1,7 @@
 //! The cells of a study: every point of its grid, with every seed.
 
+use serde::{Deserialize, Serialize};
+
 use super::{Axis, AxisValue, MAX_CELLS, Quick, Study, several};
 use crate::operations::Experiment;
 use crate::scenario::{Scenario, ScenarioError, nearest};
@@ -35,7 +37,8 @@ pub struct Cell {
 }
 
 /// A part of a study: values of axes, and seeds.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Filter {
     /// `axis=value`, or `axis=value,value`; of one axis, any of the values.
     pub only: Vec<String>,

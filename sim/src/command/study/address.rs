@@ -28,7 +28,7 @@ pub(super) fn address(job: &Job, toml: &str) -> io::Result<String> {
 }
 
 /// The digest of the running program; of its version where the program cannot be read.
-fn program() -> &'static [u8; 32] {
+pub(super) fn program() -> &'static [u8; 32] {
     static PROGRAM: OnceLock<[u8; 32]> = OnceLock::new();
     PROGRAM.get_or_init(|| {
         let read = std::env::current_exe().and_then(|path| digest(&path));

@@ -6,6 +6,7 @@ use std::path::Path;
 use arboretum_results::{Host, RunRecorder};
 use arboretum_workloads::{Job, Scenario, Trace};
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 
 use crate::command::failure::Failure;
 use crate::command::host::{self, Clock};
@@ -54,17 +55,38 @@ pub(super) fn summary(
     Ok(Some(summary))
 }
 
-fn read(folder: &Path) -> Option<Value> {
-    let text = fs::read_to_string(folder.join("summary.json")).ok()?;
-    serde_json::from_str(&text).ok()
+/// Where the digest of a cell's files stands.
+const DIGEST: &str = "cell.sha256";
+
+/// The summary of a cell that has been run, if its files are what was written.
+pub(super) fn read(folder: &Path) -> Option<Value> {
+    let toml = fs::read_to_string(folder.join("scenario.toml")).ok()?;
+    let summary = fs::read_to_string(folder.join("summary.json")).ok()?;
+    let written = fs::read_to_string(folder.join(DIGEST)).ok()?;
+    if written.trim() != digest(&toml, &summary) {
+        eprintln!("arboretum: {} is damaged, and counts as not run", folder.display());
+        return None;
+    }
+    serde_json::from_str(&summary).ok()
+}
+
+fn digest(toml: &str, summary: &str) -> String {
+    let mut hash = Sha256::new();
+    // Where one ends and the other begins is part of it.
+    hash.update((toml.len() as u64).to_le_bytes());
+    hash.update(toml);
+    hash.update(summary);
+    hex::encode(hash.finalize())
 }
 
 /// The folder appears whole or not at all.
 fn write(folder: &Path, toml: &str, summary: &Value) -> std::io::Result<()> {
     let partial = folder.with_extension(format!("partial-{}", std::process::id()));
     fs::create_dir_all(&partial)?;
+    let summary = format!("{summary:#}\n");
     fs::write(partial.join("scenario.toml"), toml)?;
-    fs::write(partial.join("summary.json"), format!("{summary:#}\n"))?;
+    fs::write(partial.join("summary.json"), &summary)?;
+    fs::write(partial.join(DIGEST), digest(toml, &summary) + "\n")?;
     if folder.exists() {
         // It could not be read, or it would not be written again.
         fs::remove_dir_all(folder)?;

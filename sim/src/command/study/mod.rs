@@ -5,34 +5,43 @@
 //! | this one | the command: which study, its folder, what is told |
 //! | `address` | what a cell is found by again |
 //! | `cell` | one cell: its run, its result on disk |
+//! | `plan` | which cells there are, and where each is kept |
+//! | `local` | cells on this machine |
+//! | `manifest` | cells as numbered tasks; `arboretum cell` |
+//! | `slurm` | tasks as a Slurm job array |
 //! | `expect` | whether the study's statements hold |
 //! | `statistics` | what is computed beside means: paired differences, growth |
 
 mod address;
 mod cell;
 mod expect;
+mod local;
+mod manifest;
+mod plan;
+mod slurm;
 mod statistics;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use arboretum_results::{CellRow, Provenance, StudyFigure, StudyTables, plot_study, read_cells};
-use arboretum_workloads::{Cell, Filter, Job, Plot, Study, find_study, place, studies};
+use arboretum_workloads::{Filter, Plot, Study, find_study, place, studies};
 use sha2::{Digest, Sha256};
 
-use self::address::address;
 use self::expect::{Verdict, verdicts};
-use super::arguments::StudyOptions;
+use self::manifest::Manifest;
+pub(crate) use self::manifest::run_task;
+use self::plan::Plan;
+use self::slurm::Submission;
+use super::arguments::{Executor, StudyOptions};
 use super::failure::Failure;
 use super::host;
-use super::progress::CellMeter;
 use super::run::INTERRUPTED;
 
 /// Runs a study and writes its folder.
 pub(crate) fn run(options: &StudyOptions) -> Result<ExitCode, Failure> {
+    check_executor(options)?;
     let study = load(&options.study)?;
     let filter = Filter {
         only: options.only.clone(),
@@ -41,32 +50,74 @@ pub(crate) fn run(options: &StudyOptions) -> Result<ExitCode, Failure> {
         set: options.set.clone(),
         quick: options.quick,
     };
-    let mut cells = study.cells(&study.name, &filter).map_err(refused)?;
-    cells.iter_mut().try_for_each(|cell| cell::check(&mut cell.job))?;
     let folder = options.out.clone().unwrap_or_else(|| folder_of(&study, &filter));
     check_folder(&folder, &study)?;
-    let started = host::unix_time();
-    let Some(mut rows) = run_cells(&cells, &folder, options)? else {
-        eprintln!("arboretum: interrupted; the finished cells are in {}", folder.display());
-        return Ok(ExitCode::from(INTERRUPTED));
+    let plan = if options.resume {
+        Manifest::read(&Manifest::path(&folder))?.plan(&folder)?
+    } else {
+        Plan::new(study, &filter, folder)?
     };
+    if options.manifest {
+        let manifest = Manifest::of(&plan, &filter, options.chunk as usize);
+        manifest.write(&plan.folder)?;
+        println!("{}: {} tasks", Manifest::path(&plan.folder).display(), manifest.tasks);
+        return Ok(ExitCode::SUCCESS);
+    }
+    let started = host::unix_time();
+    let Some(rows) = run_cells(&plan, &filter, options)? else {
+        return Ok(tell_unfinished(options, &plan.folder));
+    };
+    finish(options, &plan, rows, started)
+}
+
+/// Says where the cells are that are there.
+fn tell_unfinished(options: &StudyOptions, folder: &Path) -> ExitCode {
+    let folder = folder.display();
+    if options.detach {
+        let name = &options.study;
+        eprintln!("arboretum: collect it with: arboretum study {name} --out {folder} --resume");
+        return ExitCode::SUCCESS;
+    }
+    eprintln!("arboretum: interrupted; the finished cells are in {folder}");
+    ExitCode::from(INTERRUPTED)
+}
+
+/// Writes the tables of a study whose cells are there, draws it, and says whether what it states holds.
+fn finish(
+    options: &StudyOptions,
+    plan: &Plan,
+    mut rows: Vec<CellRow>,
+    started: u64,
+) -> Result<ExitCode, Failure> {
+    let Plan { study, folder, .. } = plan;
     for (name, [of, by]) in &study.ratios {
         rows.iter_mut().for_each(|row| row.add_ratio(name, of, by));
     }
-    let tables = StudyTables::new(axes(&study), rows);
+    let tables = StudyTables::new(axes(study), rows);
     let failed = |error: arboretum_results::ResultsError| Failure::run(error.to_string());
-    tables.write(&folder, &study.to_toml()).map_err(failed)?;
-    statistics::write(&study, &tables, &folder).map_err(failed)?;
-    write_provenance(options, &tables, &folder, started).map_err(failed)?;
-    draw(&study, &tables, &folder)?;
-    let mut verdicts = verdicts(&study, &tables);
-    verdicts.extend(statistics::verdicts(&study, &tables));
-    tell(options, &study, &tables, &verdicts, &folder)?;
+    tables.write(folder, &study.to_toml()).map_err(failed)?;
+    statistics::write(study, &tables, folder).map_err(failed)?;
+    write_provenance(options, &tables, folder, started).map_err(failed)?;
+    draw(study, &tables, folder)?;
+    let mut verdicts = verdicts(study, &tables);
+    verdicts.extend(statistics::verdicts(study, &tables));
+    tell(options, study, &tables, &verdicts, folder)?;
     let broken = verdicts.iter().any(Verdict::is_broken);
     if broken && options.set.is_empty() {
         return Ok(ExitCode::from(1));
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// What is for Slurm alone.
+fn check_executor(options: &StudyOptions) -> Result<(), Failure> {
+    let chunked = options.chunk != 1 && !options.manifest;
+    let asks = options.detach || !options.slurm_option.is_empty() || chunked;
+    if asks && options.executor == Executor::Local {
+        let what = "--detach, --chunk and --slurm-option are for tasks of a cluster";
+        return Err(Failure::input_with_help(what, "add --executor slurm"));
+    }
+    Ok(())
 }
 
 fn refused(error: arboretum_workloads::ScenarioError) -> Failure {
@@ -150,75 +201,49 @@ fn write_provenance(
     provenance.write(folder)
 }
 
-/// The rows of all cells in their order; none if somebody wants to stop.
+/// The rows of all cells in their order; none if somebody wants to stop, or not to wait.
 fn run_cells(
-    cells: &[Cell],
-    folder: &Path,
+    plan: &Plan,
+    filter: &Filter,
     options: &StudyOptions,
 ) -> Result<Option<Vec<CellRow>>, Failure> {
-    let threads = options.common.threads.map_or(0, |threads| threads as usize);
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
-    let pool = pool.map_err(|error| Failure::run(error.to_string()))?;
-    let addresses = cells.iter().map(|cell| address(&cell.job, &cell.job.to_toml()));
-    let addresses = addresses.collect::<Result<Vec<_>, _>>();
-    let addresses = addresses.map_err(|error| Failure::input(error.to_string()))?;
-    // Cells that run the same are run once.
-    let jobs: BTreeMap<&str, &Job> =
-        addresses.iter().map(String::as_str).zip(cells.iter().map(|cell| &cell.job)).collect();
-    let stop = Arc::new(AtomicBool::new(false));
-    let asked = stop.clone();
-    // Only one handler can be set in a process.
-    let _ = ctrlc::set_handler(move || asked.store(true, Ordering::Relaxed));
-    let meter = CellMeter::new(jobs.len(), options.common.quiet);
-    let done = work(&pool, &jobs, |address, job| {
-        let should_stop = || stop.load(Ordering::Relaxed);
-        let summary = cell::summary(job, &folder.join("cells").join(address), &should_stop);
-        // One that fails ends the others.
-        if summary.is_err() {
-            stop.store(true, Ordering::Relaxed);
-        }
-        meter.step();
-        summary
-    });
-    meter.finish();
-    let mut summaries = BTreeMap::new();
-    // What failed is told first: the others were stopped for it.
-    let mut failed = None;
-    for (address, summary) in done {
-        match summary {
-            Ok(Some(summary)) => _ = summaries.insert(address, summary),
-            Ok(None) => {}
-            Err(failure) => failed = failed.or(Some(failure)),
-        }
+    if options.executor == Executor::Local && !options.resume {
+        plan.clear_up();
+        let summaries = local::run(plan, &plan.jobs(), &options.common)?;
+        return Ok(summaries.and_then(|summaries| plan.rows(&summaries)));
     }
-    if let Some(failure) = failed {
-        return Err(failure);
-    }
-    let row = |(cell, address): (&Cell, &String)| {
-        let summary = summaries.get(address.as_str())?;
-        let digest = summary["digest"].as_str().unwrap_or_default();
-        Some(CellRow::new(cell.point.clone(), cell.seed, digest, summary))
+    let job = if options.resume {
+        // None, where another engine has run the tasks.
+        slurm::submitted(&plan.folder)
+    } else {
+        let submission =
+            Submission { chunk: options.chunk as usize, options: &options.slurm_option };
+        slurm::submit(plan, filter, &submission)?
     };
-    Ok(cells.iter().zip(&addresses).map(row).collect())
+    if let Some(job) = job {
+        if !options.common.quiet {
+            eprintln!("arboretum: Slurm job {job}");
+        }
+        if options.detach || !slurm::wait(&job)? {
+            return Ok(None);
+        }
+    }
+    collect(plan).map(Some)
 }
 
-/// Does every job on some thread of the pool. Each thread takes the next one when it has done one:
-/// a cell that waits for its own parallel work never begins another on its stack.
-fn work<'j, T: Send>(
-    pool: &rayon::ThreadPool,
-    jobs: &BTreeMap<&'j str, &'j Job>,
-    run: impl Fn(&str, &Job) -> T + Sync,
-) -> Vec<(&'j str, T)> {
-    let queue: Vec<_> = jobs.iter().map(|(address, job)| (*address, *job)).collect();
-    let next = AtomicUsize::new(0);
-    let done = pool.broadcast(|_| {
-        let mut done = vec![];
-        while let Some((address, job)) = queue.get(next.fetch_add(1, Ordering::Relaxed)) {
-            done.push((*address, run(address, job)));
-        }
-        done
-    });
-    done.into_iter().flatten().collect()
+/// The rows of cells that others have run.
+fn collect(plan: &Plan) -> Result<Vec<CellRow>, Failure> {
+    let jobs = plan.jobs();
+    let addresses = jobs.keys().copied();
+    let read = |address| Some((address, cell::read(&plan.cell_folder(address))?));
+    let summaries: BTreeMap<&str, _> = addresses.filter_map(read).collect();
+    plan.rows(&summaries).ok_or_else(|| Failure::Run {
+        what: format!("{} of {} cells have no result", jobs.len() - summaries.len(), jobs.len()),
+        help: Some(format!(
+            "what Slurm's tasks said is in {}; without --resume the command runs what is missing",
+            plan.folder.join("slurm").display()
+        )),
+    })
 }
 
 fn axes(study: &Study) -> Vec<String> {

@@ -1,0 +1,82 @@
+//! The cells of a study on this machine: side by side on all processors, until somebody wants to stop.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use arboretum_workloads::Job;
+use serde_json::Value;
+
+use super::cell;
+use super::plan::Plan;
+use crate::command::arguments::QuietOptions;
+use crate::command::failure::Failure;
+use crate::command::progress::CellMeter;
+
+/// The summaries of these jobs by address, of what is not there yet by running it; none if somebody has
+/// stopped it.
+pub(super) fn run<'p>(
+    plan: &'p Plan,
+    jobs: &BTreeMap<&'p str, &'p Job>,
+    common: &QuietOptions,
+) -> Result<Option<BTreeMap<&'p str, Value>>, Failure> {
+    let threads = common.threads.map_or(0, |threads| threads as usize);
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+    let pool = pool.map_err(|error| Failure::run(error.to_string()))?;
+    let stop = asked_to_stop();
+    let meter = CellMeter::new(jobs.len(), common.quiet);
+    let done = work(&pool, jobs, |address, job| {
+        let should_stop = || stop.load(Ordering::Relaxed);
+        let summary = cell::summary(job, &plan.cell_folder(address), &should_stop);
+        // One that fails ends the others.
+        if summary.is_err() {
+            stop.store(true, Ordering::Relaxed);
+        }
+        meter.step();
+        summary
+    });
+    meter.finish();
+    let mut summaries = BTreeMap::new();
+    let mut is_whole = true;
+    // What failed is told first: the others were stopped for it.
+    let mut failed = None;
+    for (address, summary) in done {
+        match summary {
+            Ok(Some(summary)) => _ = summaries.insert(address, summary),
+            Ok(None) => is_whole = false,
+            Err(failure) => failed = failed.or(Some(failure)),
+        }
+    }
+    match failed {
+        Some(failure) => Err(failure),
+        None => Ok(is_whole.then_some(summaries)),
+    }
+}
+
+/// Becomes true when somebody asks this process to stop.
+pub(super) fn asked_to_stop() -> Arc<AtomicBool> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let asked = stop.clone();
+    // Only one handler can be set in a process.
+    let _ = ctrlc::set_handler(move || asked.store(true, Ordering::Relaxed));
+    stop
+}
+
+/// Does every job on some thread of the pool. Each thread takes the next one when it has done one:
+/// a cell that waits for its own parallel work never begins another on its stack.
+fn work<'j, T: Send>(
+    pool: &rayon::ThreadPool,
+    jobs: &BTreeMap<&'j str, &'j Job>,
+    run: impl Fn(&str, &Job) -> T + Sync,
+) -> Vec<(&'j str, T)> {
+    let queue: Vec<_> = jobs.iter().map(|(address, job)| (*address, *job)).collect();
+    let next = AtomicUsize::new(0);
+    let done = pool.broadcast(|_| {
+        let mut done = vec![];
+        while let Some((address, job)) = queue.get(next.fetch_add(1, Ordering::Relaxed)) {
+            done.push((*address, run(address, job)));
+        }
+        done
+    });
+    done.into_iter().flatten().collect()
+}
