@@ -195,3 +195,21 @@ fn lists_and_schemas_are_printed() {
     arboretum().args(["completions", "bash"]).assert().success();
     arboretum().arg("man").assert().success();
 }
+
+/// A member that was alone for longer than the server allows lets others in when it is back.
+#[test]
+fn who_was_to_be_evicted_alone_commits_what_others_ask() {
+    let root = tempfile::tempdir().unwrap();
+    let trace = root.path().join("alone.csv");
+    let day = 86_400;
+    let times = [(0, "a"), (8 * day, "a"), (8 * day + 60, "b"), (8 * day + 600, "a")];
+    let late = [(9 * day, "a"), (9 * day + 10, "b"), (10 * day, "b")];
+    let rows: String =
+        times.iter().chain(&late).map(|(time, actor)| format!("{time},{actor}\n")).collect();
+    std::fs::write(&trace, format!("time_s,actor\n{rows}")).unwrap();
+    let set = format!("workload.trace={}", trace.display());
+    let arguments = ["trace", "--fidelity", "counted", "--set", &set];
+    let more = ["--set", "policy.evict_after=7d", "--set", "duration=11d"];
+    let summary = summary(&run_into(root.path(), "alone", &[&arguments[..], &more].concat()));
+    assert_eq!(summary["members"]["max"], 2, "{summary}");
+}

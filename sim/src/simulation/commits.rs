@@ -29,19 +29,32 @@ impl World<'_, '_> {
     }
 
     /// Hands the waiting requests to a member that is online; if there is none, they wait for
-    /// the next to come online.
+    /// the next to come online. Where nobody is online but members that are to be removed, one of them
+    /// gets all but its own removal: otherwise a group whose only member was to be evicted could never
+    /// let anybody in.
     pub(super) fn hand_out(&mut self) -> Result<(), ProtocolError> {
         self.batch_waiting = false;
         if !self.delivery.has_requests() {
             return Ok(());
         }
-        let requests = self.delivery.take_requests();
+        let mut requests = self.delivery.take_requests();
         self.facts.batches += 1;
-        let committer =
+        let draw = |is_fit: &dyn Fn(ClientId) -> bool| {
             draw_committer(&self.root_seed, &self.clients, self.facts.batches, |client| {
-                self.is_free(client)
-                    && !requests.removes.iter().any(|(removed, _)| *removed == client)
-            });
+                self.is_free(client) && is_fit(client)
+            })
+        };
+        let goes = |client| requests.removes.iter().any(|(removed, _)| *removed == client);
+        let mut committer = draw(&|client| !goes(client));
+        if committer.is_none() {
+            committer = draw(&|_| true);
+            let own = |removed: &(ClientId, _)| Some(removed.0) == committer;
+            let removes = std::mem::take(&mut requests.removes);
+            let (own, others) = removes.into_iter().partition(own);
+            requests.removes = others;
+            self.delivery.put_back(Requests { removes: own, ..Requests::default() });
+            committer = committer.filter(|_| !requests.is_empty());
+        }
         let Some(committer) = committer else {
             self.delivery.put_back(requests);
             self.batch_waiting = true;
