@@ -5,7 +5,7 @@
 //! left out is whatever no count depends on: encodings, hashes, signatures, the views of others.
 //! One view is all there is, so a path is changed in place, in O(log n) (`benches/counted.rs`). It
 //! is for experiments of millions of operations: the counting provider still encodes and hashes every
-//! message. `tests/differential.rs` holds adds, removals and commits, tainted ones among them, to
+//! message. `tests/differential/` holds adds, removals and commits, tainted ones among them, to
 //! the counts of the whole engine; the protocols that it does not have are held to worked examples.
 //!
 //! | file | protocol |

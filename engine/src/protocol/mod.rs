@@ -167,7 +167,7 @@ pub struct Joined {
     pub ledger: Ledger,
 }
 
-/// A check that did not hold (docs/method.md lists them), or an operation that cannot be.
+/// A check that did not hold (docs/METHODOLOGY.md lists them), or an operation that cannot be.
 #[derive(Debug, thiserror::Error)]
 pub enum ProtocolError {
     /// Somebody is not a member.

@@ -1,6 +1,7 @@
 //! What is committed together.
 //!
-//! `immediate`: each is committed by itself, as soon as a member is online to do it.
+//! `immediate`: each is committed as soon as a member is online to do it; those that had to wait,
+//! together.
 //!
 //! `every:P`: those that have come within P are committed together by one member; if nobody is
 //! online then, by the next who comes. A path is sent once for all of them, and their blanks fall
