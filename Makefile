@@ -3,7 +3,7 @@
 CARGO ?= cargo
 RELEASE = target/release/arboretum
 
-.PHONY: run test test-peers test-peers-large fuzz fuzz-long cargo-fuzz interop test-interop lint \
+.PHONY: run test test-peers test-peers-large fuzz fuzz-long cargo-fuzz interop test-interop test-report lint \
 	lint-all bench bench-peers conformance smoke notebooks clean help studies answers
 
 help:
@@ -18,6 +18,7 @@ help:
 	@echo "make cargo-fuzz   the same by libFuzzer: TARGET (process) for SECONDS (300)"
 	@echo "make interop      a server for the MLS working group's interoperability test runner"
 	@echo "make test-interop every call of that server, driven over the loopback"
+	@echo "make test-report  the page of a report in headless Chromium (installs it where it is missing)"
 	@echo "make lint         rustfmt and clippy, warnings denied"
 	@echo "make bench        benchmarks: key operations, one member, growth with n"
 	@echo "make bench-peers  beside OpenMLS and mls-rs, for a quarter of an hour"
@@ -97,6 +98,11 @@ interop:
 
 test-interop:
 	$(CARGO) test -p arboretum-interop
+
+# Debian's Chromium, driven by what results/tests/browser/requirements.txt pins.
+test-report:
+	$(CARGO) build
+	results/tests/browser/run
 
 lint:
 	$(CARGO) fmt --all --check

@@ -24,21 +24,43 @@ pub struct Estimate {
 /// The mean of `values`; none of none. `name` picks the stream.
 pub fn estimate(values: &[f64], name: &str) -> Option<Estimate> {
     let n = values.len();
-    if n == 0 {
-        return None;
-    }
     let mean_of = |sum: f64| sum / n as f64;
-    let mean = mean_of(values.iter().sum());
-    if n == 1 {
-        return Some(Estimate { n, mean, interval: None });
+    bootstrap(n, name, mean_of(values.iter().sum()), |drawn| {
+        mean_of(drawn.map(|at| values[at]).sum())
+    })
+}
+
+/// The mean of the first of each pair over the mean of the second; none of none. A pair is of one
+/// seed, so that pairs are drawn and not values.
+pub fn estimate_ratio(pairs: &[(f64, f64)], name: &str) -> Option<Estimate> {
+    let sums = |(a, b): (f64, f64), (c, d): (f64, f64)| (a + c, b + d);
+    let ratio = |(above, below): (f64, f64)| above / below;
+    let found = ratio(pairs.iter().copied().fold((0.0, 0.0), sums));
+    bootstrap(pairs.len(), name, found, |drawn| {
+        ratio(drawn.map(|at| pairs[at]).fold((0.0, 0.0), sums))
+    })
+}
+
+/// A statistic of `n` values, and the interval of what it comes to on resamples: places drawn with
+/// replacement, as many as there are.
+fn bootstrap(
+    n: usize,
+    name: &str,
+    found: f64,
+    of: impl Fn(&mut dyn Iterator<Item = usize>) -> f64,
+) -> Option<Estimate> {
+    if n < 2 {
+        return (n == 1).then_some(Estimate { n, mean: found, interval: None });
     }
     let mut stream = stream(name);
-    let mut means: Vec<f64> = (0..RESAMPLES)
-        .map(|_| mean_of((0..n).map(|_| values[below(&mut stream, n)]).sum()))
-        .collect();
-    means.sort_by(f64::total_cmp);
-    let at = |share: f64| means[((RESAMPLES - 1) as f64 * share).round() as usize];
-    Some(Estimate { n, mean, interval: Some((at(TAIL), at(1.0 - TAIL))) })
+    let mut resampled: Vec<f64> =
+        (0..RESAMPLES).map(|_| of(&mut (0..n).map(|_| below(&mut stream, n)))).collect();
+    resampled.sort_by(f64::total_cmp);
+    let at = |share: f64| resampled[((RESAMPLES - 1) as f64 * share).round() as usize];
+    let (lo, hi) = (at(TAIL), at(1.0 - TAIL));
+    // A ratio to nothing has no bounds.
+    let interval = (lo.is_finite() && hi.is_finite()).then_some((lo, hi));
+    Some(Estimate { n, mean: found, interval })
 }
 
 /// The intervals that 95 % of K numbers lie in, which are computed of the means of several samples;
@@ -128,6 +150,20 @@ mod tests {
         assert_eq!(Some(mean), estimate(&values, "cost").unwrap().interval);
         assert_eq!(double, (2.0 * mean.0, 2.0 * mean.1));
         assert!(intervals(&[&[1.0], &[2.0]], "cost", |m| [m[0]]).is_none());
+    }
+
+    #[test]
+    fn a_ratio_is_drawn_in_pairs() {
+        // Twice as much for each seed, however much the seeds differ.
+        let pairs: Vec<_> =
+            (1..9).map(|seed| (f64::from(seed * seed) * 2.0, f64::from(seed * seed))).collect();
+        let found = estimate_ratio(&pairs, "cost").unwrap();
+        assert_eq!((found.mean, found.interval), (2.0, Some((2.0, 2.0))));
+        let mixed = [(1.0, 1.0), (3.0, 1.0), (2.0, 1.0), (2.0, 1.0)];
+        let (lo, hi) = estimate_ratio(&mixed, "cost").unwrap().interval.unwrap();
+        assert!(1.0 < lo && lo < 2.0 && 2.0 < hi && hi < 3.0, "{lo} {hi}");
+        assert_eq!(estimate_ratio(&[(1.0, 0.0); 3], "cost").unwrap().interval, None);
+        assert_eq!(estimate_ratio(&[], "cost"), None);
     }
 
     #[test]

@@ -22,6 +22,15 @@ pub enum ResultsError {
         /// The folder asked for.
         folder: PathBuf,
     },
+    /// There is a file of the name asked for, and it may be someone's work.
+    #[error(
+        "{} is there already and is no page that a report has written, so it is not replaced: give another --output",
+        file.display()
+    )]
+    NotAPage {
+        /// The file asked for.
+        file: PathBuf,
+    },
     /// The path asked for cannot name a folder.
     #[error("{} cannot name a run folder: its last part must be a plain name", folder.display())]
     BadName {
@@ -98,7 +107,9 @@ impl ResultsError {
             Self::Exists { folder: path } | Self::NotARun { folder: path } => {
                 relocate(path, from, to);
             }
-            Self::BadName { folder: path } => relocate(path, from, to),
+            Self::BadName { folder: path } | Self::NotAPage { file: path } => {
+                relocate(path, from, to);
+            }
             Self::Write { path, .. } | Self::Read { path, .. } => relocate(path, from, to),
             Self::Table { path, .. } | Self::Json { path, .. } => relocate(path, from, to),
             Self::Draw { path, .. } => relocate(path, from, to),

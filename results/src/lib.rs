@@ -9,6 +9,7 @@
 //! 3. [`RunFolder::write`] puts everything into one folder that appears whole or not at all.
 //! 4. [`plot_folder`] draws the plots from the folder's tables, today or in ten years.
 //! 5. [`compare`] sets runs of the same demand side by side, paired by seed.
+//! 6. [`Report`] makes one page of studies and runs, for people who run nothing.
 //!
 //! ```
 //! use arboretum_results::{CommitRow, Recorder, RunFacts, RunRecorder, Summary};
@@ -44,12 +45,13 @@ mod plots;
 mod read;
 mod recorder;
 mod records;
+mod report;
 mod study;
 mod summary;
 mod system;
 mod table;
 
-pub use bootstrap::{Estimate, estimate};
+pub use bootstrap::{Estimate, estimate, estimate_ratio};
 pub use clients::{ClientHistogram, ClientRow};
 pub use compare::{
     Bound, COMPARED, CompareError, ComparedRun, Comparison, Difference, Sample, compare,
@@ -67,11 +69,12 @@ pub use groups::{ClientTotals, Groups, digest_of_groups};
 pub use metrics::metric_text;
 pub use plots::{StudyFigure, plot_comparison, plot_folder, plot_study};
 pub use read::{
-    CommitTable, read_cells, read_clients, read_commits, read_portraits, read_provenance,
-    read_summary, read_tree,
+    CommitTable, read_aggregate, read_cells, read_clients, read_commits, read_portraits,
+    read_provenance, read_summary, read_tree,
 };
 pub use recorder::{AwayBucket, Recorded, Recorder, RunRecorder};
 pub use records::{CatchUp, CommitRow, Event, PortraitRow, TreeRow};
+pub use report::{Finding, Report, StudySection};
 pub use study::{AggregateRow, CellRow, StudyTables, aggregate};
 pub use summary::{
     Audits, BlankPaths, CatchUpFigures, Commits, CostRange, Host, Invariants, Members, Operations,

@@ -6,12 +6,13 @@ use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
 
+use crate::bootstrap::Estimate;
 use crate::clients::ClientRow;
 use crate::distribution::FiveFigures;
 use crate::error::ResultsError;
 use crate::folder::Provenance;
 use crate::records::{CommitRow, PortraitRow, TreeRow};
-use crate::study::CellRow;
+use crate::study::{AggregateRow, CellRow, axis_column};
 use crate::summary::Summary;
 use crate::table::{Cell, Cells};
 
@@ -97,6 +98,29 @@ pub fn read_cells(dir: &Path, axes: usize) -> Result<Vec<CellRow>, ResultsError>
             seed: line.cell("seed")?,
             digest: line.text("digest")?.to_owned(),
             numbers,
+        })
+    })
+}
+
+/// Reads `aggregate.csv` of a study's folder, whose first columns are the values of these axes.
+pub fn read_aggregate(dir: &Path, axes: &[String]) -> Result<Vec<AggregateRow>, ResultsError> {
+    read_table(&dir.join("aggregate.csv"), |line| {
+        for (at, axis) in axes.iter().enumerate() {
+            let name = line.columns.get(at).unwrap_or_default();
+            if axis_column(axis) != name {
+                let problem = format!("found {name:?}, expected the study's axis `{axis}`");
+                return Err(line.error(name, problem));
+            }
+        }
+        let lo: Option<f64> = line.optional("lo")?;
+        Ok(AggregateRow {
+            point: line.record.iter().take(axes.len()).map(str::to_owned).collect(),
+            metric: line.text("metric")?.to_owned(),
+            estimate: Estimate {
+                n: line.parsed("n", line.text("n")?.parse().ok(), "a whole number")?,
+                mean: line.parsed("mean", line.text("mean")?.parse().ok(), "a number")?,
+                interval: lo.zip(line.optional("hi")?),
+            },
         })
     })
 }

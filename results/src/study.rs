@@ -1,12 +1,13 @@
 //! The tables of a study: `cells.csv`, a row a cell, and `aggregate.csv`, a row a grid point and
 //! metric with the mean over its seeds and a bootstrap interval.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
 use serde::Serialize;
 
-use crate::bootstrap::{Estimate, estimate};
+use crate::bootstrap::{Estimate, estimate, estimate_ratio};
 use crate::error::ResultsError;
 use crate::folder::{whole, write_table, write_text};
 use crate::summary::flat;
@@ -80,6 +81,14 @@ pub fn aggregate(cells: &[CellRow]) -> Vec<AggregateRow> {
     rows
 }
 
+/// Columns of `aggregate.csv` beside those of the axes.
+const FIXED: [&str; 5] = ["metric", "n", "mean", "lo", "hi"];
+
+/// The column of an axis: one of the same name as another column stands apart from it.
+pub(crate) fn axis_column(axis: &str) -> String {
+    apart(axis, &FIXED)
+}
+
 /// The tables of a study.
 #[derive(Debug, Clone)]
 pub struct StudyTables {
@@ -127,8 +136,7 @@ impl StudyTables {
     }
 
     fn write_means(&self, path: &Path) -> Result<(), ResultsError> {
-        const FIXED: [&str; 5] = ["metric", "n", "mean", "lo", "hi"];
-        let axes = self.axes.iter().map(|axis| apart(axis, &FIXED));
+        let axes = self.axes.iter().map(|axis| axis_column(axis));
         let columns: Vec<String> = axes.chain(FIXED.map(str::to_owned)).collect();
         let rows = self.means.iter().map(|mean| {
             let mut row = mean.point.clone();
@@ -147,9 +155,37 @@ impl StudyTables {
         found.map(|row| row.estimate)
     }
 
+    /// The mean of a metric at a point over that at another. Seeds that both were run with make the
+    /// interval; where only means are kept, it is what the two intervals allow together, which is
+    /// wider.
+    pub fn ratio(&self, point: &[String], other: &[String], metric: &str) -> Option<Estimate> {
+        let (above, below) = (self.mean(point, metric)?, self.mean(other, metric)?);
+        let mean = above.mean / below.mean;
+        let pairs: Vec<(f64, f64)> = self.pairs(point, other, metric);
+        if let Some(paired) = estimate_ratio(&pairs, metric) {
+            return Some(Estimate { mean, ..paired });
+        }
+        let bounds = above.interval.zip(below.interval);
+        // Bounds of quotients: of numbers that are not below 0, and a divisor that is above it.
+        let bounds = bounds.filter(|(above, below)| above.0 >= 0.0 && below.0 > 0.0);
+        let interval = bounds.map(|(above, below)| (above.0 / below.1, above.1 / below.0));
+        Some(Estimate { n: above.n.min(below.n), mean, interval })
+    }
+
+    /// A metric at two points by seed.
+    fn pairs(&self, point: &[String], other: &[String], metric: &str) -> Vec<(f64, f64)> {
+        let at = |point: &[String]| -> BTreeMap<u64, f64> {
+            let cells = self.cells.iter().filter(|cell| cell.point == point);
+            cells.filter_map(|cell| Some((cell.seed, cell.number(metric)?))).collect()
+        };
+        let others = at(other);
+        let pair = |(seed, value)| Some((value, *others.get(&seed)?));
+        at(point).into_iter().filter_map(pair).collect()
+    }
+
     /// The points there are, each once, in order.
     pub fn points(&self) -> Vec<&[String]> {
-        let mut points: Vec<&[String]> = self.cells.iter().map(|cell| &cell.point[..]).collect();
+        let mut points: Vec<&[String]> = self.means.iter().map(|row| &row.point[..]).collect();
         points.dedup();
         points
     }
@@ -204,6 +240,26 @@ mod tests {
         assert_eq!(lines.len(), 3);
         assert_eq!(tables.points(), [["a".to_owned()], ["b".to_owned()]]);
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 3);
+        assert_eq!(crate::read_aggregate(folder.path(), &tables.axes).unwrap(), tables.means);
+        let other = crate::read_aggregate(folder.path(), &["m".to_owned()]).unwrap_err();
+        assert!(other.to_string().contains("expected the study's axis `m`"), "{other}");
+    }
+
+    #[test]
+    fn a_ratio_is_paired_where_seeds_are_kept() {
+        let cells = (1..9)
+            .flat_map(|seed| [cell("a", seed, 3.0 * seed as f64), cell("b", seed, seed as f64)]);
+        let mut cells: Vec<_> = cells.collect();
+        cells.sort_by(|one, next| one.point.cmp(&next.point));
+        let mut tables = StudyTables::new(vec!["p".into()], cells);
+        let (a, b) = (["a".to_owned()], ["b".to_owned()]);
+        let ratio = |tables: &StudyTables| tables.ratio(&a, &b, "cost").unwrap();
+        let paired = ratio(&tables);
+        assert_eq!((paired.n, paired.mean, paired.interval), (8, 3.0, Some((3.0, 3.0))));
+        tables.cells.clear();
+        let (lo, hi) = ratio(&tables).interval.unwrap();
+        assert!(lo < 2.5 && hi > 3.5, "{lo} {hi}");
+        assert_eq!(tables.ratio(&a, &["c".to_owned()], "cost"), None);
     }
 
     #[test]

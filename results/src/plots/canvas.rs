@@ -102,6 +102,12 @@ pub(crate) enum Shape {
         color: RGBColor,
         text: String,
     },
+    /// What a rectangle of the slide shows, in words: a page tells it to whoever points there.
+    Tip {
+        from: Point,
+        to: Point,
+        text: String,
+    },
 }
 
 /// A drawing: shapes in the order they are painted.
@@ -146,6 +152,11 @@ impl Sketch {
     ) {
         let text = text.into();
         self.shapes.push(Shape::Text { at, em, anchor, upwards: false, color, text });
+    }
+
+    /// Words for a rectangle of the slide; pictures do not have them.
+    pub(crate) fn tip(&mut self, from: Point, to: Point, text: impl Into<String>) {
+        self.shapes.push(Shape::Tip { from, to, text: text.into() });
     }
 
     /// Text that reads from bottom to top, centred.

@@ -40,6 +40,7 @@ pub(crate) fn draw(tables: &Tables) -> Sketch {
     panel.band(&mut sketch, &band, 0.25, BLUE);
     LINES.iter().for_each(|line| line.draw(&mut sketch, &panel, &rows));
     counts(&mut sketch, x, &rows);
+    tips(&mut sketch, &panel, &rows);
     sketch
 }
 
@@ -129,6 +130,20 @@ fn counts(sketch: &mut Sketch, x: Axis, rows: &[&ClientRow]) {
         let from = panel.at(((row.from as f64).max(panel.x.from), row.count as f64));
         let to = panel.at((row.to as f64, panel.y.from));
         sketch.rectangle((from.0 + 2.0, from.1), (to.0 - 2.0, to.1), 1.0, SKY);
+    }
+}
+
+/// What clients of each bucket fetched, above it.
+fn tips(sketch: &mut Sketch, panel: &Panel, rows: &[&ClientRow]) {
+    for row in rows {
+        let figures = LINES.iter().rev().filter_map(|line| Some((line.name, (line.value)(row)?)));
+        let figures = figures.map(|(name, value)| format!("{name} {}", words::bytes(value as f64)));
+        let seconds = |seconds: u64| words::span(seconds as f64 * 1_000.0);
+        let (from, to, count) = (seconds(row.from), seconds(row.to), words::whole(row.count));
+        let figures = figures.collect::<Vec<_>>().join(", ");
+        let text = format!("away for {from} to {to}, {count} catch-ups: {figures}");
+        let left = panel.at(((row.from as f64).max(panel.x.from), panel.y.from)).0;
+        sketch.tip((left, panel.top), (panel.at((row.to as f64, 1.0)).0, BOTTOM), text);
     }
 }
 

@@ -29,12 +29,26 @@ pub(crate) fn entries(points: &[(f64, f64)], color: RGBColor, what: &str) -> Vec
     ]
 }
 
+/// How the two coordinates of a point are told.
+pub(crate) type Tell = (fn(f64) -> String, fn(f64) -> String);
+
 /// Draws points in ascending order of their first coordinate.
-pub(crate) fn draw(sketch: &mut Sketch, panel: &Panel, points: &[(f64, f64)], color: RGBColor) {
+pub(crate) fn draw(
+    sketch: &mut Sketch,
+    panel: &Panel,
+    points: &[(f64, f64)],
+    color: RGBColor,
+    (across, up): Tell,
+) {
     if !is_binned(points) {
         let radius = if points.len() > 300 { 3.5 } else { 6.0 };
         for &point in points {
             sketch.mark(panel.at(point), radius, Mark::Circle, color);
+        }
+        for &point in points {
+            let (x, y) = panel.at(point);
+            let text = format!("{}: {}", across(point.0), up(point.1));
+            sketch.tip((x - radius, y - radius), (x + radius, y + radius), text);
         }
         return;
     }
@@ -49,4 +63,14 @@ pub(crate) fn draw(sketch: &mut Sketch, panel: &Panel, points: &[(f64, f64)], co
     panel.band(sketch, &most, NARROW, color);
     let median: Vec<_> = bins.iter().map(|bin| (bin.x, bin.p50)).collect();
     panel.line(sketch, &median, 3.5, Stroke::Solid, color);
+    for bin in &bins {
+        let (from, to) = ((bin.x - half, bin.max), (bin.x + half, bin.min));
+        let [least, low, middle, high, most] =
+            [bin.min, bin.p10, bin.p50, bin.p90, bin.max].map(up);
+        let text = format!(
+            "{}: median {middle}, 10 to 90 % {low} to {high}, all {least} to {most}",
+            across(bin.x)
+        );
+        sketch.tip(panel.at(from), panel.at(to), text);
+    }
 }

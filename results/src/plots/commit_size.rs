@@ -14,6 +14,10 @@ const EPOCH: &str = "Epoch";
 const SIZE: &str = "Commit message (bytes)";
 const UPPER_SHARE: f64 = 0.62;
 
+fn epoch(epoch: f64) -> String {
+    format!("epoch {}", words::figure(epoch))
+}
+
 pub(crate) fn draw(tables: &Tables) -> Sketch {
     let (creations, others): (Vec<&CommitRow>, Vec<&CommitRow>) =
         tables.commits.iter().partition(|row| row.creation);
@@ -36,7 +40,7 @@ pub(crate) fn draw(tables: &Tables) -> Sketch {
     let middle = top + (BOTTOM - top) * UPPER_SHARE;
     let y = Axis::log(SIZE, range, words::bytes);
     let panel = Panel::new(&mut sketch, (top, middle - 30.0), x.unlabelled(), y);
-    cloud::draw(&mut sketch, &panel, &points, BLUE);
+    cloud::draw(&mut sketch, &panel, &points, BLUE, (epoch, words::bytes));
     creations.iter().for_each(|row| name_creation(&mut sketch, &panel, row));
 
     let entries: Vec<Entry> =

@@ -49,10 +49,26 @@ pub(crate) fn draw(tables: &Tables) -> Sketch {
     if curve.len() <= 40 {
         curve.iter().for_each(|&at| sketch.mark(panel.at(at), 6.0, Mark::Circle, BLUE));
     }
+    tips(&mut sketch, &panel, &curve);
     let name = |what: &str, value: f64| format!("{what} {}", words::figure(value));
     panel.marker(&mut sketch, median, &name("median", median), 0.0, ORANGE);
     panel.marker(&mut sketch, p99, &name("99th percentile", p99), 1.0, VERMILLION);
     sketch
+}
+
+/// What share costs so much or more, from the cost before.
+fn tips(sketch: &mut Sketch, panel: &Panel, curve: &[(f64, f64)]) {
+    let mut left = panel.at((panel.x.from, 1.0)).0;
+    for &(cost, share) in curve {
+        let (right, share) = (panel.at((cost, 1.0)).0, words::percent((share * 1e4).round() / 1e4));
+        // Narrower ones cannot be pointed at.
+        if right - left >= 1.0 {
+            let text =
+                format!("{share} of updates cost {} ciphertexts or more", words::figure(cost));
+            sketch.tip((left, panel.top), (right, panel.bottom), text);
+            left = right;
+        }
+    }
 }
 
 /// A bound, and how its line looks.

@@ -3,24 +3,24 @@
 //! A plot is a pure function from [`Tables`] to a [`Sketch`], a list of shapes. The same sketch is
 //! rendered twice, so the two files show the same. Same tables, same bytes.
 
-mod axis;
+pub(crate) mod axis;
 mod bins;
-mod canvas;
+pub(crate) mod canvas;
 mod catch_up;
 mod cloud;
 mod commit_size;
 mod comparison;
 mod cost_distribution;
 mod frame;
-mod icicle;
-mod portrait;
+pub(crate) mod icicle;
+pub(crate) mod portrait;
 mod render;
 mod strip;
-mod study;
+pub(crate) mod study;
 mod study_rows;
-mod tree_growth;
+pub(crate) mod tree_growth;
 mod update_cost;
-mod words;
+pub(crate) mod words;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -33,16 +33,27 @@ use canvas::Sketch;
 pub use study::StudyFigure;
 
 /// What plots are made from.
-struct Tables {
-    commits: Vec<CommitRow>,
-    tree: Vec<TreeRow>,
-    portraits: Vec<PortraitRow>,
-    clients: Vec<ClientRow>,
+pub(crate) struct Tables {
+    pub(crate) commits: Vec<CommitRow>,
+    pub(crate) tree: Vec<TreeRow>,
+    pub(crate) portraits: Vec<PortraitRow>,
+    pub(crate) clients: Vec<ClientRow>,
     /// For titles: names, seed and group size.
-    summary: Summary,
+    pub(crate) summary: Summary,
 }
 
 impl Tables {
+    /// The tables of a run's folder.
+    pub(crate) fn read(dir: &Path) -> Result<Self, ResultsError> {
+        Ok(Self {
+            commits: crate::read_commits(dir)?.rows,
+            tree: crate::read_tree(dir)?,
+            portraits: crate::read_portraits(dir)?,
+            clients: crate::read_clients(dir)?,
+            summary: crate::read_summary(dir)?,
+        })
+    }
+
     /// The end of the run, or of its last record if that is later, milliseconds.
     fn end_ms(&self) -> f64 {
         let commits = self.commits.iter().map(|row| row.time_ms);
@@ -52,10 +63,10 @@ impl Tables {
 }
 
 /// A plot is a pure function.
-type Draw = fn(&Tables) -> Sketch;
+pub(crate) type Draw = fn(&Tables) -> Sketch;
 
 /// Name of the file and the function that draws it.
-const PLOTS: [(&str, Draw); 7] = [
+pub(crate) const PLOTS: [(&str, Draw); 7] = [
     ("update_cost", update_cost::draw),
     ("tree_growth", tree_growth::draw),
     ("tree_portrait", portrait::draw),
@@ -67,13 +78,7 @@ const PLOTS: [(&str, Draw); 7] = [
 
 /// Redraws `plots/` of the run folder `dir` from its tables; gives the files written.
 pub fn plot_folder(dir: &Path) -> Result<Vec<PathBuf>, ResultsError> {
-    let tables = Tables {
-        commits: crate::read_commits(dir)?.rows,
-        tree: crate::read_tree(dir)?,
-        portraits: crate::read_portraits(dir)?,
-        clients: crate::read_clients(dir)?,
-        summary: crate::read_summary(dir)?,
-    };
+    let tables = Tables::read(dir)?;
     let plots = dir.join("plots");
     fs::create_dir_all(&plots).map_err(ResultsError::write(&plots))?;
     let mut files = Vec::new();

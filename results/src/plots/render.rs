@@ -117,6 +117,7 @@ fn paint<B: DrawingBackend>(
                 draw_mark(backend, *at, *radius, *mark, *color)?;
             }
             Shape::Text { .. } => text(backend, habits, shape)?,
+            Shape::Tip { .. } => {}
         }
     }
     backend.present().map_err(Problem::new)

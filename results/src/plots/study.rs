@@ -12,9 +12,11 @@ use super::{study_rows, words};
 use crate::study::{Place, StudyTables};
 
 const MARGIN: f64 = 40.0;
+/// Ticks of linear axes, across and up.
+const TICKS: (usize, usize) = (12, 8);
 
 /// How lines differ, without colour too.
-pub(super) const LOOKS: [(RGBColor, Mark, Stroke); 8] = [
+pub(crate) const LOOKS: [(RGBColor, Mark, Stroke); 8] = [
     (BLUE, Mark::Circle, Stroke::Solid),
     (VERMILLION, Mark::Square, Stroke::Dashed),
     (GREEN, Mark::Diamond, Stroke::DashDot),
@@ -26,7 +28,7 @@ pub(super) const LOOKS: [(RGBColor, Mark, Stroke); 8] = [
 ];
 
 /// How powers of x differ.
-const POWERS: [Stroke; 3] = [Stroke::Dashed, Stroke::DashDot, Stroke::Solid];
+pub(crate) const POWERS: [Stroke; 3] = [Stroke::Dashed, Stroke::DashDot, Stroke::Solid];
 
 /// What a figure shows.
 #[derive(Debug, Clone, PartialEq)]
@@ -56,10 +58,10 @@ pub struct StudyFigure {
 }
 
 /// A line: where, how high, and its interval. Along an axis of words a place is its number.
-pub(super) struct Line {
-    pub(super) name: String,
-    pub(super) points: Vec<(f64, f64)>,
-    pub(super) band: Vec<(f64, f64, f64)>,
+pub(crate) struct Line {
+    pub(crate) name: String,
+    pub(crate) points: Vec<(f64, f64)>,
+    pub(crate) band: Vec<(f64, f64, f64)>,
 }
 
 /// Draws a figure; none if the tables have nothing of it.
@@ -101,7 +103,7 @@ pub(crate) fn draw(tables: &StudyTables, figure: &StudyFigure) -> Option<Sketch>
         legend.push(Entry::new(Key::Line(*stroke), GREY, line.name.as_str()));
     }
     let top = if legend.is_empty() { 140.0 } else { frame::legend(&mut sketch, 122.0, &legend) };
-    let (x, y) = axes(figure, &lines, bound.as_ref())?;
+    let (x, y) = axes(figure, &lines, bound.as_ref(), TICKS)?;
     let panel = Panel::new(&mut sketch, (top, BOTTOM), x, y);
     for (line, stroke) in powers.iter().zip(POWERS.iter().cycle()) {
         panel.line(&mut sketch, &line.points, 2.0, *stroke, GREY);
@@ -120,7 +122,7 @@ pub(crate) fn draw(tables: &StudyTables, figure: &StudyFigure) -> Option<Sketch>
 }
 
 /// What a line is called: a number by itself does not say what it counts.
-fn name_of(figure: &StudyFigure, value: &str) -> String {
+pub(crate) fn name_of(figure: &StudyFigure, value: &str) -> String {
     let is_number = value.parse::<f64>().is_ok();
     let axis = figure.series.as_ref().filter(|_| is_number).map(|axis| axis.replace('_', " "));
     axis.map_or_else(|| value.to_owned(), |axis| format!("{axis} {value}"))
@@ -139,8 +141,38 @@ fn places(tables: &StudyTables, figure: &StudyFigure) -> Vec<String> {
     places
 }
 
+/// A point of the grid that a figure shows.
+pub(crate) struct Shown<'t> {
+    pub(crate) point: &'t [String],
+    /// The value of the axis of the lines; empty if there is a single one.
+    pub(crate) series: &'t str,
+    /// The value of the axis along which.
+    pub(crate) x: &'t str,
+}
+
+/// The points of the grid that a figure shows, in their order.
+pub(crate) fn shown<'t>(tables: &'t StudyTables, figure: &StudyFigure) -> Vec<Shown<'t>> {
+    let column = |name: &str| tables.axes.iter().position(|axis| axis == name);
+    let Some(x) = column(&figure.x) else { return vec![] };
+    let series = figure.series.as_deref().and_then(column);
+    let drawn = Place::of(&tables.axes, &figure.at);
+    let points = tables.points().into_iter().filter(|point| drawn.holds(point));
+    let series = |point: &'t [String]| series.map_or("", |series| point[series].as_str());
+    points.map(|point| Shown { point, series: series(point), x: &point[x] }).collect()
+}
+
+/// Whether the axis along which is one of words.
+pub(crate) fn is_words(tables: &StudyTables, figure: &StudyFigure) -> bool {
+    places(tables, figure).iter().any(|place| place.parse::<f64>().is_err())
+}
+
 /// The lines of a metric, in the order of the grid; along words, if there are `names`.
-fn lines(tables: &StudyTables, figure: &StudyFigure, metric: &str, names: &[String]) -> Vec<Line> {
+pub(crate) fn lines(
+    tables: &StudyTables,
+    figure: &StudyFigure,
+    metric: &str,
+    names: &[String],
+) -> Vec<Line> {
     let column = |name: &str| tables.axes.iter().position(|axis| axis == name);
     let Some(x) = column(&figure.x) else { return vec![] };
     let series = figure.series.as_deref().and_then(column);
@@ -173,7 +205,7 @@ fn lines(tables: &StudyTables, figure: &StudyFigure, metric: &str, names: &[Stri
 }
 
 /// The powers of x where there are points.
-fn powers(figure: &StudyFigure, lines: &[Line]) -> Vec<Line> {
+pub(crate) fn powers(figure: &StudyFigure, lines: &[Line]) -> Vec<Line> {
     let longest = lines.iter().max_by_key(|line| line.points.len());
     let places = || longest.into_iter().flat_map(|line| line.points.iter().map(|point| point.0));
     let power = |(name, exponent): &(String, f64)| Line {
@@ -184,7 +216,13 @@ fn powers(figure: &StudyFigure, lines: &[Line]) -> Vec<Line> {
     figure.powers.iter().map(power).collect()
 }
 
-fn axes(figure: &StudyFigure, lines: &[Line], bound: Option<&Line>) -> Option<(Axis, Axis)> {
+/// The axes, with about so many ticks where they are linear.
+pub(crate) fn axes(
+    figure: &StudyFigure,
+    lines: &[Line],
+    bound: Option<&Line>,
+    ticks: (usize, usize),
+) -> Option<(Axis, Axis)> {
     let all = || lines.iter().chain(bound).flat_map(|line| line.points.iter().copied());
     if figure.logarithmic {
         let x = axis::log_range(all().map(|point| point.0))?;
@@ -196,8 +234,8 @@ fn axes(figure: &StudyFigure, lines: &[Line], bound: Option<&Line>) -> Option<(A
     let high = all().map(|point| point.0).reduce(f64::max)?;
     let bands = lines.iter().flat_map(|line| line.band.iter().map(|(_, _, high)| *high));
     let highest = all().map(|point| point.1).chain(bands).reduce(f64::max)?;
-    let x = Axis::linear(&figure.x_label, (low, high), 12, words::figure);
-    Some((x, Axis::linear(&figure.y_label, (0.0, highest * 1.05), 8, words::short)))
+    let x = Axis::linear(&figure.x_label, (low, high), ticks.0, words::figure);
+    Some((x, Axis::linear(&figure.y_label, (0.0, highest * 1.05), ticks.1, words::short)))
 }
 
 #[cfg(test)]

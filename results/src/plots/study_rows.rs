@@ -4,7 +4,7 @@
 use super::axis::{self, Axis};
 use super::canvas::{Anchor, GREY, GRID, Sketch, Stroke, WIDTH, text_width};
 use super::frame::{BOTTOM, NOTE_EM, RIGHT};
-use super::study::{LOOKS, Line, StudyFigure};
+use super::study::{LOOKS, Line, StudyFigure, name_of};
 use super::words;
 
 const MARGIN: f64 = 40.0;
@@ -58,6 +58,12 @@ pub(super) fn draw(
             }
             for (_, value) in line.points.iter().filter(|(x, _)| is_here(*x)) {
                 sketch.mark((at(*value), y), 7.0, *mark, *color);
+                let half = (step / 2.0).clamp(4.0, 20.0);
+                let series = name_of(figure, &line.name);
+                let comma = if series.is_empty() { "" } else { ", " };
+                let text =
+                    format!("{name}{comma}{series}: {} {}", words::number(*value), axis.name);
+                sketch.tip((at(*value) - 16.0, y - half), (at(*value) + 16.0, y + half), text);
             }
         }
     }

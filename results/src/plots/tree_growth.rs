@@ -1,7 +1,7 @@
 //! Tree growth over time: members, width and blanks, with the depth on a panel of its own.
 
 use super::axis::Axis;
-use super::bins::thinned;
+use super::bins::{MOST_POINTS, thinned};
 use super::canvas::{BLACK, BLUE, GREEN, Mark, ORANGE, PURPLE, Sketch, Stroke};
 use super::frame::{self, BOTTOM, Entry, Key, Panel};
 use super::{Tables, words};
@@ -29,7 +29,31 @@ pub(crate) fn draw(tables: &Tables) -> Sketch {
     let y = Axis::linear("Depth\n(edges)", (0.0, deepest.max(1.0)), 4, words::short);
     let panel = Panel::new(&mut sketch, (BOTTOM - 140.0, BOTTOM), x, y);
     DEPTH.draw(&mut sketch, &panel, rows);
+    tips(&mut sketch, &Panel { top, ..panel }, rows);
     sketch
+}
+
+/// What each snapshot counts, from half way to its neighbours.
+fn tips(sketch: &mut Sketch, panel: &Panel, rows: &[TreeRow]) {
+    let x = |row: &TreeRow| panel.at((row.time_ms as f64, 0.0)).0;
+    for (at, row) in rows.iter().enumerate().step_by(rows.len().div_ceil(MOST_POINTS).max(1)) {
+        let from =
+            at.checked_sub(1).map_or(x(row), |before| f64::midpoint(x(&rows[before]), x(row)));
+        let to = rows.get(at + 1).map_or(x(row), |next| f64::midpoint(x(row), x(next)));
+        let figures = SERIES.iter().map(|series| (series.name, (series.value)(row)));
+        let figures = figures.chain([(DEPTH.name, (DEPTH.value)(row))]);
+        let words = figures.map(|(name, value)| format!("{name} {}", words::whole(value)));
+        let text = format!("{}: {}", when(row.time_ms), words.collect::<Vec<_>>().join(", "));
+        sketch.tip((from - 2.0, panel.top), (to + 2.0, panel.bottom), text);
+    }
+}
+
+/// A moment in words.
+pub(crate) fn when(time_ms: u64) -> String {
+    match time_ms {
+        0 => "at the start".to_owned(),
+        time => format!("after {}", words::span(time as f64)),
+    }
 }
 
 /// One line of the plot.
@@ -79,6 +103,11 @@ const DEPTH: Series = Series {
     color: PURPLE,
     value: |row| row.depth,
 };
+
+/// The same of a place on an axis of time.
+pub(crate) fn when_at(time_ms: f64) -> String {
+    when(time_ms.max(0.0).round() as u64)
+}
 
 /// Up to so many snapshots each carry a mark; more would hide the line.
 const MOST_MARKS: usize = 40;

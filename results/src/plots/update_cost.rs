@@ -6,7 +6,7 @@ use super::axis::{self, Axis};
 use super::bins::{quantile, thinned};
 use super::canvas::{Anchor, BLACK, BLUE, GREEN, Mark, PURPLE, Sketch, Stroke, VERMILLION};
 use super::frame::{self, BOTTOM, Entry, Key, Panel};
-use super::{Tables, cloud, words};
+use super::{Tables, cloud, tree_growth, words};
 use crate::TreeRow;
 
 const COST: &str = "Update cost (ciphertexts)";
@@ -45,7 +45,8 @@ pub(crate) fn draw(tables: &Tables) -> Sketch {
     let top = frame::legend(&mut sketch, top, &legend);
     let x = Axis::time(tables.end_ms());
     let panel = Panel::new(&mut sketch, (top, BOTTOM), x, Axis::log(COST, range, words::short));
-    cloud::draw(&mut sketch, &panel, &visible, BLUE);
+    let tell = (tree_growth::when_at as fn(f64) -> String, ciphertexts as fn(f64) -> String);
+    cloud::draw(&mut sketch, &panel, &visible, BLUE, tell);
     panel.line(&mut sketch, &expected, 3.5, Stroke::Dashed, VERMILLION);
     panel.line(&mut sketch, &active, 3.0, Stroke::DashDot, PURPLE);
     // The dots over the line: where all are alike, the two bounds are nearly one.
@@ -59,6 +60,10 @@ pub(crate) fn draw(tables: &Tables) -> Sketch {
         panel.note(&mut sketch, (x + 24.0, y), Anchor::Start, &text);
     }
     sketch
+}
+
+fn ciphertexts(count: f64) -> String {
+    format!("{} ciphertexts", words::figure(count))
 }
 
 /// Time and ciphertexts of each path update.

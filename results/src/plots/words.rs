@@ -24,6 +24,21 @@ pub(crate) fn figure(value: f64) -> String {
     }
 }
 
+/// A number with four digits that count, for a table: `24,998`, `15.62`, `0.0188`, `-3`.
+pub(crate) fn number(value: f64) -> String {
+    const DIGITS: i32 = 4;
+    let size = value.abs();
+    if (1_000.0..1e15).contains(&size) {
+        let sign = if value < 0.0 { "-" } else { "" };
+        return format!("{sign}{}", whole(size.round() as u64));
+    }
+    if value == 0.0 || !value.is_finite() || !(1e-6..1e15).contains(&size) {
+        return if value == 0.0 { "0".to_owned() } else { format!("{value:.3e}") };
+    }
+    let before = size.log10().floor() as i32 + 1;
+    trimmed(value, (DIGITS - before).max(0) as usize)
+}
+
 /// A count for an axis: `10`, `25k`, `1M`.
 pub(crate) fn short(value: f64) -> String {
     scaled(value, &[(1e9, "G"), (1e6, "M"), (1e3, "k")])
@@ -128,6 +143,10 @@ mod tests {
         assert_eq!(whole(999), "999");
         assert_eq!(figure(31.24), "31.2");
         assert_eq!(figure(1234.6), "1,235");
+        let numbers = [0.0, 24_998.4, 15.618, 0.018_76, -3.0, 999.96, -1_234.6, 1e-9, 0.5];
+        let texts = ["0", "24,998", "15.62", "0.01876", "-3", "1000", "-1,235", "1.000e-9", "0.5"];
+        assert_eq!(numbers.map(number), texts);
+        assert_eq!(number(f64::NAN), "NaN");
         assert_eq!(short(25_000.0), "25k");
         assert_eq!(short(0.0), "0");
         assert_eq!(bytes(999_990.0), "1 MB");

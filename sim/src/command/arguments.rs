@@ -46,6 +46,8 @@ pub(crate) enum Command {
         #[arg(required = true)]
         folders: Vec<PathBuf>,
     },
+    /// One page about studies and runs, with everything in it, for a design review.
+    Report(ReportOptions),
     /// Runs of the same demand side by side, paired by seed.
     Compare(CompareOptions),
     /// Run again from a run folder's provenance and compare digests.
@@ -166,6 +168,16 @@ pub(crate) struct CellOptions {
     pub(crate) index: usize,
     #[command(flatten)]
     pub(crate) common: QuietOptions,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ReportOptions {
+    /// Folders of studies and runs, in the order of the page.
+    #[arg(required = true)]
+    pub(crate) paths: Vec<PathBuf>,
+    /// The file to write; one that a report has written is replaced.
+    #[arg(long, short, value_name = "FILE", default_value = "report.html")]
+    pub(crate) output: PathBuf,
 }
 
 #[derive(Debug, Args)]

@@ -15,6 +15,7 @@ mod played;
 mod plot;
 mod progress;
 mod protocols;
+mod report;
 mod run;
 mod scenario;
 mod schema;
@@ -40,6 +41,7 @@ pub fn main() -> ExitCode {
         Command::Schema { what } => schema::schema(&what),
         Command::Plot { paths } => plot::plot(&paths),
         Command::Splice { page, folders } => splice::splice(&page, &folders),
+        Command::Report(options) => report::run(&options),
         Command::Compare(options) => compare::run(&options),
         Command::Verify { path, options } => verify::verify(&path, &options),
         Command::Conformance { dir } => run_conformance(&dir),

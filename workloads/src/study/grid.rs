@@ -62,6 +62,11 @@ pub fn value_text(value: &toml::Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
+/// Values of axes as the tables have them.
+pub fn value_texts(values: &toml::Table) -> Vec<(String, String)> {
+    values.iter().map(|(axis, value)| (axis.clone(), value_text(value))).collect()
+}
+
 impl Study {
     /// The cells that a filter leaves, points in the order of the axes, seeds innermost.
     pub fn cells(&self, file: &str, filter: &Filter) -> Result<Vec<Cell>, ScenarioError> {

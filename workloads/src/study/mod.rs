@@ -4,10 +4,12 @@
 //! | file | what it owns |
 //! |---|---|
 //! | this one | the file: schema and limits |
+//! | `answer` | the sentence that answers it |
 //! | `grid` | the cells of a study: points of the grid, each with a seed |
 //! | `statistics` | what is computed beside means: paired differences, growth |
 //! | `shipped` | the studies that come with the lab |
 
+mod answer;
 mod grid;
 mod shipped;
 mod statistics;
@@ -20,7 +22,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::scenario::{ScenarioError, Wrong, check_name, require};
 
-pub use grid::{Cell, Filter, Job, value_text};
+pub use answer::Answer;
+pub use grid::{Cell, Filter, Job, value_text, value_texts};
 pub use shipped::{find_study, studies};
 pub use statistics::{Fit, Form, Paired};
 
@@ -74,6 +77,9 @@ pub struct Study {
     /// What must hold.
     #[serde(default)]
     pub expect: Vec<Expect>,
+    /// The sentence that answers the question.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answer: Option<Answer>,
     /// What is drawn.
     #[serde(default)]
     pub plots: Vec<Plot>,
@@ -247,6 +253,9 @@ impl Study {
             for (axis, value) in expect.at.iter().chain(expect.than.iter().flatten()) {
                 self.check_values("expect", axis, std::slice::from_ref(value))?;
             }
+        }
+        if let Some(answer) = &self.answer {
+            answer.check(self)?;
         }
         self.plots.iter().enumerate().try_for_each(|(number, plot)| {
             let named = check_name(&plot.name).is_ok();

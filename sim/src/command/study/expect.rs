@@ -1,33 +1,67 @@
-//! Whether a study's statements hold of the means that were measured.
+//! Whether a study's statements hold of the means that were measured, and what its answer comes to.
 
 use std::fmt;
 
-use arboretum_results::StudyTables;
-use arboretum_workloads::{Expect, Study, value_text};
+use arboretum_results::{Estimate, Finding, StudyTables};
+use arboretum_workloads::{Answer, Expect, Study, value_texts};
 
 /// What came of a statement at one point, or of one whose points were not run.
-pub(super) struct Verdict {
+pub(in crate::command) struct Verdict {
     says: String,
     metric: String,
-    /// The point, and what was found there; no number where there is none.
-    found: Option<(String, f64)>,
+    /// What was found; nothing where no point was run.
+    found: Option<Found>,
     min: Option<f64>,
     max: Option<f64>,
 }
 
+/// A mean at a point, its ratio to that at another, or a number of several points.
+struct Found {
+    /// Of several points, which ones, in words.
+    words: String,
+    point: Vec<String>,
+    than: Option<Vec<String>>,
+    /// None where the cells have no such number.
+    estimate: Option<Estimate>,
+}
+
+impl Found {
+    fn value(&self) -> f64 {
+        self.estimate.map_or(f64::NAN, |estimate| estimate.mean)
+    }
+
+    fn place(&self) -> String {
+        if !self.words.is_empty() {
+            return self.words.clone();
+        }
+        let words = self.point.join(" ");
+        match &self.than {
+            None => words,
+            Some(than) => format!("{words} against {}", than.join(" ")),
+        }
+    }
+}
+
 impl Verdict {
-    /// What was found of a statement at a point, and its bounds.
+    /// A statement about a number of several points, which are told in words, and its bounds.
     pub(super) fn new(
         says: &str,
         metric: &str,
-        found: Option<(String, f64)>,
+        found: Option<(String, Estimate)>,
         (min, max): (Option<f64>, Option<f64>),
     ) -> Self {
+        let found = found.map(|(words, estimate)| Found {
+            words,
+            point: vec![],
+            than: None,
+            estimate: Some(estimate),
+        });
         Self { says: says.to_owned(), metric: metric.to_owned(), found, min, max }
     }
 
     pub(super) fn is_broken(&self) -> bool {
-        let Some((_, value)) = self.found else { return false };
+        let Some(found) = &self.found else { return false };
+        let value = found.value();
         let enough = self.min.is_none_or(|min| value >= min);
         let few = self.max.is_none_or(|max| value <= max);
         value.is_nan() || !enough || !few
@@ -37,22 +71,33 @@ impl Verdict {
         serde_json::json!({
             "says": self.says,
             "metric": self.metric,
-            "at": self.found.as_ref().map(|(point, _)| point),
-            "found": self.found.as_ref().map(|(_, value)| value),
+            "at": self.found.as_ref().map(Found::place),
+            "found": self.found.as_ref().map(Found::value),
             "min": self.min,
             "max": self.max,
             "holds": self.found.as_ref().map(|_| !self.is_broken()),
         })
     }
+
+    /// It as a report shows it.
+    pub(in crate::command) fn finding(self) -> Finding {
+        let holds = self.found.as_ref().map(|_| !self.is_broken());
+        let Self { says, metric, found, min, max } = self;
+        let none = Found { words: String::new(), point: vec![], than: None, estimate: None };
+        let Found { words: place, point, than, estimate } = found.unwrap_or(none);
+        let after = String::new();
+        Finding { says, after, metric, place, point, than, estimate, min, max, holds }
+    }
 }
 
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Some((point, value)) = &self.found else {
+        let Some(found) = &self.found else {
             return write!(f, "not run: {}", self.says);
         };
         let verdict = if self.is_broken() { "does not hold" } else { "holds" };
-        write!(f, "{verdict}: {} ({} at {point} is {value:.4}", self.says, self.metric)?;
+        let (says, metric, point) = (&self.says, &self.metric, found.place());
+        write!(f, "{verdict}: {says} ({metric} at {point} is {:.4}", found.value())?;
         if let Some(min) = self.min {
             write!(f, ", expected at least {min}")?;
         }
@@ -64,16 +109,11 @@ impl fmt::Display for Verdict {
 }
 
 /// The verdicts on all statements, in their order.
-pub(super) fn verdicts(study: &Study, tables: &StudyTables) -> Vec<Verdict> {
+pub(in crate::command) fn verdicts(study: &Study, tables: &StudyTables) -> Vec<Verdict> {
     study.expect.iter().flat_map(|expect| of(expect, tables)).collect()
 }
 
 fn of(expect: &Expect, tables: &StudyTables) -> Vec<Verdict> {
-    let column = |name: &str| tables.axes.iter().position(|axis| axis == name);
-    let place = |(axis, value): (&String, _)| Some((column(axis)?, value_text(value)));
-    let at: Vec<_> = expect.at.iter().filter_map(place).collect();
-    let than = expect.than.as_ref();
-    let than: Option<Vec<_>> = than.map(|than| than.iter().filter_map(place).collect());
     let verdict = |found| Verdict {
         says: expect.says.clone(),
         metric: expect.metric.clone(),
@@ -81,26 +121,62 @@ fn of(expect: &Expect, tables: &StudyTables) -> Vec<Verdict> {
         min: expect.min,
         max: expect.max,
     };
+    let than = expect.than.as_ref().map(value_texts);
+    let found = find(tables, &expect.metric, &value_texts(&expect.at), than.as_deref());
+    if found.is_empty() {
+        return vec![verdict(None)];
+    }
+    found.into_iter().map(|found| verdict(Some(found))).collect()
+}
+
+/// The answer of a study, if it has one and its point was run.
+pub(in crate::command) fn answer(study: &Study, tables: &StudyTables) -> Option<Finding> {
+    let answer @ Answer { metric, at, than, .. } = study.answer.as_ref()?;
+    let than = than.as_ref().map(value_texts);
+    let found = find(tables, metric, &value_texts(at), than.as_deref()).pop()?;
+    found.estimate?;
+    let (before, after) = answer.around();
+    Some(Finding {
+        says: before.to_owned(),
+        after: after.to_owned(),
+        metric: metric.clone(),
+        place: String::new(),
+        point: found.point,
+        than: found.than,
+        estimate: found.estimate,
+        min: None,
+        max: None,
+        holds: None,
+    })
+}
+
+/// The metric at all points that were run and that `at` leaves open, each over that at the point
+/// that `than` changes it to.
+fn find(
+    tables: &StudyTables,
+    metric: &str,
+    at: &[(String, String)],
+    than: Option<&[(String, String)]>,
+) -> Vec<Found> {
+    let column = |name: &str| tables.axes.iter().position(|axis| axis == name);
+    let columns = |values: &[(String, String)]| -> Vec<(usize, String)> {
+        values.iter().filter_map(|(axis, value)| Some((column(axis)?, value.clone()))).collect()
+    };
+    let (at, than) = (columns(at), than.map(columns));
     let points = tables.points();
     let meant = points.iter().filter(|point| at.iter().all(|(axis, value)| point[*axis] == *value));
-    let mean = |point: &[String]| {
-        tables.mean(point, &expect.metric).map_or(f64::NAN, |estimate| estimate.mean)
-    };
     let found = meant.filter_map(|point| {
-        let value = mean(point);
-        let (value, words) = match &than {
-            None => (value, point.join(" ")),
-            Some(than) => {
-                let mut other = point.to_vec();
-                than.iter().for_each(|(axis, value)| other[*axis].clone_from(value));
-                // A statement about a point that was not run is none.
-                points.iter().find(|run| **run == other)?;
-                let words = format!("{} against {}", point.join(" "), other.join(" "));
-                (value / mean(&other), words)
-            }
+        let point = point.to_vec();
+        let Some(than) = &than else {
+            let estimate = tables.mean(&point, metric);
+            return Some(Found { words: String::new(), point, than: None, estimate });
         };
-        Some(verdict(Some((words, value))))
+        let mut other = point.clone();
+        than.iter().for_each(|(axis, value)| other[*axis].clone_from(value));
+        // A statement about a point that was not run is none.
+        points.iter().find(|run| **run == other)?;
+        let estimate = tables.ratio(&point, &other, metric);
+        Some(Found { words: String::new(), point, than: Some(other), estimate })
     });
-    let found: Vec<_> = found.collect();
-    if found.is_empty() { vec![verdict(None)] } else { found }
+    found.collect()
 }

@@ -9,8 +9,9 @@
 //! | `local` | cells on this machine |
 //! | `manifest` | cells as numbered tasks; `arboretum cell` |
 //! | `slurm` | tasks as a Slurm job array |
-//! | `expect` | whether the study's statements hold |
+//! | `expect` | whether the study's statements hold, and its answer |
 //! | `statistics` | what is computed beside means: paired differences, growth |
+//! | `section` | what a report says of it |
 
 mod address;
 mod cell;
@@ -18,6 +19,7 @@ mod expect;
 mod local;
 mod manifest;
 mod plan;
+mod section;
 mod slurm;
 mod statistics;
 
@@ -33,6 +35,7 @@ use self::expect::{Verdict, verdicts};
 use self::manifest::Manifest;
 pub(crate) use self::manifest::run_task;
 use self::plan::Plan;
+pub(crate) use self::section::section;
 use self::slurm::Submission;
 use super::arguments::{Executor, StudyOptions};
 use super::failure::Failure;

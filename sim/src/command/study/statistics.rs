@@ -4,8 +4,8 @@
 use std::path::Path;
 
 use arboretum_results::{
-    FitRow, Growth, PairedMetrics, ResultsError, StudyTables, differences, fits, write_differences,
-    write_fits,
+    Estimate, FitRow, Growth, PairedMetrics, ResultsError, StudyTables, differences, fits,
+    write_differences, write_fits,
 };
 use arboretum_workloads::{Fit, Form, Study, place, value_text};
 
@@ -61,7 +61,8 @@ fn of(fit: &Fit, row: &FitRow) -> Vec<Verdict> {
     let mut verdicts = vec![];
     if fit.min.is_some() || fit.max.is_some() {
         let metric = format!("exponent of {}", fit.y);
-        let found = Some((point.clone(), row.power.slope));
+        let power = Estimate { n: row.seeds, mean: row.power.slope, interval: row.power.interval };
+        let found = Some((point.clone(), power));
         verdicts.push(Verdict::new(&fit.says, &metric, found, (fit.min, fit.max)));
     }
     if let Some(form) = fit.form {
@@ -71,7 +72,8 @@ fn of(fit: &Fit, row: &FitRow) -> Vec<Verdict> {
         };
         let metric = format!("error of a power over that of a logarithm for {}", fit.y);
         // Both may be exact: then neither is better.
-        let found = Some((point, row.power.error / row.log2.error.max(f64::MIN_POSITIVE)));
+        let mean = row.power.error / row.log2.error.max(f64::MIN_POSITIVE);
+        let found = Some((point, Estimate { n: 0, mean, interval: None }));
         verdicts.push(Verdict::new(&fit.says, &metric, found, bounds));
     }
     verdicts

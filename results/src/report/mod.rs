@@ -1,0 +1,154 @@
+//! A page for a design review: one HTML file with everything in it, made from the tables of studies
+//! and runs. It asks the network for nothing, and its security policy would not let it.
+//!
+//! | file | what it owns |
+//! |---|---|
+//! | this one | what a page is made from |
+//! | `page` | the document: head, policy, contents |
+//! | `study` | a study's section: question, answer, expectations, plots |
+//! | `run` | a run's section: figures, plots |
+//! | `frames` | the tree of a run over time, behind a slider |
+//! | `chart` | a study's figure, drawn for wide and for narrow pages |
+//! | `sketch` | a run's plot in the colours of the page |
+//! | `table` | tables that can be sorted |
+//! | `source` | where results come from and how to have them again |
+//! | `text` | estimates, dates and command lines in words |
+//!
+//! Every text from a file goes through maud, which escapes it. The one exception are the page's own
+//! style and script, which hold nothing of any file.
+
+mod chart;
+mod frames;
+mod page;
+mod run;
+mod sketch;
+mod source;
+mod study;
+mod table;
+mod text;
+
+use std::path::{Path, PathBuf};
+
+use crate::bootstrap::Estimate;
+use crate::error::ResultsError;
+use crate::folder::{Provenance, whole, write_text};
+use crate::plots::{StudyFigure, Tables};
+use crate::study::StudyTables;
+
+/// A page.
+#[derive(Default)]
+pub struct Report {
+    sections: Vec<Section>,
+}
+
+enum Section {
+    Study(Box<StudySection>),
+    Run(Box<RunSection>),
+}
+
+/// A statement about a mean, or about the ratio of two, and what was measured.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Finding {
+    /// The statement; of an answer, what stands before its number.
+    pub says: String,
+    /// What stands after an answer's number.
+    pub after: String,
+    /// The metric.
+    pub metric: String,
+    /// Where, in words, if that is no point of the grid.
+    pub place: String,
+    /// Where: a value of each axis; none if no such point was run, or it is about several.
+    pub point: Vec<String>,
+    /// Over the metric at this point.
+    pub than: Option<Vec<String>>,
+    /// What was measured; none if no such point was run or its cells have no such number.
+    pub estimate: Option<Estimate>,
+    /// At least this is expected.
+    pub min: Option<f64>,
+    /// At most this is expected.
+    pub max: Option<f64>,
+    /// Whether it holds; none if nothing was expected, or no such point was run.
+    pub holds: Option<bool>,
+}
+
+/// What a page says of a study.
+pub struct StudySection {
+    /// Its name.
+    pub name: String,
+    /// Its title.
+    pub title: String,
+    /// Who asked what.
+    pub question: String,
+    /// Where its set-up is described; may be empty.
+    pub source: String,
+    /// What its figures show, and what they do not; may be empty.
+    pub analysis: String,
+    /// What was varied: the title of its scenario, and what that is about.
+    pub scenario: (String, String),
+    /// Whether its runs are sequences of operations on groups in counts.
+    pub in_counts: bool,
+    /// Points of its whole grid.
+    pub grid: usize,
+    /// Seeds of its whole size.
+    pub seeds: u32,
+    /// What its small size sets in every cell's scenario, if that is what was run.
+    pub smaller: Vec<String>,
+    /// The sentence that answers it.
+    pub answer: Option<Finding>,
+    /// Its expectations.
+    pub expectations: Vec<Finding>,
+    /// What it draws.
+    pub figures: Vec<StudyFigure>,
+    /// Its tables; without cells where only means are kept.
+    pub tables: StudyTables,
+    /// Where it was run.
+    pub provenance: Option<Provenance>,
+}
+
+/// What a page says of a run.
+struct RunSection {
+    /// The title of its scenario, and what that is about; both may be empty.
+    scenario: (String, String),
+    tables: Tables,
+    provenance: Provenance,
+}
+
+impl Report {
+    /// Adds a study.
+    pub fn study(&mut self, study: StudySection) {
+        self.sections.push(Section::Study(Box::new(study)));
+    }
+
+    /// Adds the run of a folder.
+    pub fn run(&mut self, folder: &Path) -> Result<(), ResultsError> {
+        let section = RunSection {
+            scenario: run::scenario(folder),
+            tables: Tables::read(folder)?,
+            provenance: crate::read_provenance(folder)?,
+        };
+        self.sections.push(Section::Run(Box::new(section)));
+        Ok(())
+    }
+
+    /// The page. The same sections give the same bytes.
+    pub fn html(&self) -> String {
+        page::html(&self.sections)
+    }
+
+    /// Writes the page, whole or not at all. A file of this name is replaced if it is such a page.
+    pub fn write(&self, file: &Path) -> Result<(), ResultsError> {
+        Self::check_target(file)?;
+        whole(file, |path| write_text(path, &self.html()))
+    }
+
+    /// Whether a page could be written there, to be asked before anything is read.
+    pub fn check_target(file: &Path) -> Result<(), ResultsError> {
+        if std::fs::symlink_metadata(file).is_err() {
+            return Ok(());
+        }
+        match std::fs::read(file) {
+            Ok(bytes) if bytes.is_empty() || page::is_page(&bytes) => Ok(()),
+            _ => Err(ResultsError::NotAPage { file: PathBuf::from(file) }),
+        }
+    }
+}

@@ -1,0 +1,290 @@
+//! The section of a study: what was asked, what came out, how, and with which limits.
+
+use maud::{Markup, html};
+
+use super::source;
+use super::table::{Cell, Table};
+use super::text::{self, count, sentence};
+use super::{Finding, StudySection, chart};
+use crate::metrics::metric_text;
+use crate::plots::StudyFigure;
+use crate::plots::study::shown;
+use crate::plots::words::number;
+
+/// Intervals of fewer seeds say little more than how far the seeds lie apart.
+const ENOUGH_SEEDS: usize = 5;
+
+pub(super) fn draw(study: &StudySection, id: &str) -> Markup {
+    let heading = format!("{id}-title");
+    html! {
+        section id=(id) aria-labelledby=(heading) {
+            h2 id=(heading) { (study.title) }
+            p.question { (study.question.trim()) }
+            @if !study.source.is_empty() { p.note { "Set-up after: " (study.source) "." } }
+            (answer(study))
+            @if !study.analysis.trim().is_empty() {
+                h3 { "What the figures show, and what they do not" }
+                p { (study.analysis.trim()) }
+            }
+            h3 { "What was expected" }
+            (expectations(study))
+            h3 { "Plots" }
+            @for (at, figure) in study.figures.iter().enumerate() {
+                (self::figure(study, figure, &format!("{id}-plot{}", at + 1)))
+            }
+            @if study.figures.is_empty() { p { "The study draws none." } }
+            h3 { "How it was run" }
+            (method(study))
+            h3 { "Limits" }
+            (limits(study))
+            h3 { "Provenance" }
+            (source::provenance(study.provenance.as_ref()))
+            h3 { "Run it again" }
+            (source::command(&source::again(study.provenance.as_ref(), &format!("arboretum study {}", study.name))))
+        }
+    }
+}
+
+/// The answer; where the study has none, or has not run its point, what came of the first
+/// expectation that was met with a number.
+fn answer(study: &StudySection) -> Markup {
+    let told = match &study.answer {
+        Some(answer) => told(study, answer),
+        None => match study.expectations.iter().find(|finding| finding.estimate.is_some()) {
+            Some(finding) => html! { (verdict(study, finding)) },
+            None => html! { "The points that would answer it were not run." },
+        },
+    };
+    html! {
+        div.answer {
+            h3 { "Answer" }
+            p { (told) }
+        }
+    }
+}
+
+fn told(study: &StudySection, answer: &Finding) -> Markup {
+    let Some(found) = &answer.estimate else { return html! { "Not measured." } };
+    let place = text::place(&study.tables.axes, &answer.point, answer.than.as_ref());
+    html! {
+        (answer.says) (text::estimate(found)) (answer.after)
+        span.place { " " code { (answer.metric) } " at " (place) "." }
+    }
+}
+
+fn verdict(study: &StudySection, finding: &Finding) -> Markup {
+    let Some(found) = &finding.estimate else { return html! { "Not measured." } };
+    let place = place(study, finding);
+    let what = if finding.than.is_some() { "the ratio of " } else { "" };
+    html! {
+        @if finding.holds == Some(false) { "It does not hold that " (finding.says) }
+        @else { (sentence(&finding.says)) }
+        ": " (what) code { (finding.metric) } " is " (text::estimate(found))
+        span.place { " At " (place) "." }
+    }
+}
+
+fn place(study: &StudySection, finding: &Finding) -> String {
+    if finding.point.is_empty() {
+        return finding.place.clone();
+    }
+    text::place(&study.tables.axes, &finding.point, finding.than.as_ref())
+}
+
+fn expectations(study: &StudySection) -> Markup {
+    if study.expectations.is_empty() {
+        return html! { p { "The study expects nothing: its tables and plots stand for themselves." } };
+    }
+    html! {
+        ul.expectations { @for finding in &study.expectations { (expectation(study, finding)) } }
+    }
+}
+
+fn expectation(study: &StudySection, finding: &Finding) -> Markup {
+    let (class, word) = match finding.holds {
+        Some(true) => ("holds", "Holds"),
+        Some(false) => ("fails", "Does not hold"),
+        None => ("open", "Not run"),
+    };
+    let ratio = if finding.than.is_some() { ", ratio" } else { "" };
+    html! {
+        li class=(class) {
+            span.badge { (word) } " " (sentence(&finding.says))
+            @if finding.holds.is_some() {
+                div.measured {
+                    code { (finding.metric) } (ratio) " "
+                    @match &finding.estimate {
+                        Some(found) => (text::estimate(found)),
+                        None => "is no number of these runs",
+                    }
+                    ", expected " (bounds(finding)) ". "
+                    span.place { "At " (place(study, finding)) "." }
+                }
+            } @else {
+                div.measured { code { (finding.metric) } (ratio) ", expected " (bounds(finding)) "." }
+            }
+        }
+    }
+}
+
+fn bounds(finding: &Finding) -> String {
+    match (finding.min, finding.max) {
+        (Some(min), Some(max)) if min == max => format!("exactly {}", number(min)),
+        (Some(min), Some(max)) => format!("{} to {}", number(min), number(max)),
+        (Some(min), None) => format!("at least {}", number(min)),
+        (None, Some(max)) => format!("at most {}", number(max)),
+        (None, None) => "nothing".to_owned(),
+    }
+}
+
+fn figure(study: &StudySection, figure: &StudyFigure, id: &str) -> Markup {
+    let at: Vec<String> = figure
+        .at
+        .iter()
+        .map(|(axis, value)| format!("{axis}\u{a0}=\u{a0}{}", value.join(" or ")))
+        .collect();
+    html! {
+        figure.chart aria-labelledby=(id) {
+            figcaption id=(id) {
+                h4 { (figure.title) }
+                @if !at.is_empty() { p.note { "At " (at.join(", ")) "." } }
+            }
+            @match chart::draw(&study.tables, figure) {
+                Some(chart) => (chart),
+                None => p { "There is nothing of it in the tables: its points were not run, or the values of " code { (figure.x) } " are no numbers." },
+            }
+            (self::table(study, figure))
+        }
+    }
+}
+
+/// The figures of a plot: a row a point.
+fn table(study: &StudySection, figure: &StudyFigure) -> Markup {
+    let shown = shown(&study.tables, figure);
+    let rows: Vec<Vec<Cell>> = shown
+        .iter()
+        .filter_map(|shown| {
+            let found = study.tables.mean(shown.point, &figure.y)?;
+            let (lo, hi) = found.interval.unzip();
+            let series = figure.series.iter().map(|_| Cell::value(shown.series));
+            let mut row: Vec<Cell> = series.chain([Cell::value(shown.x)]).collect();
+            row.extend([Cell::number(found.mean), Cell::optional(lo), Cell::optional(hi)]);
+            row.push(Cell::whole(found.n as u64));
+            if let Some(bound) = &figure.bound {
+                let bound = study.tables.mean(shown.point, bound);
+                row.push(Cell::optional(bound.map(|bound| bound.mean)));
+            }
+            Some(row)
+        })
+        .collect();
+    if rows.is_empty() {
+        return html! {};
+    }
+    let bound = figure.bound.as_deref();
+    let fixed = [&figure.x, &figure.y_label, "from", "to", "seeds"];
+    let columns: Vec<&str> =
+        figure.series.as_deref().into_iter().chain(fixed).chain(bound).collect();
+    let caption = format!("{}, mean over the seeds and its 95 % interval", figure.title);
+    let table = Table { caption: &caption, file: "aggregate.csv", columns: &columns, rows };
+    let meaning = metric_text(&figure.y);
+    html! {
+        (table.details("The figures behind this plot"))
+        p.note {
+            "The metric is " code { (figure.y) }
+            @if !meaning.is_empty() { ": " (meaning) }
+            "."
+        }
+    }
+}
+
+fn seeds(study: &StudySection) -> (usize, usize) {
+    let counts = || study.tables.means.iter().map(|row| row.estimate.n);
+    (counts().min().unwrap_or(0), counts().max().unwrap_or(0))
+}
+
+fn method(study: &StudySection) -> Markup {
+    let (title, about) = &study.scenario;
+    let points = study.tables.points().len();
+    let (_, most) = seeds(study);
+    let axes: Vec<&str> = study.tables.axes.iter().map(String::as_str).collect();
+    html! {
+        ul {
+            @if !title.is_empty() { li { (sentence(title)) ". " (about) } }
+            li {
+                (count(points, "point", "points")) " of a grid of " (study.grid) " (" (axes.join(" × ")) ") "
+                @if points == 1 { "was" } @else { "were" }
+                " run with " (count(most, "seed", "seeds")) @if points != 1 { " each" } "."
+            }
+            li {
+                @if study.in_counts {
+                    "Each run is a sequence of operations on a group in counts: the engine's own tree and strategies, without keys and bytes."
+                } @else {
+                    "Each run simulates people who come and go, as the scenario in " code { "study.toml" } " says. Who does what and when is drawn from the seed, apart from the protocol: points that differ in protocol or strategy alone meet the same people."
+                }
+                " Same definition and seed, same figures, on any machine."
+            }
+            @if most > 1 {
+                li {
+                    "Intervals are 95 % bootstrap intervals over the seeds: 95 % of the means of 10,000 resamples lie in them. "
+                    @if study.tables.cells.is_empty() {
+                        "The folder keeps means alone, so the interval of a ratio is what the intervals of its two means allow together, which is wider."
+                    } @else {
+                        "Ratios are of means, resampled in pairs of the same seed."
+                    }
+                }
+            } @else {
+                li { strong { "One seed: " } "no figure has an interval, and none says how far another seed would lie from it." }
+            }
+        }
+    }
+}
+
+/// Whether points or seeds of the whole study are missing.
+pub(super) fn is_part(study: &StudySection) -> bool {
+    study.tables.points().len() < study.grid || seeds(study).1 < study.seeds as usize
+}
+
+fn limits(study: &StudySection) -> Markup {
+    let points = study.tables.points().len();
+    let (fewest, most) = seeds(study);
+    let not_run = study.expectations.iter().filter(|finding| finding.holds.is_none()).count();
+    let sets = study.provenance.as_ref().map_or(vec![], overrides);
+    html! {
+        ul {
+            @if is_part(study) {
+                li {
+                    strong { "A part of the study: " }
+                    (points) " of " (study.grid) " points, " (most) " of " (count(study.seeds as usize, "seed", "seeds")) "."
+                }
+            }
+            @if !study.smaller.is_empty() {
+                li { strong { "The small size of the study: " } "every run has " code { (study.smaller.join(", ")) } "." }
+            }
+            @if not_run > 0 {
+                li { (count(not_run, "expectation is", "expectations are")) " about points that were not run." }
+            }
+            @if !sets.is_empty() {
+                li { strong { "Not the study as it is defined: " } "run with " code { (sets.join(" ")) } "." }
+            }
+            @if most > 1 && fewest < ENOUGH_SEEDS {
+                li { "With " (fewest) " seeds an interval is hardly more than how far the seeds lie apart." }
+            }
+            @if study.in_counts {
+                li { "Counts are of ciphertexts, keys and operations. Time, loss, contention and bytes beyond those of paths are not simulated." }
+            } @else {
+                li { "Operations and bytes are exact; people, networks and services are modelled, and their figures are assumptions of the scenario." }
+            }
+            li { "The figures are of the settings above. What they do not vary is not known to be without effect." }
+        }
+    }
+}
+
+/// What the command line changed in every cell.
+fn overrides(found: &crate::Provenance) -> Vec<String> {
+    let words = &found.command;
+    let after = |at: usize| match words[at].as_str() {
+        "--set" => words.get(at + 1).cloned(),
+        word => word.strip_prefix("--set=").map(str::to_owned),
+    };
+    (0..words.len()).filter_map(after).map(|set| format!("--set {set}")).collect()
+}

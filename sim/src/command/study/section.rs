@@ -1,0 +1,93 @@
+//! What a report says of a study's folder.
+
+use std::path::Path;
+
+use arboretum_results::{
+    Provenance, ResultsError, StudySection, StudyTables, read_aggregate, read_cells,
+    read_provenance,
+};
+use arboretum_workloads::{Filter, Study, find_study};
+
+use super::expect::{self, Verdict};
+use super::{axes, figure, refused, statistics};
+use crate::command::failure::Failure;
+
+/// Reads a study's folder. Where it keeps means alone, the definition is that of the shipped study
+/// whose name it has.
+pub(crate) fn section(folder: &Path) -> Result<StudySection, Failure> {
+    let study = definition(folder)?;
+    let failed = |error: ResultsError| Failure::input(error.to_string());
+    let tables = tables(&study, folder).map_err(failed)?;
+    let provenance = match folder.join("provenance.json").exists() {
+        true => Some(read_provenance(folder).map_err(failed)?),
+        false => None,
+    };
+    let mut verdicts = expect::verdicts(&study, &tables);
+    verdicts.extend(statistics::verdicts(&study, &tables));
+    let text = |key: &str| {
+        let text = study.scenario.get(key).and_then(|value| value.as_str());
+        text.unwrap_or_default().to_owned()
+    };
+    Ok(StudySection {
+        scenario: (text("title"), text("analysis")),
+        in_counts: study.scenario.contains_key("operations"),
+        grid: grid(&study)?,
+        seeds: study.seeds,
+        smaller: smaller(&study, provenance.as_ref()),
+        answer: expect::answer(&study, &tables),
+        expectations: verdicts.into_iter().map(Verdict::finding).collect(),
+        figures: study.plots.iter().map(|plot| figure(&study, &tables, plot)).collect(),
+        tables,
+        provenance,
+        name: study.name,
+        title: study.title,
+        question: study.question,
+        source: study.source,
+        analysis: study.analysis,
+    })
+}
+
+/// What the small size sets, if the command asked for it.
+fn smaller(study: &Study, provenance: Option<&Provenance>) -> Vec<String> {
+    let is_quick =
+        provenance.is_some_and(|found| found.command.iter().any(|word| word == "--quick"));
+    let set = study.quick.set.iter().filter(|_| is_quick);
+    set.map(|(key, value)| format!("{key} = {value}")).collect()
+}
+
+/// Points of the whole study.
+fn grid(study: &Study) -> Result<usize, Failure> {
+    let whole = Filter { seeds: Some(1), ..Filter::default() };
+    study.cells(&study.name, &whole).map(|cells| cells.len()).map_err(refused)
+}
+
+fn definition(folder: &Path) -> Result<Study, Failure> {
+    let file = folder.join("study.toml");
+    if file.is_file() {
+        return Study::load(&file).map_err(refused);
+    }
+    let name = folder
+        .canonicalize()
+        .ok()
+        .and_then(|path| path.file_name().map(|name| name.to_string_lossy().into_owned()));
+    match find_study(name.as_deref().unwrap_or_default()) {
+        Ok(shipped) => Study::parse(shipped.name, shipped.text).map_err(refused),
+        Err(_) => {
+            let what = format!("{} has no study.toml", folder.display());
+            let help =
+                "a folder without one is called like a shipped study (`arboretum list studies`)";
+            Err(Failure::input_with_help(what, help))
+        }
+    }
+}
+
+/// The cells with their means, or the means alone.
+fn tables(study: &Study, folder: &Path) -> Result<StudyTables, ResultsError> {
+    let axes = axes(study);
+    if folder.join("cells.csv").exists() {
+        let cells = read_cells(folder, axes.len())?;
+        return Ok(StudyTables::new(axes, cells));
+    }
+    let means = read_aggregate(folder, &axes)?;
+    Ok(StudyTables { axes, cells: vec![], means })
+}
