@@ -78,6 +78,8 @@ class Report(unittest.TestCase):
         options.setdefault("viewport", {"width": 1280, "height": 900})
         context = self.browser.new_context(**options)
         self.addCleanup(context.close)
+        # A machine may be busy with other things.
+        context.set_default_timeout(180_000)
         page = context.new_page()
         said, asked = [], []
         file = name if isinstance(name, pathlib.Path) else FOLDER / f"{name}.html"
@@ -88,8 +90,8 @@ class Report(unittest.TestCase):
         page.on("console", lambda message: said.append(message.text))
         page.on("pageerror", lambda error: said.append(str(error)))
         page.on("dialog", lambda dialog: (said.append(dialog.message), dialog.dismiss()))
+        # Whatever a page asks for at once, it has asked for when it has loaded.
         page.goto(own)
-        page.wait_for_load_state("networkidle")
         asked[:] = [url for url in asked if url != own and not url.startswith("data:")]
         return page, said, asked
 
