@@ -40,6 +40,14 @@ ship!(
     "recovery",
     "rejoin",
     "versus",
+    "stable",
+    "somewhat-stable",
+    "high-fluctuation",
+    "long-offline",
+    "community-server",
+    "college",
+    "event-room",
+    "creator-adds-all",
 );
 
 /// All of them.
