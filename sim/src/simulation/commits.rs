@@ -5,6 +5,7 @@ use arboretum_engine::protocol::{ClientId, Draft, Order, ProtocolError};
 use arboretum_results::Recorder;
 use arboretum_workloads::Millis;
 
+use super::behaviour::Batching;
 use super::clients::{Purpose, Standing};
 use super::delivery::{Reason, Requests};
 use super::events::Event;
@@ -32,16 +33,23 @@ impl World<'_, '_> {
     /// the next to come online.
     pub(super) fn hand_out(&mut self) -> Result<(), ProtocolError> {
         self.batch_waiting = false;
+        let by_servers = matches!(self.behaviour.batching, Batching::Servers(_));
         if !self.delivery.has_requests() {
+            if by_servers {
+                self.have_server_renew();
+            }
             return Ok(());
         }
         let requests = self.delivery.take_requests();
-        self.facts.batches += 1;
-        let committer =
+        let committer = if by_servers {
+            self.server_for_requests()
+        } else {
+            self.facts.batches += 1;
             draw_committer(&self.root_seed, &self.clients, self.facts.batches, |client| {
                 self.is_free(client)
                     && !requests.removes.iter().any(|(removed, _)| *removed == client)
-            });
+            })
+        };
         let Some(committer) = committer else {
             self.delivery.put_back(requests);
             self.batch_waiting = true;
@@ -73,6 +81,10 @@ impl World<'_, '_> {
         purpose: Purpose,
     ) -> Result<(), ProtocolError> {
         if self.clients.get(client).purpose.is_some() {
+            return Ok(());
+        }
+        if matches!(purpose, Purpose::Renew) && !self.may_commit(client) {
+            self.want_update(client);
             return Ok(());
         }
         self.clients.get_mut(client).purpose = Some(purpose);
