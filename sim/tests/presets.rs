@@ -45,6 +45,10 @@ fn every_shipped_experiment_runs_and_keeps_its_bounds() {
         assert!(run.join("provenance.json").is_file());
         arboretum().arg("verify").arg(&run).assert().success();
         // The folder's own file runs again to the same digest.
+        for command in ["plot", "compare"] {
+            let refused = arboretum().arg(command).arg(&run).assert().code(2);
+            refused.stderr(contains("the folder of an experiment, which has no tables"));
+        }
         let file = run.join("scenario.toml");
         let again = format!("{}-again", found.name);
         let again = run_into(root.path(), &again, &[file.to_str().unwrap()]);

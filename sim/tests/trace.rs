@@ -86,7 +86,7 @@ fn what_cannot_be_read_or_written_is_told() {
 
 /// Runs git in a folder, as one of several people.
 fn git(folder: &Path, at: u32, (name, mail): (&str, &str), arguments: &[&str]) {
-    let date = format!("{at} +0200");
+    let date = format!("@{at} +0200");
     let mut program = Program::new("git");
     program.arg("-C").arg(folder).args(arguments);
     for variable in ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"] {

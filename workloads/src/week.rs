@@ -45,6 +45,14 @@ impl Rhythm {
         part + self.strength * wave / (2.0 * PI)
     }
 
+    /// How much life has passed since the run began, in days.
+    pub(crate) fn life(&self, at: Millis) -> f64 {
+        let day = at.0 / Millis::DAY.0;
+        let begun = (day - day % DAYS..day).map(|day| self.day(day)).sum::<f64>();
+        let part = (at.0 % Millis::DAY.0) as f64 / Millis::DAY.0 as f64;
+        (day - day % DAYS) as f64 + begun + self.day(day) * self.within(part)
+    }
+
     /// When as much life has passed after a moment as `length` has on average.
     pub(crate) fn after(&self, from: Millis, length: Millis) -> Millis {
         let mut day = from.0 / Millis::DAY.0;
@@ -99,6 +107,9 @@ mod tests {
                 let at = |i| (from as f64 + (f64::from(i) + 0.5) * step) / 1e3;
                 let sum: f64 = (0..steps).map(|i| rhythm.intensity(at(i)) * step).sum();
                 assert!((sum / length as f64 - 1.0).abs() < 1e-3, "{rhythm:?} {from} {sum}");
+                let life = rhythm.life(Millis(until)) - rhythm.life(Millis(from));
+                let days = length as f64 / Millis::DAY.0 as f64;
+                assert!((life / days - 1.0).abs() < 1e-6, "{rhythm:?} {from} {life}");
             }
             let week = rhythm.after(Millis(HOUR), Millis(7 * 24 * HOUR)).0;
             assert!(week.abs_diff(HOUR + 7 * 24 * HOUR) <= 2, "{week}");

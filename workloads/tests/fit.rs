@@ -76,7 +76,7 @@ fn what_was_put_in_comes_out() {
             Scenario::parse("again", &text, &[]).unwrap().workload.sessions.unwrap().offline;
         let Distribution::LogNormal { mu, sigma, .. } = offline else { panic!("{offline:?}") };
         near(mu, 2.0, 0.1, "ln of the gap at activity 1");
-        near(sigma, 1.2, 0.15, "its deviation");
+        near(sigma, 1.2, 0.1, "its deviation");
         near(fit.activity.rate.exponent, 0.5, 0.06, "exponent");
         near(fit.rhythm.peak_hour, 15.0, 0.7, "peak");
         near(fit.rhythm.strength, 0.5, 0.05, "strength");
@@ -95,7 +95,8 @@ fn the_scenario_that_follows_draws_people_like_those() {
     near(second.activity.rate.exponent, first.activity.rate.exponent, 0.1, "exponent");
     near(second.rhythm.strength, first.rhythm.strength, 0.05, "strength");
     near(second.rhythm.weekdays, first.rhythm.weekdays, 0.02, "weekdays");
-    near(log_normal(&second.gaps).1, log_normal(&first.gaps).1, 0.15, "deviation of ln gaps");
+    let deviation = |fit: &Fit| log_normal(&fit.gaps_at_activity_one).1;
+    near(deviation(&second), deviation(&first), 0.1, "deviation of ln gaps at activity 1");
     let absences = |text: &str| {
         let scenario = Scenario::parse("again", text, &[]).unwrap();
         scenario.workload.sessions.unwrap().offline.mean_s()

@@ -32,6 +32,17 @@ pub(super) fn choose(options: &RunOptions) -> Result<Option<Experiment>, Failure
     Ok(Some(experiment))
 }
 
+/// Refuses the folder of an experiment where tables are wanted.
+pub(super) fn has_tables(folder: &Path) -> Result<(), Failure> {
+    match Experiment::read(&folder.join("scenario.toml")) {
+        None => Ok(()),
+        Some(_) => Err(Failure::input_with_help(
+            format!("{} is the folder of an experiment, which has no tables", folder.display()),
+            "make the experiment the scenario of a study: docs/studies.md shows how",
+        )),
+    }
+}
+
 /// What the command line changes; what it asks for that an experiment has not is refused.
 fn overrides(options: &RunOptions) -> Result<Vec<String>, Failure> {
     for (asked, option) in [

@@ -83,6 +83,9 @@ const FEWEST: usize = 20;
 /// The shortest membership whose events a day say how active somebody is.
 const SHORTEST_MEMBERSHIP: Millis = Millis(7 * Millis::DAY.0);
 
+/// What a gap comes to at least that falls into a time without any life, in hours: a second.
+const SHORTEST_GAP_HOURS: f64 = 1.0 / 3_600.0;
+
 /// Who comes.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Arriving {
@@ -128,7 +131,8 @@ pub struct Fit {
     pub session_minutes: f64,
     /// The times between sessions, in hours, of all people together.
     pub gaps: Vec<Candidate>,
-    /// The times between sessions of a person of activity 1: each gap times its person's activity.
+    /// The times between sessions of a person of activity 1: each gap, in time that passes by the rhythm, times
+    /// its person's activity.
     pub gaps_at_activity_one: Vec<Candidate>,
     /// How unequal people are.
     pub activity: Activity,
@@ -154,6 +158,10 @@ impl Fit {
         let tenth = Millis((span.0 / 10).clamp(1, 7 * Millis::DAY.0));
         let warm_up = options.warm_up.unwrap_or(tenth);
         check("warm-up", warm_up)?;
+        let rhythm = Rhythms::of(trace);
+        let week = rhythm.rhythm();
+        // Absences of a scenario are measured in time that passes by its rhythm.
+        let life = |at: Millis| week.life(Millis(trace.start().0 + at.0));
         let activity = Activity::of(trace, SHORTEST_MEMBERSHIP);
         let (mut gaps, mut scaled, mut runs) = (vec![], vec![], vec![]);
         let mut typical = Typical::default();
@@ -170,7 +178,8 @@ impl Fit {
                 began = pair[1];
                 let hours = Millis(gap).as_secs_f64() / 3_600.0;
                 gaps.push(hours);
-                scaled.extend(weight.map(|weight| hours * weight));
+                let lived = ((life(pair[1]) - life(pair[0])) * 24.0).max(SHORTEST_GAP_HOURS);
+                scaled.extend(weight.map(|weight| lived * weight));
             }
             typical.person(gaps[own..].iter().copied());
             let last = trace.times(actor).last().map_or(began, |last| *last);
@@ -190,7 +199,7 @@ impl Fit {
             gaps: Candidate::all(&Sample::complete(gaps)),
             gaps_at_activity_one: Candidate::all(&Sample::complete(scaled)),
             activity,
-            rhythm: Rhythms::of(trace),
+            rhythm,
             session: options.session,
             typical_ln_gap: typical.ln_gap(),
         })

@@ -129,7 +129,7 @@ start = "one-by-one"
 
 [workload.arrivals]
 per_day = {per_day:.4}     # dispersion {dispersion:.2}; a Poisson process has 1
-rhythm = {wave}
+rhythm = {wave}     # of all activity
 
 # From the first event to the last: {stay_says}. Nobody says goodbye in a trace: people fall silent.
 [workload.silent]
@@ -138,7 +138,7 @@ after = {stay}
 
 [workload.sessions]
 online = {{ distribution = "exponential", mean = "{online}" }}     # the mean of the trace; exponential is a guess
-# Each gap times its person's activity: {offline_says}. And {factor:.2} times as long, so that
+# Each gap, in time that passes by the rhythm, times its person's activity: {offline_says}. And {factor:.2} times as long, so that
 # the typical person who is drawn comes back as soon as that of the trace.
 offline = {offline}
 # KS distance {rhythm_ks:.3} over the hours of the day.
