@@ -14,7 +14,7 @@ use crate::scenario::Scenario;
 use crate::time::Millis;
 
 /// How often people are drawn to set the scale of absences right.
-const DRAWS: u32 = 8;
+const DRAWS: u32 = 5;
 
 impl Family {
     /// Its values so many times as long.
