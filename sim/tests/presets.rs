@@ -5,7 +5,7 @@ mod common;
 
 use std::fs;
 
-use arboretum_engine::crypto::CountingProvider;
+use arboretum_engine::crypto::{CountingProvider, Op};
 use arboretum_engine::protocol::SharedTreeKem;
 use arboretum_results::RunRecorder;
 use arboretum_sim::simulation::{self, Behaviour, Settings, StreamSeeds};
@@ -27,13 +27,15 @@ fn smaller(name: &str) -> Option<&'static str> {
 
 #[test]
 fn every_shipped_scenario_runs_small() {
+    let names: Vec<&str> = Op::ALL.iter().map(|op| op.name()).collect();
+    let names = &*names.leak();
     for found in shipped().iter().filter(|found| !found.is_experiment() && found.name != "trace") {
         let set: Vec<_> = SMALL.into_iter().chain(smaller(found.name)).map(Into::into).collect();
         let scenario = Scenario::parse(found.name, found.text, &set).unwrap();
         let (strategy, _) = Behaviour::of(&scenario).unwrap();
         let seeds = StreamSeeds(RootSeed::from_u64(scenario.seed));
         let mut protocol = SharedTreeKem::new(&CountingProvider, seeds, strategy).unwrap();
-        let mut recorder = RunRecorder::new(&[]);
+        let mut recorder = RunRecorder::new(names);
         let settings = Settings {
             audit: 2,
             stop_before_event: None,
