@@ -33,11 +33,12 @@ fn every_shipped_scenario_runs_small() {
         let set: Vec<_> = SMALL.into_iter().chain(smaller(found.name)).map(Into::into).collect();
         let scenario = Scenario::parse(found.name, found.text, &set).unwrap();
         let (strategy, _) = Behaviour::of(&scenario).unwrap();
-        let seeds = StreamSeeds(RootSeed::from_u64(scenario.seed));
+        let seeds = StreamSeeds::new(&RootSeed::from_u64(scenario.seed), 0);
         let mut protocol = SharedTreeKem::new(&CountingProvider, seeds, strategy).unwrap();
         let mut recorder = RunRecorder::new(names);
         let settings = Settings {
             audit: 2,
+            events_before: 0,
             stop_before_event: None,
             should_stop: &|| false,
             progress: &mut |_| {},

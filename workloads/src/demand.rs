@@ -154,7 +154,18 @@ impl Demand {
         let source = Source::Logged(Arc::new(trace), session);
         let memberships = Memberships::draw(&seed, None, (0, 0));
         let Workload { losses, removals, .. } = scenario.workload;
-        Self { seed, memberships, group: 0, duration, initial, people, source, losses, removals, servers: 0 }
+        Self {
+            seed,
+            memberships,
+            group: 0,
+            duration,
+            initial,
+            people,
+            source,
+            losses,
+            removals,
+            servers: 0,
+        }
     }
 
     fn drawn(scenario: &Scenario, seed: RootSeed) -> Self {
@@ -196,7 +207,18 @@ impl Demand {
         let servers = work.servers;
         let users = (arrivals.len() as u32, initial.div_ceil(devices) as u32);
         let memberships = Memberships::draw(&seed, work.groups, users);
-        Self { seed, memberships, group: 0, duration, initial, people, source, losses, removals, servers }
+        Self {
+            seed,
+            memberships,
+            group: 0,
+            duration,
+            initial,
+            people,
+            source,
+            losses,
+            removals,
+            servers,
+        }
     }
 
     /// How many groups there are.

@@ -34,8 +34,8 @@ mod week;
 
 pub use demand::{Demand, Loss, Person, Session, Sessions};
 pub use fit::{
-    Activity as FittedActivity, Arriving, Candidate, Counts, Family, Fit, FitError, FitOptions,
-    Rhythms, Row, Staying, Zipf,
+    Activity as FittedActivity, Arriving, Candidate, Counts, Family, FitError, FitOptions, Rhythms,
+    Row, Staying, TraceFit, Zipf,
 };
 pub use import::{
     Columns, GIT_FORMAT, ImportError, Log, Malformed, Names, TimeFormat, import_csv, import_git,
@@ -48,9 +48,9 @@ pub use operations::{
 pub use sample::{Distribution, Unit, zipf_weights};
 pub use scenario::{
     Activity, Arrivals, Authentication, Batching, Crowd, DeviceChanges, Expectation, Fidelity,
-    Group, Groups, Joining, Losses, MAX_MEMBERS, Measure, Messages, Network, OldClients, Policy, Purge,
-    Purged, Recovery, Removals, Rhythm, Scenario, ScenarioError, Service, SessionRules, Silent, Start,
-    Workload, nearest,
+    Group, Groups, Joining, Losses, MAX_MEMBERS, Measure, Messages, Network, OldClients, Policy,
+    Purge, Purged, Recovery, Removals, Rhythm, Scenario, ScenarioError, Service, SessionRules,
+    Silent, Start, Workload, nearest,
 };
 pub use shipped::{Shipped, find_shipped, shipped};
 pub use stream::{RootSeed, Stream};

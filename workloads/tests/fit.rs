@@ -4,7 +4,8 @@
 use std::path::Path;
 
 use arboretum_workloads::{
-    Demand, Distribution, Family, Fit, FitError, FitOptions, Millis, Scenario, Trace, find_shipped,
+    Demand, Distribution, Family, FitError, FitOptions, Millis, Scenario, Trace, TraceFit,
+    find_shipped,
 };
 
 /// A workload with known parameters, a year long.
@@ -65,7 +66,7 @@ fn every_gap() -> FitOptions {
 fn what_was_put_in_comes_out() {
     for seed in [1, 2] {
         let scenario = Scenario::parse("known", KNOWN, &[format!("seed={seed}")]).unwrap();
-        let fit = Fit::new(&trace_of(&scenario), &every_gap()).unwrap();
+        let fit = TraceFit::new(&trace_of(&scenario), &every_gap()).unwrap();
         near(fit.arrivals.per_day, 3.0, 0.3, "arrivals");
         near(fit.arrivals.dispersion, 1.0, 0.3, "dispersion");
         near(fit.arrivals.gaps[0].ks, 0.0, 0.05, "Poisson");
@@ -87,15 +88,15 @@ fn what_was_put_in_comes_out() {
 #[test]
 fn the_scenario_that_follows_draws_people_like_those() {
     let scenario = Scenario::parse("known", KNOWN, &[]).unwrap();
-    let first = Fit::new(&trace_of(&scenario), &every_gap()).unwrap();
+    let first = TraceFit::new(&trace_of(&scenario), &every_gap()).unwrap();
     let text = first.scenario("again", "drawn \"by\" hand").unwrap();
     let again = Scenario::parse("again", &text, &["seed=7".into()]).unwrap();
-    let second = Fit::new(&trace_of(&again), &every_gap()).unwrap();
+    let second = TraceFit::new(&trace_of(&again), &every_gap()).unwrap();
     near(second.arrivals.per_day / first.arrivals.per_day, 1.0, 0.1, "arrivals");
     near(second.activity.rate.exponent, first.activity.rate.exponent, 0.1, "exponent");
     near(second.rhythm.strength, first.rhythm.strength, 0.05, "strength");
     near(second.rhythm.weekdays, first.rhythm.weekdays, 0.02, "weekdays");
-    let deviation = |fit: &Fit| log_normal(&fit.gaps_at_activity_one).1;
+    let deviation = |fit: &TraceFit| log_normal(&fit.gaps_at_activity_one).1;
     near(deviation(&second), deviation(&first), 0.1, "deviation of ln gaps at activity 1");
     let absences = |text: &str| {
         let scenario = Scenario::parse("again", text, &[]).unwrap();
@@ -103,7 +104,7 @@ fn the_scenario_that_follows_draws_people_like_those() {
     };
     let third = second.scenario("again", "drawn twice").unwrap();
     near(absences(&third) / absences(&text), 1.0, 0.2, "absences at activity 1");
-    let median = |fit: &Fit| fit.membership.median_days.unwrap();
+    let median = |fit: &TraceFit| fit.membership.median_days.unwrap();
     near(median(&second) / median(&first), 1.0, 0.25, "membership");
 }
 
@@ -115,7 +116,7 @@ fn the_student_network_has_its_figures() {
         eprintln!("{} is not there: nothing is checked against it", file.display());
         return;
     }
-    let fit = Fit::new(&Trace::load(&file).unwrap(), &FitOptions::default()).unwrap();
+    let fit = TraceFit::new(&Trace::load(&file).unwrap(), &FitOptions::default()).unwrap();
     assert_eq!((fit.events, fit.actors), (59_835, 1_350));
     // Gaps over 30 minutes: log-normal, then Weibull, then exponential.
     let names: Vec<_> = fit.gaps.iter().map(|candidate| candidate.family.name()).collect();
@@ -141,7 +142,7 @@ fn the_student_network_has_its_figures() {
 fn what_tells_too_little_is_refused() {
     let refused = |text: &str, options| {
         let trace = Trace::parse("t", format!("time_s,actor\n{text}").as_bytes()).unwrap();
-        Fit::new(&trace, &options).unwrap_err()
+        TraceFit::new(&trace, &options).unwrap_err()
     };
     let few = refused("1,a\n2,b\n", FitOptions::default());
     assert_eq!(few, FitError::TooFew { what: "actors", found: 2, needed: 20 });

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use arboretum_results::{ExperimentFolder, ExperimentSummary, Host, Provenance, RunFolder};
-use arboretum_workloads::{Experiment, find_shipped};
+use arboretum_workloads::{Experiment, Shipped, find_shipped};
 
 use super::arguments::RunOptions;
 use super::failure::Failure;
@@ -20,10 +20,7 @@ pub(super) fn choose(options: &RunOptions) -> Result<Option<Experiment>, Failure
     let text = if path.is_file() {
         Experiment::read(path)
     } else {
-        find_shipped(given)
-            .ok()
-            .filter(|found| found.is_experiment())
-            .map(|found| found.text.into())
+        find_shipped(given).ok().filter(Shipped::is_experiment).map(|found| found.text.into())
     };
     let Some(text) = text else { return Ok(None) };
     let experiment = Experiment::parse(given, &text, &overrides(options)?)

@@ -116,7 +116,7 @@ pub struct Staying {
 
 /// Everything that a trace says about a workload. Distributions stand in the order of their AIC, best first.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Fit {
+pub struct TraceFit {
     /// Events.
     pub events: usize,
     /// Actors.
@@ -144,7 +144,7 @@ pub struct Fit {
     typical_ln_gap: Option<f64>,
 }
 
-impl Fit {
+impl TraceFit {
     /// Estimates the parameters of a trace.
     pub fn new(trace: &Trace, options: &FitOptions) -> Result<Self, FitError> {
         let span = trace.end();

@@ -8,7 +8,7 @@
 
 use super::family::{Candidate, Family};
 use super::sample::Typical;
-use super::{Fit, FitError};
+use super::{FitError, TraceFit};
 use crate::demand::Demand;
 use crate::scenario::Scenario;
 use crate::time::Millis;
@@ -79,7 +79,7 @@ fn says(candidate: Option<&Candidate>) -> String {
     })
 }
 
-impl Fit {
+impl TraceFit {
     /// A scenario of this name with the fitted parameters; `trace` says where they come from, in the
     /// text for people.
     pub fn scenario(&self, name: &str, trace: &str) -> Result<String, FitError> {

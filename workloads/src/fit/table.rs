@@ -1,6 +1,6 @@
 //! The numbers of a fit as a person reads them: a row a parameter, with how well it fits.
 
-use super::Fit;
+use super::TraceFit;
 use super::activity::Zipf;
 use super::family::{Candidate, Family};
 
@@ -40,7 +40,7 @@ fn zipf(rows: &mut Vec<Row>, what: &str, zipf: &Zipf) {
     rows.push((what.into(), format!("exponent {:.2}", zipf.exponent), fit));
 }
 
-impl Fit {
+impl TraceFit {
     /// All rows.
     pub fn rows(&self) -> Vec<Row> {
         let mut rows = vec![];

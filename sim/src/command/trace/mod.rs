@@ -18,7 +18,7 @@ use std::process::{Child, Command, ExitCode, Stdio};
 use std::thread::JoinHandle;
 
 use arboretum_workloads::{
-    Columns, Fit, FitOptions, GIT_FORMAT, ImportError, Log, Names, Row, Trace, import_csv,
+    Columns, FitOptions, GIT_FORMAT, ImportError, Log, Names, Row, Trace, TraceFit, import_csv,
     import_git, import_mbox,
 };
 
@@ -191,7 +191,7 @@ fn fit(options: &FitArguments) -> Result<ExitCode, Failure> {
     let failed = |error: arboretum_workloads::FitError| {
         Failure::input(format!("{}: {error}", options.trace.display()))
     };
-    let fit = Fit::new(&trace, &looks).map_err(failed)?;
+    let fit = TraceFit::new(&trace, &looks).map_err(failed)?;
     let file = options.trace.file_name().map(OsStr::to_string_lossy).unwrap_or_default();
     if let Some(output) = &output {
         let text = fit.scenario(&scenario_name(output.path()), &file).map_err(failed)?;

@@ -13,7 +13,7 @@
 //! the state of one reads until it has committed anew. Whoever enters by itself, by an external commit, still does.
 //! RFC 9420 as it stands.
 
-use arboretum_engine::protocol::{ClientId, Order, Protocol, ProtocolError};
+use arboretum_engine::protocol::{ClientId, Order, ProtocolError};
 
 use super::Batching;
 use crate::simulation::clients::{Purpose, Standing};
@@ -22,7 +22,7 @@ use crate::simulation::world::World;
 /// The most Updates that one commit covers.
 const MAX_UPDATES: usize = 65_536;
 
-impl<P: Protocol> World<'_, '_, P> {
+impl World<'_, '_> {
     /// Whether a client may commit for others and for itself.
     pub(in crate::simulation) fn may_commit(&self, client: ClientId) -> bool {
         match self.behaviour.batching {
