@@ -12,7 +12,7 @@ use crate::distribution::Distribution;
 use crate::error::ResultsError;
 use crate::groups;
 use crate::records::{CommitRow, PortraitRow, TreeRow};
-use crate::{Recorded, Summary, plot_folder};
+use crate::{ExperimentSummary, Recorded, Summary, plot_folder};
 
 /// `provenance.json`: what is needed to run it again, and where it ran.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -90,19 +90,36 @@ impl Default for WriteOptions {
     }
 }
 
+/// An experiment that was played, ready to be written: it has no tables.
+#[derive(Debug, Clone, Copy)]
+pub struct ExperimentFolder<'a> {
+    /// The experiment as resolved, TOML.
+    pub scenario_toml: &'a str,
+    /// Where it comes from.
+    pub provenance: &'a Provenance,
+    /// Its figures.
+    pub summary: &'a ExperimentSummary,
+}
+
+impl ExperimentFolder<'_> {
+    /// Writes the folder `target`, as [`RunFolder::write`] does.
+    pub fn write(&self, target: &Path, replace: bool) -> Result<(), ResultsError> {
+        RunFolder::check_target(target, replace)?;
+        write_aside(target, |folder| {
+            write_text(&folder.join("scenario.toml"), self.scenario_toml)?;
+            write_json(&folder.join("provenance.json"), self.provenance)?;
+            write_json(&folder.join("summary.json"), self.summary)
+        })
+    }
+}
+
 impl RunFolder<'_> {
     /// Writes the folder `target`, creating its parents. On any error `target` is as it was and
     /// nothing is left beside it. One error comes later: when a replaced folder cannot be removed,
     /// the new one is in place and the error names where the old one is.
     pub fn write(&self, target: &Path, options: WriteOptions) -> Result<(), ResultsError> {
         Self::check_target(target, options.replace)?;
-        let partial = sibling(target, "partial")?;
-        let done = self.fill(&partial, options).and_then(|()| install(&partial, target));
-        if done.is_err() {
-            // Best effort: the first error is the one worth telling.
-            let _ = fs::remove_dir_all(&partial);
-        }
-        done.map_err(|error| error.relocated(&partial, target))
+        write_aside(target, |folder| self.fill(folder, options))
     }
 
     /// Whether `target` could be written, to be asked before hours of simulation.
@@ -123,11 +140,6 @@ impl RunFolder<'_> {
     }
 
     fn fill(&self, folder: &Path, options: WriteOptions) -> Result<(), ResultsError> {
-        if folder.exists() {
-            // Left by a process of the same number that was killed.
-            fs::remove_dir_all(folder).map_err(ResultsError::write(folder))?;
-        }
-        fs::create_dir_all(folder).map_err(ResultsError::write(folder))?;
         write_text(&folder.join("scenario.toml"), self.scenario_toml)?;
         write_json(&folder.join("provenance.json"), self.provenance)?;
         write_json(&folder.join("summary.json"), self.summary)?;
@@ -188,6 +200,30 @@ impl RunFolder<'_> {
         }
         Ok(())
     }
+}
+
+/// Fills a folder aside and gives it its name at the end.
+fn write_aside(
+    target: &Path,
+    fill: impl FnOnce(&Path) -> Result<(), ResultsError>,
+) -> Result<(), ResultsError> {
+    let partial = sibling(target, "partial")?;
+    let done =
+        empty(&partial).and_then(|()| fill(&partial)).and_then(|()| install(&partial, target));
+    if done.is_err() {
+        // Best effort: the first error is the one worth telling.
+        let _ = fs::remove_dir_all(&partial);
+    }
+    done.map_err(|error| error.relocated(&partial, target))
+}
+
+/// A new, empty folder.
+fn empty(folder: &Path) -> Result<(), ResultsError> {
+    if folder.exists() {
+        // Left by a process of the same number that was killed.
+        fs::remove_dir_all(folder).map_err(ResultsError::write(folder))?;
+    }
+    fs::create_dir_all(folder).map_err(ResultsError::write(folder))
 }
 
 /// Writes a file aside and gives it its name at the end.

@@ -64,13 +64,13 @@ pub use experiment::{
     OperationCounts, OperationRow,
 };
 pub use fits::{FitRow, Fitted, Growth, fits, write_fits};
-pub use folder::{Machine, Provenance, RunFolder, WriteOptions};
+pub use folder::{ExperimentFolder, Machine, Provenance, RunFolder, WriteOptions};
 pub use groups::{ClientTotals, Groups, digest_of_groups};
 pub use metrics::metric_text;
 pub use plots::{StudyFigure, plot_comparison, plot_folder, plot_study};
 pub use read::{
-    CommitTable, read_aggregate, read_cells, read_clients, read_commits, read_portraits,
-    read_provenance, read_summary, read_tree,
+    CommitTable, read_aggregate, read_cells, read_clients, read_commits, read_digest,
+    read_portraits, read_provenance, read_summary, read_tree,
 };
 pub use recorder::{AwayBucket, Recorded, Recorder, RunRecorder};
 pub use records::{CatchUp, CommitRow, Event, PortraitRow, TreeRow};

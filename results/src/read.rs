@@ -77,6 +77,18 @@ pub fn read_summary(dir: &Path) -> Result<Summary, ResultsError> {
     read_json(&dir.join("summary.json"))
 }
 
+/// The digest in the `summary.json` of a run or an experiment, and whether it was interrupted.
+pub fn read_digest(dir: &Path) -> Result<(String, bool), ResultsError> {
+    #[derive(serde::Deserialize)]
+    struct Ended {
+        digest: String,
+        #[serde(default)]
+        interrupted: bool,
+    }
+    let Ended { digest, interrupted } = read_json(&dir.join("summary.json"))?;
+    Ok((digest, interrupted))
+}
+
 /// Reads `provenance.json` of the folder `dir`.
 pub fn read_provenance(dir: &Path) -> Result<Provenance, ResultsError> {
     read_json(&dir.join("provenance.json"))

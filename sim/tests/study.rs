@@ -354,11 +354,6 @@ fn what_is_wrong_is_refused_before_anything_runs() {
     refused(&STUDY.replace("seeds = 2\n", "seed = 2\n"), &[], "study.toml");
     let unknown = predicate::str::contains("did you mean `ttkem-2021`?");
     arboretum().args(["study", "ttkem-2012"]).assert().code(2).stderr(unknown);
-    // An experiment by itself is no scenario.
-    let alone = World::new("[operations]\ncount = 1\n");
-    let told = predicate::str::contains("make it the scenario of a study");
-    let run = arboretum().arg("run").arg(alone.folder.path().join("study.toml")).assert();
-    run.code(2).stderr(told);
     // A folder of something else is left alone.
     let world = World::new(STUDY);
     fs::create_dir(world.folder.path().join("mine")).unwrap();

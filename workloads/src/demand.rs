@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::groups::{Memberships, Turn};
 use crate::sample::{Distribution, bits, exponential, poisson, zipf_weights};
 use crate::scenario::{
-    Crowd, DeviceChanges, Losses, Removals, Rhythm, Scenario, SessionRules, Workload,
+    Crowd, DeviceChanges, Losses, Purge, Purged, Removals, Scenario, SessionRules, Workload,
 };
 use crate::stream::{RootSeed, Stream};
 use crate::time::Millis;
@@ -93,16 +93,36 @@ pub struct Demand {
     source: Source,
     losses: Option<Losses>,
     removals: Option<Removals>,
+    servers: u32,
+}
+
+impl Person {
+    /// One that nothing happens to: a server.
+    fn for_good(self) -> Self {
+        let (leaves, removed, silent_from, revoked) = (None, None, None, None);
+        Self { leaves, removed, silent_from, revoked, activity: 1.0, old: false, ..self }
+    }
+
+    /// Whether it has come by a moment and nothing has taken it away.
+    fn is_there(&self, at: Millis) -> bool {
+        let gone = [self.leaves, self.removed, self.revoked];
+        self.arrives < at && gone.into_iter().flatten().all(|gone| gone > at)
+    }
 }
 
 impl Demand {
     /// Draws the people of a scenario, or takes them from a trace.
     pub fn new(scenario: &Scenario, trace: Option<Trace>) -> Self {
         let seed = RootSeed::from_u64(scenario.seed);
-        match trace {
+        let mut demand = match trace {
             Some(trace) => Self::logged(scenario, seed, trace),
             None => Self::drawn(scenario, seed),
+        };
+        for (number, purge) in scenario.workload.purges.iter().enumerate() {
+            let people = &mut demand.people;
+            draw_purge(&demand.seed, purge, number as u64, demand.servers, people);
         }
+        demand
     }
 
     fn logged(scenario: &Scenario, seed: RootSeed, trace: Trace) -> Self {
@@ -134,7 +154,18 @@ impl Demand {
         let source = Source::Logged(Arc::new(trace), session);
         let memberships = Memberships::draw(&seed, None, (0, 0));
         let Workload { losses, removals, .. } = scenario.workload;
-        Self { seed, memberships, group: 0, duration, initial, people, source, losses, removals }
+        Self {
+            seed,
+            memberships,
+            group: 0,
+            duration,
+            initial,
+            people,
+            source,
+            losses,
+            removals,
+            servers: 0,
+        }
     }
 
     fn drawn(scenario: &Scenario, seed: RootSeed) -> Self {
@@ -156,6 +187,9 @@ impl Demand {
         for (user, (arrival, activity)) in arrivals.iter().zip(weights).enumerate() {
             let mut person = draw_person(&seed, work, user as u32, arrival.at, activity);
             person.leaves = arrival.leaves.or(person.leaves);
+            if (user as u32) < work.servers {
+                person = person.for_good();
+            }
             // A user's clients come and go together.
             people.extend(std::iter::repeat_n(person, devices));
             if arrival.at == Millis(0) {
@@ -163,15 +197,28 @@ impl Demand {
             }
         }
         if let Some(changes) = &work.device_changes {
-            let further = draw_devices(&seed, changes, &people, scenario.duration);
+            let users = &people[work.servers as usize..];
+            let further = draw_devices(&seed, changes, users, scenario.duration);
             people.extend(further);
         }
         let messages = work.activity.messages_per_day;
         let source = Source::Drawn(work.sessions, messages);
         let (duration, losses, removals) = (scenario.duration, work.losses, work.removals);
+        let servers = work.servers;
         let users = (arrivals.len() as u32, initial.div_ceil(devices) as u32);
         let memberships = Memberships::draw(&seed, work.groups, users);
-        Self { seed, memberships, group: 0, duration, initial, people, source, losses, removals }
+        Self {
+            seed,
+            memberships,
+            group: 0,
+            duration,
+            initial,
+            people,
+            source,
+            losses,
+            removals,
+            servers,
+        }
     }
 
     /// How many groups there are.
@@ -237,7 +284,7 @@ impl Demand {
     /// The next time that a client's device is lost after `now`; `count` is how often it was.
     pub fn next_loss(&self, client: u32, count: u32, now: Millis) -> Option<Loss> {
         let Losses { per_client_per_day, backups } =
-            self.losses.filter(|losses| losses.per_client_per_day > 0.0)?;
+            self.losses.filter(|it| it.per_client_per_day > 0.0 && client >= self.servers)?;
         let mut stream = self.seed.stream("loss", client.into(), count.into());
         let days = exponential(&mut stream) / per_client_per_day;
         let at = Millis(now.0 + Millis::from_secs_f64(days * 86_400.0).0.max(1));
@@ -275,20 +322,13 @@ impl Demand {
     }
 }
 
-/// Intensity at a time of day, relative to its mean.
-fn intensity(rhythm: Option<Rhythm>, at_s: f64) -> f64 {
-    let Some(rhythm) = rhythm else { return 1.0 };
-    let turn = (at_s - rhythm.peak.as_secs_f64()) / 86_400.0;
-    1.0 + rhythm.strength * libm::cos(turn * 2.0 * std::f64::consts::PI)
-}
-
-/// A Poisson process with a daily rhythm, by thinning one of its highest intensity.
+/// A Poisson process with a rhythm, by thinning one of its highest intensity.
 fn draw_arrivals(seed: &RootSeed, work: &Workload, duration: Millis) -> Vec<Millis> {
     let Some(arrivals) = work.arrivals.filter(|arrivals| arrivals.per_day > 0.0) else {
         return vec![];
     };
     let mut stream = seed.stream("arrivals", 0, 0);
-    let highest = 1.0 + arrivals.rhythm.map_or(0.0, |rhythm| rhythm.strength);
+    let highest = arrivals.rhythm.map_or(1.0, |rhythm| rhythm.highest());
     let gap_s = 86_400.0 / (arrivals.per_day * highest);
     let mut at_s = 0.0;
     let mut times = vec![];
@@ -298,8 +338,18 @@ fn draw_arrivals(seed: &RootSeed, work: &Workload, duration: Millis) -> Vec<Mill
         if at >= duration {
             return times;
         }
-        if stream.uniform() * highest < intensity(arrivals.rhythm, at_s) {
+        if stream.uniform() * highest < arrivals.rhythm.map_or(1.0, |it| it.intensity(at_s)) {
             times.push(at.max(Millis(1)));
+        }
+    }
+}
+
+impl SessionRules {
+    /// When somebody comes back who goes at a moment, after so much of an absence.
+    fn after(&self, from: Millis, absence: Millis) -> Millis {
+        match &self.rhythm {
+            Some(rhythm) => rhythm.after(from, absence),
+            None => Millis(from.0 + absence.0),
         }
     }
 }
@@ -390,6 +440,28 @@ fn draw_person(
     person
 }
 
+/// Who is removed by a purge: users, with all their devices.
+fn draw_purge(seed: &RootSeed, purge: &Purge, number: u64, servers: u32, people: &mut [Person]) {
+    let mut there = 0_u64;
+    let share = |count: u64| libm::floor(count as f64 * purge.fraction);
+    for devices in people.chunk_by_mut(|one, other| one.user == other.user) {
+        let first = devices[0];
+        if first.user < servers || !first.is_there(purge.at) {
+            continue;
+        }
+        there += 1;
+        let is_out = match purge.who {
+            Purged::AtRandom => {
+                seed.stream("purge", first.user.into(), number).uniform() < purge.fraction
+            }
+            Purged::EvenlySpaced => share(there) > share(there - 1),
+        };
+        if is_out {
+            devices.iter_mut().for_each(|person| person.removed = Some(purge.at));
+        }
+    }
+}
+
 /// When something happens to a user, in a group, that happens to a member so many times a day.
 fn draw_hazard(
     seed: &RootSeed,
@@ -432,14 +504,14 @@ impl Sessions<'_> {
     fn begin(&mut self, is_initial: bool, activity: f64) {
         self.first = Some(First::Online);
         let Source::Drawn(Some(rules), _) = &self.demand.source else { return };
-        if !is_initial {
+        if !is_initial || self.client < self.demand.servers {
             return;
         }
         let (online, offline) = (rules.online.mean_s(), rules.offline.mean_s() / activity);
         if self.stream.uniform() >= online / (online + offline) {
             let absence = self.draw_absence(rules, activity);
             let unseen = Millis((absence.0 as f64 * self.stream.uniform()) as u64);
-            self.next = Millis(absence.0 - unseen.0.min(absence.0));
+            self.next = rules.after(Millis(0), Millis(absence.0 - unseen.0.min(absence.0)));
             self.first = Some(First::Offline { unseen });
         }
     }
@@ -468,7 +540,7 @@ impl Sessions<'_> {
         let mean = messages_per_day * activity * cycle_s / 86_400.0;
         let session = self.session(online, offline, mean);
         let absence = self.draw_absence(&rules, activity);
-        self.next = Millis(offline.0 + absence.0);
+        self.next = rules.after(offline, absence);
         Some(session)
     }
 
@@ -502,6 +574,8 @@ impl Iterator for Sessions<'_> {
 
     fn next(&mut self) -> Option<Session> {
         match &self.demand.source {
+            // A server is always online, and says nothing.
+            Source::Drawn(..) if self.client < self.demand.servers => self.drawn(None, 0.0),
             Source::Drawn(rules, messages) => self.drawn(*rules, *messages),
             Source::Logged(trace, length) => self.logged(&trace.clone(), *length),
         }

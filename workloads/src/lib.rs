@@ -11,12 +11,17 @@
 //! | `operations` | experiments given as sequences of operations |
 //! | `study` | the study file: a grid of scenarios with a question |
 //! | `trace` | activity logs in the place of drawn activity |
+//! | `import` | activity logs of other kinds, as traces |
+//! | `fit` | the parameters of a workload, estimated from a trace |
+//! | `week` | the rhythm of days and weeks |
 //! | `demand` | the people and their sessions |
 //! | `groups` | which groups each user is in |
 //! | `shipped` | the scenarios that come with the lab |
 
 mod demand;
+mod fit;
 mod groups;
+mod import;
 mod operations;
 mod sample;
 mod scenario;
@@ -25,8 +30,17 @@ mod stream;
 mod study;
 mod time;
 mod trace;
+mod week;
 
 pub use demand::{Demand, Loss, Person, Session, Sessions};
+pub use fit::{
+    Activity as FittedActivity, Arriving, Candidate, Counts, Family, FitError, FitOptions, Rhythms,
+    Row, Staying, TraceFit, Zipf,
+};
+pub use import::{
+    Columns, GIT_FORMAT, ImportError, Log, Malformed, Names, TimeFormat, import_csv, import_git,
+    import_mbox,
+};
 pub use operations::{
     Absence, Amount, Commits, Experiment, ExperimentGroup, Inactive, Issuers, MAX_OPERATIONS, Mix,
     Operation, OperationKind, Operations, Sequence, Updated,
@@ -35,8 +49,8 @@ pub use sample::{Distribution, Unit, zipf_weights};
 pub use scenario::{
     Activity, Arrivals, Authentication, Batching, Crowd, DeviceChanges, Expectation, Fidelity,
     Group, Groups, Joining, Losses, MAX_MEMBERS, Measure, Messages, Network, OldClients, Policy,
-    Recovery, Removals, Rhythm, Scenario, ScenarioError, Service, SessionRules, Silent, Start,
-    Workload, nearest,
+    Purge, Purged, Recovery, Removals, Rhythm, Scenario, ScenarioError, Service, SessionRules,
+    Silent, Start, Workload, nearest,
 };
 pub use shipped::{Shipped, find_shipped, shipped};
 pub use stream::{RootSeed, Stream};

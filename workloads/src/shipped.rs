@@ -1,5 +1,6 @@
 //! The scenarios that come with the lab.
 
+use super::operations::Experiment;
 use super::scenario::nearest;
 
 /// A scenario that comes with the lab.
@@ -12,6 +13,11 @@ pub struct Shipped {
 }
 
 impl Shipped {
+    /// Whether it is an experiment: a sequence of operations.
+    pub fn is_experiment(&self) -> bool {
+        Experiment::is_one(self.text)
+    }
+
     /// Its title. Read by itself, since a scenario for traces is whole only with a trace.
     pub fn title(&self) -> String {
         let table: Option<toml::Table> = self.text.parse().ok();
@@ -40,6 +46,21 @@ ship!(
     "recovery",
     "rejoin",
     "versus",
+    "lab-uniform",
+    "ttkem-zipf",
+    "ttkem-admin",
+    "stable",
+    "somewhat-stable",
+    "high-fluctuation",
+    "long-offline",
+    "community-server",
+    "college",
+    "event-room",
+    "creator-adds-all",
+    "alternate-blank",
+    "enterprise",
+    "purge",
+    "two-servers-commit",
 );
 
 /// All of them.

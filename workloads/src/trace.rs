@@ -7,13 +7,13 @@ use std::path::Path;
 use crate::time::Millis;
 
 /// The most events of a trace.
-const MAX_EVENTS: usize = 50_000_000;
+pub(crate) const MAX_EVENTS: usize = 50_000_000;
 
 /// The most actors of a trace.
-const MAX_ACTORS: usize = 3_000_000;
+pub(crate) const MAX_ACTORS: usize = 3_000_000;
 
 /// The longest name of an actor, in bytes.
-const MAX_NAME: usize = 256;
+pub(crate) const MAX_NAME: usize = 256;
 
 /// The longest a trace may last, in seconds: a hundred years.
 const MAX_SECONDS: f64 = 100.0 * 365.0 * 86_400.0;
@@ -35,6 +35,7 @@ pub struct TraceError {
 pub struct Trace {
     actors: Vec<Vec<Millis>>,
     events: usize,
+    start: Millis,
 }
 
 impl Trace {
@@ -76,7 +77,8 @@ impl Trace {
         if parser.events == 0 {
             return Err(refuse(None, "the trace has no events".into()));
         }
-        Ok(Self { actors: parser.actors, events: parser.events })
+        let start = Millis::from_secs_f64(parser.first);
+        Ok(Self { actors: parser.actors, events: parser.events, start })
     }
 
     /// Actors.
@@ -92,6 +94,11 @@ impl Trace {
     /// When an actor was active, in order; the first event of the trace is time zero.
     pub fn times(&self, actor: usize) -> &[Millis] {
         &self.actors[actor]
+    }
+
+    /// When the first event was, by the log's own clock: since 1970, as a rule.
+    pub fn start(&self) -> Millis {
+        self.start
     }
 
     /// When the last event was.
@@ -172,7 +179,7 @@ mod tests {
         let trace = Trace::parse("t", b"time_s,actor\n10,b\n12.5,a\r\n12.5,b\n\n").unwrap();
         assert_eq!((trace.actors(), trace.events()), (2, 3));
         assert_eq!(trace.times(0), [Millis(0), Millis(2_500)]);
-        assert_eq!(trace.end(), Millis(2_500));
+        assert_eq!((trace.start(), trace.end()), (Millis(10_000), Millis(2_500)));
     }
 
     #[test]

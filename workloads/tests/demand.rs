@@ -83,6 +83,83 @@ fn a_trace_gives_sessions_around_its_events() {
     assert_eq!(sessions(1)[0].0, 60_000);
 }
 
+#[test]
+fn sessions_follow_the_week_and_keep_their_mean() {
+    let rhythm = "workload.sessions.rhythm={ peak = \"9h\", strength = 1.0, weekdays = 0.9 }";
+    let still =
+        ["duration=280d", "workload.silent.fraction=0", "workload.activity.zipf_exponent=0"];
+    let stay = ["workload.lifetime.scale=9999d", "workload.arrivals.per_day=0"];
+    let begun = |more: &[&str]| -> Vec<u64> {
+        let demand = demand(&[&still[..], &stay[..], more].concat());
+        (0..200)
+            .flat_map(|client| demand.sessions(client))
+            .map(|it| it.online.0 / 3_600_000)
+            .collect()
+    };
+    let (flat, weekly) = (begun(&[]), begun(&[rhythm]));
+    let ratio = weekly.len() as f64 / flat.len() as f64;
+    assert!((ratio - 1.0).abs() < 0.03, "{ratio}");
+    let share = |hours: &[u64], is: fn(u64) -> bool| {
+        hours.iter().filter(|hour| is(**hour)).count() as f64 / hours.len() as f64
+    };
+    // A run begins on a Thursday: its third and fourth day are a weekend.
+    let weekday = |hour: u64| !matches!(hour / 24 % 7, 2 | 3);
+    let morning = |hour: u64| (6..12).contains(&(hour % 24));
+    assert!((share(&flat, weekday) - 5.0 / 7.0).abs() < 0.01);
+    assert!((share(&weekly, weekday) - 0.9).abs() < 0.01, "{}", share(&weekly, weekday));
+    // Six hours of 24 around the peak of a whole cosine: 1/4 + sin(45°)/π.
+    assert!((share(&weekly, morning) - 0.475).abs() < 0.01, "{}", share(&weekly, morning));
+}
+
+#[test]
+fn a_purge_takes_its_share_of_those_who_are_there() {
+    let at = Millis(36 * 3_600_000);
+    let purged = |who: &str| {
+        let set = format!("workload.purges=[{{ at = \"36h\", fraction = 0.25, who = \"{who}\" }}]");
+        demand(&[&set])
+    };
+    let without = demand(&[]);
+    for who in ["at-random", "evenly-spaced"] {
+        let with = purged(who);
+        let (mut there, mut out) = (0, 0);
+        for (before, after) in without.people().iter().zip(with.people()) {
+            let gone = [before.leaves, before.removed].into_iter().flatten().any(|gone| gone <= at);
+            if before.arrives < at && !gone {
+                there += 1;
+                out += usize::from(after.removed == Some(at));
+            } else {
+                assert_eq!(before, after);
+            }
+        }
+        let share = out as f64 / there as f64;
+        assert!((share - 0.25).abs() < 0.05, "{who}: {share}");
+        assert!(who == "at-random" || out == there / 4, "{out} of {there}");
+    }
+    let spaced = purged("evenly-spaced");
+    let first: Vec<_> = spaced.people().iter().take(40).map(|it| it.removed == Some(at)).collect();
+    assert!(first.windows(2).all(|pair| pair != [true, true]), "{first:?}");
+}
+
+#[test]
+fn servers_are_always_there() {
+    let set = ["workload.servers=2", "workload.removals.per_member_per_day=5"];
+    let more = ["workload.lifetime.scale=1h", "workload.silent.fraction=1"];
+    let purge = "workload.purges=[{ at = \"1h\", fraction = 1.0 }]";
+    let losses = "workload.losses.per_client_per_day=9";
+    let demand = demand(&[&set[..], &more[..], &[purge, losses]].concat());
+    for server in 0..2 {
+        let person = demand.people()[server as usize];
+        assert_eq!((person.leaves, person.removed, person.silent_from), (None, None, None));
+        let sessions: Vec<_> = demand.sessions(server).collect();
+        assert_eq!(sessions.len(), 1);
+        assert_eq!((sessions[0].online, sessions[0].offline), (Millis(0), demand.duration()));
+        assert_eq!(sessions[0].messages(), 0);
+        assert_eq!(demand.next_loss(server, 0, Millis(0)), None);
+    }
+    assert!(demand.people()[2..].iter().all(|person| person.removed.is_some()));
+    assert!(demand.next_loss(2, 0, Millis(0)).is_some());
+}
+
 /// These values were written down once and stand in every digest.
 #[test]
 fn streams_and_samplers_are_golden() {

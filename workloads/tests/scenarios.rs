@@ -1,6 +1,6 @@
 //! Scenario files: the shipped ones, the round trip, the place of an error.
 
-use arboretum_workloads::{Scenario, shipped};
+use arboretum_workloads::{Experiment, Scenario, shipped};
 
 fn parse(name: &str, overrides: &[&str]) -> Scenario {
     let found = arboretum_workloads::find_shipped(name).unwrap();
@@ -11,6 +11,15 @@ fn parse(name: &str, overrides: &[&str]) -> Scenario {
 #[test]
 fn every_shipped_scenario_is_read_and_says_what_it_shows() {
     for found in shipped() {
+        if found.is_experiment() {
+            let experiment = Experiment::parse(found.name, found.text, &[]).unwrap();
+            assert_eq!((experiment.name.as_str(), &experiment.title), (found.name, &found.title()));
+            assert!(experiment.analysis.len() > 80, "{}", found.name);
+            assert!(!experiment.expect.is_empty(), "{}", found.name);
+            let again = Experiment::parse("again", &experiment.to_toml(), &[]).unwrap();
+            assert_eq!(again, experiment, "{}", found.name);
+            continue;
+        }
         let overrides = match found.name {
             "trace" => vec!["workload.trace=some.csv".to_owned()],
             _ => vec![],

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use arboretum_workloads::Fidelity;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::trace::TraceCommand;
+
 /// A laboratory for group key agreement trees: real MLS (RFC 9420), tens of thousands of virtual
 /// clients, reproducible runs.
 #[derive(Debug, Parser)]
@@ -56,6 +58,11 @@ pub(crate) enum Command {
         path: PathBuf,
         #[command(flatten)]
         options: QuietOptions,
+    },
+    /// Activity logs as traces, and traces as workloads.
+    Trace {
+        #[command(subcommand)]
+        command: TraceCommand,
     },
     /// Check the engine against the MLS working group's test-vector files in a folder.
     Conformance {

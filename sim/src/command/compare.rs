@@ -6,12 +6,16 @@ use std::process::ExitCode;
 use arboretum_results::{COMPARED, ComparedRun, Comparison, Difference, compare, plot_comparison};
 
 use super::arguments::CompareOptions;
+use super::experiment;
 use super::failure::Failure;
 
 /// Compares run folders; the first names the baseline.
 pub(crate) fn run(options: &CompareOptions) -> Result<ExitCode, Failure> {
     let refused = |error: arboretum_results::CompareError| Failure::input(error.to_string());
-    let read = |path: &PathBuf| ComparedRun::read(path).map_err(refused);
+    let read = |path: &PathBuf| {
+        experiment::has_tables(path)?;
+        ComparedRun::read(path).map_err(refused)
+    };
     let runs = options.paths.iter().map(read).collect::<Result<Vec<_>, _>>()?;
     let metrics = if options.metric.is_empty() {
         COMPARED.iter().map(|name| (*name).to_owned()).collect()

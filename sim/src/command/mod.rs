@@ -7,6 +7,7 @@
 mod arguments;
 mod compare;
 mod conformance;
+mod experiment;
 mod failure;
 mod host;
 mod list;
@@ -21,6 +22,7 @@ mod scenario;
 mod schema;
 mod splice;
 mod study;
+mod trace;
 mod verify;
 
 use std::process::ExitCode;
@@ -44,6 +46,7 @@ pub fn main() -> ExitCode {
         Command::Report(options) => report::run(&options),
         Command::Compare(options) => compare::run(&options),
         Command::Verify { path, options } => verify::verify(&path, &options),
+        Command::Trace { command } => trace::run(&command),
         Command::Conformance { dir } => run_conformance(&dir),
         Command::Completions { shell } => schema::completions(shell),
         Command::Manual => schema::manual(),

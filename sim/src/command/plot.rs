@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use super::experiment;
 use super::failure::Failure;
 
 /// Redraws the plots of each folder.
@@ -11,6 +12,7 @@ pub(crate) fn plot(paths: &[PathBuf]) -> Result<ExitCode, Failure> {
         let drawn = if path.join("study.toml").is_file() {
             super::study::plot(path)?
         } else {
+            experiment::has_tables(path)?;
             arboretum_results::plot_folder(path)
                 .map_err(|error| Failure::input(error.to_string()))?
         };

@@ -1,5 +1,6 @@
 //! `arboretum run`: one simulation and its folder.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -7,9 +8,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use arboretum_engine::crypto::Op;
 use arboretum_results::{Host, Provenance, RunFolder, RunRecorder, Summary, WriteOptions};
-use arboretum_workloads::Scenario;
+use arboretum_workloads::{Expectation, Scenario};
 
 use super::arguments::{QuietOptions, RunOptions};
+use super::experiment;
 use super::failure::Failure;
 use super::host::{self, Clock};
 use super::played::{self, Played};
@@ -48,6 +50,9 @@ pub(crate) struct Finished {
 
 /// Runs a scenario and writes its folder.
 pub(crate) fn run(options: &RunOptions) -> Result<ExitCode, Failure> {
+    if let Some(experiment) = experiment::choose(options)? {
+        return experiment::run(&experiment, options);
+    }
     let started = host::unix_time();
     let chosen = choose(options)?;
     check_memory(&chosen.scenario)?;
@@ -55,16 +60,8 @@ pub(crate) fn run(options: &RunOptions) -> Result<ExitCode, Failure> {
     RunFolder::check_target(&target, options.force)
         .map_err(|error| Failure::input(error.to_string()))?;
     let finished = simulate(&chosen, &options.common, options.events, options.stop_before_event)?;
-    let provenance = Provenance {
-        version: env!("CARGO_PKG_VERSION").into(),
-        git_commit: option_env!("ARBORETUM_GIT_COMMIT").map(Into::into),
-        seed: chosen.scenario.seed,
-        scenario_source: chosen.source.clone(),
-        command: std::env::args().collect(),
-        machine: host::machine(),
-        digest: finished.summary.digest.clone(),
-        started,
-    };
+    let provenance =
+        provenance(chosen.scenario.seed, &chosen.source, &finished.summary.digest, started);
     let folder = RunFolder {
         scenario_toml: &chosen.scenario.to_toml(),
         provenance: &provenance,
@@ -81,7 +78,32 @@ pub(crate) fn run(options: &RunOptions) -> Result<ExitCode, Failure> {
         return Ok(ExitCode::from(INTERRUPTED));
     }
     let changed = !options.set.is_empty() || options.members.is_some();
-    check_expectations(&chosen.scenario, &finished.summary, changed)
+    let scenario = &chosen.scenario;
+    let number = |name: &str| finished.summary.number(name);
+    check_expectations(&scenario.name, &scenario.expect, number, changed)
+}
+
+/// What is needed to run something again, and where it ran.
+pub(super) fn provenance(seed: u64, source: &str, digest: &str, started: u64) -> Provenance {
+    Provenance {
+        version: env!("CARGO_PKG_VERSION").into(),
+        git_commit: option_env!("ARBORETUM_GIT_COMMIT").map(Into::into),
+        seed,
+        scenario_source: source.into(),
+        command: std::env::args().collect(),
+        machine: host::machine(),
+        digest: digest.into(),
+        started,
+    }
+}
+
+/// What becomes true when somebody presses Ctrl-C.
+pub(super) fn stop_on_interrupt() -> Arc<AtomicBool> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let asked = stop.clone();
+    // Only one handler can be set in a process; a second run in it keeps the first.
+    let _ = ctrlc::set_handler(move || asked.store(true, Ordering::Relaxed));
+    stop
 }
 
 /// Plays a scenario at its fidelity.
@@ -95,10 +117,7 @@ pub(crate) fn simulate(
     let threads = common.threads.map_or(0, |threads| threads as usize);
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
     let pool = pool.map_err(|error| Failure::run(error.to_string()))?;
-    let stop = Arc::new(AtomicBool::new(false));
-    let asked = stop.clone();
-    // Only one handler can be set in a process; a second run in it keeps the first.
-    let _ = ctrlc::set_handler(move || asked.store(true, Ordering::Relaxed));
+    let stop = stop_on_interrupt();
     let meter = Meter::new(scenario.duration, common.quiet);
     let (clock, cpu_before) = (Clock::start(), host::cpu_s());
     let recorder = || {
@@ -175,11 +194,16 @@ fn target(options: &RunOptions, scenario: &Scenario) -> PathBuf {
         return out.clone();
     }
     let name = format!("{}-{}-{}", scenario.name, scenario.group.fidelity.name(), scenario.seed);
+    free_target(&name, options.force)
+}
+
+/// A name under runs/, with a number if it is taken.
+pub(super) fn free_target(name: &str, force: bool) -> PathBuf {
     let numbered = |n: u32| match n {
-        1 => Path::new("runs").join(&name),
+        1 => Path::new("runs").join(name),
         n => Path::new("runs").join(format!("{name}-{n}")),
     };
-    let free = (1..).map(numbered).find(|path| options.force || !path.exists());
+    let free = (1..).map(numbered).find(|path| force || !path.exists());
     free.unwrap_or_else(|| numbered(1))
 }
 
@@ -220,14 +244,15 @@ fn tell(options: &RunOptions, finished: &Finished, target: &Path) -> Result<(), 
 }
 
 /// A scenario is a test: its bounds must hold, unless the command line has changed it.
-fn check_expectations(
-    scenario: &Scenario,
-    summary: &Summary,
+pub(super) fn check_expectations(
+    scenario: &str,
+    expect: &BTreeMap<String, Expectation>,
+    number: impl Fn(&str) -> Option<f64>,
     changed: bool,
 ) -> Result<ExitCode, Failure> {
     let mut broken = vec![];
-    for (name, bound) in &scenario.expect {
-        match summary.number(name) {
+    for (name, bound) in expect {
+        match number(name) {
             Some(value) if bound.holds(value) => {}
             Some(value) => {
                 let least = bound.min.map(|min| format!(" at least {min}")).unwrap_or_default();
@@ -240,7 +265,7 @@ fn check_expectations(
     if broken.is_empty() {
         return Ok(ExitCode::SUCCESS);
     }
-    let what = format!("expectations of {}: {}", scenario.name, broken.join("; "));
+    let what = format!("expectations of {scenario}: {}", broken.join("; "));
     if changed {
         eprintln!("arboretum: {what} (the command line has changed the scenario)");
         return Ok(ExitCode::SUCCESS);

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use arboretum_engine::crypto::CipherSuite;
 use arboretum_engine::strategy::{PRESETS, ParseStrategyError};
-use arboretum_workloads::{Experiment, Fidelity, Scenario, Trace, find_shipped, nearest, shipped};
+use arboretum_workloads::{Fidelity, Scenario, Trace, find_shipped, nearest, shipped};
 
 use super::arguments::RunOptions;
 use super::failure::Failure;
@@ -102,13 +102,7 @@ fn load(given: &str, overrides: &[String]) -> Result<Scenario, Failure> {
     let refused = |error| Failure::Scenario(Box::new(error));
     let path = Path::new(given);
     if path.is_file() {
-        return match Experiment::is_one(path) {
-            true => Err(Failure::input_with_help(
-                format!("{given} is an experiment: it has a table `operations`"),
-                "make it the scenario of a study: docs/studies.md shows how",
-            )),
-            false => Scenario::load(path, overrides).map_err(refused),
-        };
+        return Scenario::load(path, overrides).map_err(refused);
     }
     match find_shipped(given) {
         Ok(found) => Scenario::parse(found.name, found.text, overrides).map_err(refused),

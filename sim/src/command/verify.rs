@@ -3,10 +3,11 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use arboretum_results::{read_provenance, read_summary};
-use arboretum_workloads::{Scenario, Trace};
+use arboretum_results::{read_digest, read_provenance};
+use arboretum_workloads::{Experiment, Scenario, Trace};
 
 use super::arguments::QuietOptions;
+use super::experiment;
 use super::failure::Failure;
 use super::run::simulate;
 use super::scenario::Chosen;
@@ -15,21 +16,18 @@ use super::scenario::Chosen;
 pub(crate) fn verify(path: &Path, options: &QuietOptions) -> Result<ExitCode, Failure> {
     let unreadable = |error: arboretum_results::ResultsError| Failure::input(error.to_string());
     let provenance = read_provenance(path).map_err(unreadable)?;
-    let summary = read_summary(path).map_err(unreadable)?;
-    if summary.interrupted {
+    let (recorded, interrupted) = read_digest(path).map_err(unreadable)?;
+    if interrupted {
         return Err(Failure::input(format!(
             "{}: the run was interrupted, so there is no whole run to compare",
             path.display()
         )));
     }
-    let scenario = Scenario::load(&path.join("scenario.toml"), &[])
-        .map_err(|error| Failure::Scenario(Box::new(error)))?;
-    let trace = scenario.workload.trace.as_deref().map(Trace::load).transpose();
-    let trace = trace.map_err(|error| Failure::input(error.to_string()))?;
-    let source = path.join("scenario.toml").display().to_string();
-    let chosen = Chosen { scenario, source, trace, set: vec![] };
-    let again = simulate(&chosen, options, false, None)?.summary.digest;
-    if again == provenance.digest && again == summary.digest {
+    let again = match replay_experiment(path)? {
+        Some(digest) => digest,
+        None => replay(path, options)?,
+    };
+    if again == provenance.digest && again == recorded {
         println!("{}: the same digest, {again}", path.display());
         Ok(ExitCode::SUCCESS)
     } else {
@@ -41,4 +39,26 @@ pub(crate) fn verify(path: &Path, options: &QuietOptions) -> Result<ExitCode, Fa
             provenance.version
         )))
     }
+}
+
+/// The digest of an experiment that is played again; none if the folder is of something else.
+fn replay_experiment(path: &Path) -> Result<Option<String>, Failure> {
+    let file = path.join("scenario.toml");
+    let Some(text) = Experiment::read(&file) else { return Ok(None) };
+    let experiment = Experiment::parse(&file.display().to_string(), &text, &[])
+        .map_err(|error| Failure::Scenario(Box::new(error)))?;
+    experiment::check(&experiment)?;
+    let played = experiment::play(&experiment, &|| false)?;
+    Ok(played.map(|summary| summary.digest))
+}
+
+/// The digest of a scenario that is run again.
+fn replay(path: &Path, options: &QuietOptions) -> Result<String, Failure> {
+    let scenario = Scenario::load(&path.join("scenario.toml"), &[])
+        .map_err(|error| Failure::Scenario(Box::new(error)))?;
+    let trace = scenario.workload.trace.as_deref().map(Trace::load).transpose();
+    let trace = trace.map_err(|error| Failure::input(error.to_string()))?;
+    let source = path.join("scenario.toml").display().to_string();
+    let chosen = Chosen { scenario, source, trace, set: vec![] };
+    Ok(simulate(&chosen, options, false, None)?.summary.digest)
 }

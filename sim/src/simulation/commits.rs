@@ -5,6 +5,7 @@ use arboretum_engine::protocol::{ClientId, Draft, Order, ProtocolError};
 use arboretum_results::Recorder;
 use arboretum_workloads::Millis;
 
+use super::behaviour::Batching;
 use super::clients::{Purpose, Standing};
 use super::delivery::{Reason, Requests};
 use super::events::Event;
@@ -29,32 +30,19 @@ impl World<'_, '_> {
     }
 
     /// Hands the waiting requests to a member that is online; if there is none, they wait for
-    /// the next to come online. Where nobody is online but members that are to be removed, one of them
-    /// gets all but its own removal: otherwise a group whose only member was to be evicted could never
-    /// let anybody in.
+    /// the next to come online.
     pub(super) fn hand_out(&mut self) -> Result<(), ProtocolError> {
         self.batch_waiting = false;
+        let by_servers = matches!(self.behaviour.batching, Batching::Servers(_));
         if !self.delivery.has_requests() {
+            if by_servers {
+                self.have_server_renew();
+            }
             return Ok(());
         }
         let mut requests = self.delivery.take_requests();
-        self.facts.batches += 1;
-        let draw = |is_fit: &dyn Fn(ClientId) -> bool| {
-            draw_committer(&self.root_seed, &self.clients, self.facts.batches, |client| {
-                self.is_free(client) && is_fit(client)
-            })
-        };
-        let goes = |client| requests.removes.iter().any(|(removed, _)| *removed == client);
-        let mut committer = draw(&|client| !goes(client));
-        if committer.is_none() {
-            committer = draw(&|_| true);
-            let own = |removed: &(ClientId, _)| Some(removed.0) == committer;
-            let removes = std::mem::take(&mut requests.removes);
-            let (own, others) = removes.into_iter().partition(own);
-            requests.removes = others;
-            self.delivery.put_back(Requests { removes: own, ..Requests::default() });
-            committer = committer.filter(|_| !requests.is_empty());
-        }
+        let committer =
+            if by_servers { self.server_for_requests() } else { self.member_for(&mut requests) };
         let Some(committer) = committer else {
             self.delivery.put_back(requests);
             self.batch_waiting = true;
@@ -63,6 +51,29 @@ impl World<'_, '_> {
         self.handed_out += 1;
         self.ask_to_commit(committer, Purpose::Requests(requests));
         Ok(())
+    }
+
+    /// A member online and free that can put requests into effect. Where all of those are to be removed, one
+    /// of them gets all but its own removal, which waits: otherwise a group whose only member was to be
+    /// evicted could never let anybody in.
+    fn member_for(&mut self, requests: &mut Requests) -> Option<ClientId> {
+        self.facts.batches += 1;
+        let draw = |is_fit: &dyn Fn(ClientId) -> bool| {
+            draw_committer(&self.root_seed, &self.clients, self.facts.batches, |client| {
+                self.is_free(client) && is_fit(client)
+            })
+        };
+        let goes = |client| requests.removes.iter().any(|(removed, _)| *removed == client);
+        if let Some(committer) = draw(&|client| !goes(client)) {
+            return Some(committer);
+        }
+        let committer = draw(&|_| true)?;
+        let removes = std::mem::take(&mut requests.removes);
+        let (own, others) = removes.into_iter().partition(|(removed, _)| *removed == committer);
+        requests.removes = others;
+        self.delivery.put_back(Requests { removes: own, ..Requests::default() });
+        self.batch_waiting = true;
+        (!requests.is_empty()).then_some(committer)
     }
 
     /// Whether a member can be asked to commit.
@@ -86,6 +97,10 @@ impl World<'_, '_> {
         purpose: Purpose,
     ) -> Result<(), ProtocolError> {
         if self.clients.get(client).purpose.is_some() {
+            return Ok(());
+        }
+        if matches!(purpose, Purpose::Renew) && !self.may_commit(client) {
+            self.want_update(client);
             return Ok(());
         }
         self.clients.get_mut(client).purpose = Some(purpose);

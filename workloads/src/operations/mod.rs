@@ -19,12 +19,15 @@ mod ranking;
 mod sequence;
 mod strategy;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::scenario::{MAX_MEMBERS, ScenarioError, Wrong, check_name, require};
+use crate::scenario::{
+    Expectation, MAX_MEMBERS, ScenarioError, Wrong, check_expectations, check_name, require,
+};
 
 pub use absence::Absence;
 pub use amount::Amount;
@@ -60,6 +63,9 @@ pub struct Experiment {
     pub group: ExperimentGroup,
     /// What is done.
     pub operations: Operations,
+    /// Bounds on numbers of the summary, by their names joined by dots: what makes it a test.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub expect: BTreeMap<String, Expectation>,
 }
 
 fn one() -> u64 {
@@ -179,11 +185,14 @@ pub enum Commits {
 }
 
 impl Experiment {
-    /// Whether a file holds an experiment and not a scenario; false where it cannot be read.
-    pub fn is_one(path: &Path) -> bool {
-        let table: Option<toml::Table> =
-            crate::scenario::read(path).ok().and_then(|text| text.parse().ok());
-        table.is_some_and(|table| table.contains_key("operations"))
+    /// The text of a file that holds an experiment and not a scenario; none where it cannot be read.
+    pub fn read(path: &Path) -> Option<String> {
+        crate::scenario::read(path).ok().filter(|text| Self::is_one(text))
+    }
+
+    /// Whether a text is an experiment and not a scenario: it has a table `operations`.
+    pub fn is_one(text: &str) -> bool {
+        text.parse().is_ok_and(|table: toml::Table| table.contains_key("operations"))
     }
 
     /// Reads an experiment from text, with overrides of the form `key.path=value`; `file` names
@@ -210,6 +219,7 @@ impl Experiment {
         let absent = self.operations.absence.is_some() || self.group.inactive == Inactive::Keep;
         let what = "nobody falls silent: give `operations.absence` as well";
         require(absent, "group.inactive", what)?;
+        check_expectations(&self.expect)?;
         self.operations.check(members)
     }
 }

@@ -21,7 +21,7 @@ pub use system::{
     Service,
 };
 pub use validate::MAX_MEMBERS;
-pub(crate) use validate::{Wrong, check_name, require};
+pub(crate) use validate::{Wrong, check_expectations, check_name, require};
 
 use crate::sample::Distribution;
 use crate::time::Millis;
@@ -195,13 +195,24 @@ pub struct Workload {
     /// Further groups of the same people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub groups: Option<Groups>,
+    /// Removals of many at once.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub purges: Vec<Purge>,
+    /// The first so many clients are servers: always online, and there for good.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub servers: u32,
+}
+
+fn is_zero(count: &u32) -> bool {
+    *count == 0
 }
 
 fn one_device() -> u32 {
     1
 }
 
-/// A daily rhythm: the intensity is 1 + strength·cos(2π(t − peak)/24 h) times its mean.
+/// A rhythm: the intensity is 1 + strength·cos(2π(t − peak)/24 h) times the mean of the day, and days from
+/// Monday to Friday may have more or less than others. A run begins at midnight, on a Thursday.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Rhythm {
@@ -209,6 +220,9 @@ pub struct Rhythm {
     pub peak: Millis,
     /// From 0, no rhythm, to 1, nothing at the quietest time.
     pub strength: f64,
+    /// The share of the week's that falls on the days from Monday to Friday; all days are alike without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weekdays: Option<f64>,
 }
 
 /// People who come later: a Poisson process.
@@ -230,6 +244,9 @@ pub struct SessionRules {
     pub online: Distribution,
     /// How long a person of activity 1 is away between sessions.
     pub offline: Distribution,
+    /// When in the day and week people come back: absences are measured in time that passes by it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rhythm: Option<Rhythm>,
 }
 
 /// How active people are.
@@ -249,6 +266,31 @@ pub struct Activity {
 pub struct Removals {
     /// The hazard: removals a day for each member.
     pub per_member_per_day: f64,
+}
+
+/// A removal of many at once, by other members.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Purge {
+    /// When.
+    pub at: Millis,
+    /// The share of those who are there.
+    pub fraction: f64,
+    /// Who.
+    #[serde(default)]
+    pub who: Purged,
+}
+
+/// Who is removed by a purge.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Purged {
+    /// Anybody alike.
+    #[default]
+    AtRandom,
+    /// Of those who are there, in the order in which they came, every second, third and so on: of a
+    /// group that was made at once, every second leaf.
+    EvenlySpaced,
 }
 
 /// People who stop coming without leaving.

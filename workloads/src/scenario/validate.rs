@@ -1,6 +1,8 @@
 //! What a scenario may say: limits, each with its name, and values that cannot be.
 
-use super::{Rhythm, Scenario};
+use std::collections::BTreeMap;
+
+use super::{Expectation, Purged, Rhythm, Scenario};
 use crate::sample::Distribution;
 use crate::time::Millis;
 
@@ -28,6 +30,9 @@ const MAX_BYTES: u32 = 1 << 24;
 /// The most groups beside the first: each is simulated whole.
 const MAX_FURTHER_GROUPS: u32 = 1_000;
 
+/// The most purges.
+const MAX_PURGES: usize = 1_000;
+
 /// The most federated services.
 const MAX_SERVICES: u32 = 1_000;
 
@@ -52,6 +57,14 @@ pub(crate) fn check_name(name: &str) -> Result<(), Wrong> {
     require(named, "name", "a name is 1 to 64 letters, digits and dashes")
 }
 
+/// Bounds that bound something.
+pub(crate) fn check_expectations(expect: &BTreeMap<String, Expectation>) -> Result<(), Wrong> {
+    expect.iter().try_for_each(|(name, bound)| {
+        let told = bound.min.is_some() || bound.max.is_some();
+        require(told, "expect", format!("`{name}` has neither `min` nor `max`"))
+    })
+}
+
 fn within(value: f64, least: f64, most: f64, key: &'static str) -> Result<(), Wrong> {
     let holds = value.is_finite() && (least..=most).contains(&value);
     require(holds, key, format!("{value} is not from {least} to {most}"))
@@ -69,6 +82,7 @@ fn possible(distribution: &Distribution, key: &'static str) -> Result<(), Wrong>
 fn rhythm(rhythm: Option<Rhythm>, key: &'static str) -> Result<(), Wrong> {
     let Some(rhythm) = rhythm else { return Ok(()) };
     within(rhythm.strength, 0.0, 1.0, key)?;
+    rhythm.weekdays.map_or(Ok(()), |share| within(share, 0.0, 1.0, key))?;
     require(rhythm.peak < Millis::DAY, key, "the peak is a time of day, below 24h")
 }
 
@@ -86,11 +100,7 @@ impl Scenario {
         self.check_policy()?;
         possible(&self.network.delay, "network.delay")?;
         self.check_system()?;
-        for (name, bound) in &self.expect {
-            let told = bound.min.is_some() || bound.max.is_some();
-            require(told, "expect", format!("`{name}` has neither `min` nor `max`"))?;
-        }
-        Ok(())
+        check_expectations(&self.expect)
     }
 
     fn check_group(&self) -> Result<(), Wrong> {
@@ -143,6 +153,7 @@ impl Scenario {
         if let Some(sessions) = &work.sessions {
             possible(&sessions.online, "workload.sessions.online")?;
             possible(&sessions.offline, "workload.sessions.offline")?;
+            rhythm(sessions.rhythm, "workload.sessions.rhythm")?;
         }
         within(work.activity.zipf_exponent, 0.0, 4.0, "workload.activity.zipf_exponent")?;
         let messages = work.activity.messages_per_day;
@@ -220,7 +231,12 @@ impl Scenario {
                 key,
                 "the actors of a trace have one group: leave it out",
             )?;
+            let one = work.purges.is_empty() && work.servers == 0;
+            let what = "purges and servers are of one group: leave one of the two out";
+            require(one, key, what)?;
         }
+        self.check_purges()?;
+        self.check_servers()?;
         let key = "authentication.rotate_every";
         require(
             self.authentication.rotate_every != Some(Millis(0)),
@@ -240,6 +256,31 @@ impl Scenario {
         let what =
             format!("a mailbox keeps for more than {longest}, five times `network.max_delay`");
         require(kept, key, what)
+    }
+
+    fn check_purges(&self) -> Result<(), Wrong> {
+        let (key, purges) = ("workload.purges", &self.workload.purges);
+        require(purges.len() <= MAX_PURGES, key, format!("at most {MAX_PURGES} purges"))?;
+        purges.iter().try_for_each(|purge| {
+            within(purge.fraction, 0.0, 1.0, key)?;
+            require(purge.at > Millis(0), key, "a purge comes after the group is made: above 0s")?;
+            let changes = self.workload.device_changes.is_some();
+            let what = "who is every second is not clear where users add devices: leave one out";
+            require(purge.who == Purged::AtRandom || !changes, key, what)?;
+            let what = format!("the run is over at {}: an earlier `at`", self.duration);
+            require(purge.at < self.duration, key, what)
+        })
+    }
+
+    fn check_servers(&self) -> Result<(), Wrong> {
+        let (key, work) = ("workload.servers", &self.workload);
+        if work.servers == 0 {
+            return Ok(());
+        }
+        require(work.trace.is_none(), key, "the actors of a trace are people: leave it out")?;
+        require(work.devices == 1, key, "a server is one client: leave `workload.devices` out")?;
+        let what = format!("fewer than the {} members at the start", self.group.members);
+        require(work.servers < self.group.members, key, what)
     }
 
     fn check_policy(&self) -> Result<(), Wrong> {

@@ -57,6 +57,12 @@ fn without_lines(error: ScenarioError) -> ScenarioError {
     ScenarioError { span: None, text: String::new(), ..error }
 }
 
+/// A study's scenario has no expectations of its own.
+fn stand_elsewhere(file: &str, has_none: bool) -> Result<(), ScenarioError> {
+    let what = "the expectations of a study stand under `[[expect]]` of the study";
+    if has_none { Ok(()) } else { Err(ScenarioError::new(file, "", what)) }
+}
+
 /// A value as the tables have it.
 pub fn value_text(value: &toml::Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
@@ -126,13 +132,11 @@ impl Study {
     fn job(&self, file: &str, base: &str, set: &[String]) -> Result<Job, ScenarioError> {
         if self.scenario.contains_key("operations") {
             let read = Experiment::parse(file, base, set).map_err(without_lines)?;
+            stand_elsewhere(file, read.expect.is_empty())?;
             return Ok(Job::Experiment(Box::new(read)));
         }
         let read = Scenario::parse(file, base, set).map_err(without_lines)?;
-        if !read.expect.is_empty() {
-            let what = "the expectations of a study stand under `[[expect]]` of the study";
-            return Err(ScenarioError::new(file, "", what));
-        }
+        stand_elsewhere(file, read.expect.is_empty())?;
         Ok(Job::Scenario(Box::new(read)))
     }
 

@@ -11,24 +11,13 @@ use sha2::{Digest, Sha256};
 use crate::command::failure::Failure;
 use crate::command::host::{self, Clock};
 use crate::command::played::{self, Played};
-use crate::command::{run, scenario};
-use crate::operations::{self, Contestant, ContestantError};
+use crate::command::{experiment, run, scenario};
 use crate::simulation::Settings;
 
 /// Refuses a job that cannot run, before any does.
 pub(super) fn check(job: &mut Job) -> Result<(), Failure> {
     match job {
-        Job::Experiment(experiment) => Contestant::of(experiment).map(|_| ()).map_err(|error| {
-            let help = format!(
-                "see `arboretum list {}`",
-                match error {
-                    ContestantError::Suite(_) => "suites",
-                    _ => "strategies",
-                }
-            );
-            let what = format!("{}: {}: {error}", experiment.name, error.key());
-            Failure::input_with_help(what, help)
-        }),
+        Job::Experiment(it) => experiment::check(it),
         Job::Scenario(scenario) => {
             scenario::settle(scenario)?;
             run::check_memory(scenario)
@@ -107,18 +96,11 @@ fn play(
         peak_rss_mib: host::peak_rss_mib(),
         threads: 1,
     };
-    let failed = |name: &str, seed: u64, error: String| {
-        Failure::run(format!("{name} with seed {seed}: {error}"))
-    };
     let summary = match job {
-        Job::Experiment(experiment) => {
-            let played = operations::play(experiment, should_stop);
-            let played = played
-                .map_err(|error| failed(&experiment.name, experiment.seed, error.to_string()))?;
-            let Some(mut summary) = played else { return Ok(None) };
-            summary.host = host();
-            serde_json::to_value(summary)
-        }
+        Job::Experiment(it) => match experiment::play(it, should_stop)? {
+            Some(summary) => serde_json::to_value(summary),
+            None => return Ok(None),
+        },
         Job::Scenario(scenario) => {
             let played = simulate(scenario, folder, should_stop)?;
             if played.is_interrupted() {

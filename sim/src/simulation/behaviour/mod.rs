@@ -9,7 +9,7 @@
 //! | [`warming`](Warming) | who commits only in order to key blank parents |
 //! | [`inactive`](Inactive) | what becomes of members that do not come |
 //! | `quarantine` | whose keys others make, and how they come back |
-//! | [`batching`](Batching) | what is committed together |
+//! | [`batching`](Batching) | what is committed together, and by whom |
 //! | [`moving`](Moving) | who comes to stand further left, so that the tree can be cut |
 //! | `text` | the choices in words |
 
@@ -60,13 +60,13 @@ impl Behaviour {
             batching: chosen.batching.unwrap_or_else(|| policy.batching.into()),
             moving: chosen.moving.unwrap_or_default(),
         };
-        let waits = behaviour.batching.proposers().is_some();
-        if waits && scenario.workload.messages.is_some() {
+        if behaviour.batching.proposes() && scenario.workload.messages.is_some() {
             return Err(BehaviourError::ProposalsWait);
         }
         behaviour.moving.check(&tree)?;
         behaviour.warming.check(&tree)?;
         behaviour.check_quarantine(&tree, scenario)?;
+        behaviour.check_servers(scenario)?;
         behaviour.check_rounds(scenario.duration)?;
         Ok((tree, behaviour))
     }
@@ -74,9 +74,28 @@ impl Behaviour {
     /// Whether what clients do takes more of a protocol than commits of adds and removes.
     pub fn takes_more_than_commits(&self) -> bool {
         matches!(self.warming, Warming::MostBlanks(_))
-            || self.batching.proposers().is_some()
+            || self.batching.proposes()
             || self.moving != Moving::Nobody
             || self.quarantine().is_some()
+    }
+
+    /// Where servers commit for all there must be some, and nobody else may be asked to commit.
+    fn check_servers(&self, scenario: &Scenario) -> Result<(), BehaviourError> {
+        if !matches!(self.batching, Batching::Servers(_)) {
+            return Ok(());
+        }
+        let others = [
+            (scenario.workload.servers == 0, "a scenario without `workload.servers`"),
+            (self.warming != Warming::default(), "warming, which asks members to commit"),
+            (self.moving != Moving::Nobody, "compaction by commits of the members"),
+            (self.quarantine().is_some(), "inactive=quarantine, by which members make keys"),
+            (scenario.workload.device_changes.is_some(), "`workload.device_changes`"),
+            (scenario.authentication.rotate_every.is_some(), "`authentication.rotate_every`"),
+        ];
+        match others.into_iter().find(|(is_there, _)| *is_there) {
+            Some((_, what)) => Err(BehaviourError::OnlyServers(what)),
+            None => Ok(()),
+        }
     }
 
     fn check_rounds(&self, duration: Millis) -> Result<(), BehaviourError> {

@@ -117,9 +117,12 @@ pub enum BehaviourError {
     NotToTheLeft(&'static str),
     /// Proposals wait where messages are sent.
     #[error(
-        "batching=propose-commit and concurrent let proposals wait, and nobody may send messages before they are committed (RFC 9420 §12.4): take `workload.messages` out"
+        "batching=propose-commit, concurrent and servers let proposals wait, and nobody may send messages before they are committed (RFC 9420 §12.4): take `workload.messages` out"
     )]
     ProposalsWait,
+    /// Somebody else than the servers commits.
+    #[error("batching=servers has the servers commit for all, which does not go with {0}")]
+    OnlyServers(&'static str),
     /// Paths that are proposed where members propose Updates.
     #[error("batching=concurrent needs proposals=paths: what it proposes are whole paths")]
     ProposesUpdates,

@@ -8,7 +8,7 @@
 //! into one epoch; who wants in waits P at most, and who is to be out can read for P longer. All of
 //! it is RFC 9420 as it stands (§12.4).
 //!
-//! `propose-commit:R` and `concurrent:R` are in files of their own, and what they have in common in
+//! `propose-commit:R`, `concurrent:R` and `servers:P` are in files of their own, and what they have in common in
 //! `proposing`.
 //!
 //! Without a choice in the strategy the scenario's `policy.batching` holds.
@@ -16,6 +16,7 @@
 mod concurrent;
 mod propose_commit;
 mod proposing;
+mod servers;
 
 use arboretum_workloads::Millis;
 
@@ -35,6 +36,8 @@ pub enum Batching {
     ProposeCommit(u32),
     /// Each by itself, with whole paths that so many others have proposed.
     Concurrent(u32),
+    /// Those of a period, by one of the servers, with the Updates of whoever wants to renew.
+    Servers(Millis),
 }
 
 impl From<arboretum_workloads::Batching> for Batching {
@@ -48,7 +51,7 @@ impl From<arboretum_workloads::Batching> for Batching {
 
 impl Batching {
     pub(super) const VALUES: &'static [&'static str] =
-        &["immediate", "every:P", "propose-commit:R", "concurrent:R"];
+        &["immediate", "every:P", "propose-commit:R", "concurrent:R", "servers:P"];
 
     pub(super) fn read(value: &str) -> Result<Self, BehaviourError> {
         match value.split_once(':') {
@@ -60,6 +63,7 @@ impl Batching {
             Some(("concurrent", others)) => {
                 Ok(Self::Concurrent(count("batching=concurrent", others)?))
             }
+            Some(("servers", period)) => Ok(Self::Servers(duration("batching=servers", period)?)),
             _ => Err(BehaviourError::value("batching", value)),
         }
     }
@@ -68,15 +72,20 @@ impl Batching {
     pub fn period(self) -> Option<Millis> {
         match self {
             Self::Immediate | Self::ProposeCommit(_) | Self::Concurrent(_) => None,
-            Self::Every(period) => Some(period),
+            Self::Every(period) | Self::Servers(period) => Some(period),
         }
+    }
+
+    /// Whether others propose for a commit.
+    pub(super) fn proposes(self) -> bool {
+        matches!(self, Self::ProposeCommit(_) | Self::Concurrent(_) | Self::Servers(_))
     }
 
     /// How many members propose before another commits, where any do.
     pub(super) fn proposers(self) -> Option<u32> {
         match self {
             Self::ProposeCommit(others) | Self::Concurrent(others) => Some(others),
-            Self::Immediate | Self::Every(_) => None,
+            Self::Immediate | Self::Every(_) | Self::Servers(_) => None,
         }
     }
 }

@@ -4,7 +4,7 @@
 //! The records have the bytes of the commit alone; what was proposed is in the totals of clients and
 //! in what a catch-up fetches. Who loses the race is charged twice for verifying its proposals.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use arboretum_engine::protocol::{ClientId, Order, ProtocolError};
 use arboretum_engine::treesync::MAX_PATHS;
@@ -19,7 +19,9 @@ const DRAWS: u64 = 8;
 /// Who has proposed in the newest epoch.
 #[derive(Debug, Default)]
 pub(in crate::simulation) struct Proposing {
-    waiting: Vec<ClientId>,
+    pub(super) waiting: Vec<ClientId>,
+    /// Who wants to renew its keys by a commit of the servers, in whatever epoch.
+    pub(super) wanted: BTreeSet<ClientId>,
     /// By committer: whose proposals its commit covers.
     covered: BTreeMap<ClientId, Vec<ClientId>>,
 }
@@ -30,11 +32,31 @@ impl World<'_, '_> {
         &mut self,
         order: &Order,
     ) -> Result<Millis, ProtocolError> {
-        let Some(wanted) = self.behaviour.batching.proposers() else { return Ok(Millis(0)) };
+        if !self.behaviour.batching.proposes() {
+            return Ok(Millis(0));
+        }
         let epoch = self.protocol.epoch();
         if self.protocol.view(order.by) != Some(epoch) || self.clients.online().is_empty() {
             return Ok(Millis(0));
         }
+        let (proposed, slowest) = match self.behaviour.batching.proposers() {
+            Some(wanted) => self.gather_drawn(order, wanted, epoch)?,
+            None => self.gather_wanted(order)?,
+        };
+        let mut covered = self.proposing.waiting.clone();
+        covered.retain(|client| *client != order.by && !order.removes.contains(client));
+        self.proposing.covered.insert(order.by, covered);
+        let own = self.clients.get(order.by).delay.0;
+        Ok(Millis(if proposed == 0 { 0 } else { 2 * slowest + own }))
+    }
+
+    /// Members online, drawn at random, propose; gives how many did, and the longest delay among them.
+    fn gather_drawn(
+        &mut self,
+        order: &Order,
+        wanted: u32,
+        epoch: u64,
+    ) -> Result<(u32, u64), ProtocolError> {
         let mut stream = self.root_seed.stream("proposers", order.by.0.into(), epoch);
         let (mut proposed, mut slowest) = (0, 0);
         for _ in 0..u64::from(wanted) * DRAWS {
@@ -49,15 +71,11 @@ impl World<'_, '_> {
                 proposed += 1;
             }
         }
-        let mut covered = self.proposing.waiting.clone();
-        covered.retain(|client| *client != order.by && !order.removes.contains(client));
-        self.proposing.covered.insert(order.by, covered);
-        let own = self.clients.get(order.by).delay.0;
-        Ok(Millis(if proposed == 0 { 0 } else { 2 * slowest + own }))
+        Ok((proposed, slowest))
     }
 
     /// A member proposes, if it has everything that was sent and has not proposed yet.
-    fn propose(&mut self, client: ClientId) -> Result<bool, ProtocolError> {
+    pub(super) fn propose(&mut self, client: ClientId) -> Result<bool, ProtocolError> {
         let received = self.delivery.received(self.now, self.clients.get(client).delay);
         let epoch = self.protocol.epoch();
         if received != epoch || self.proposing.waiting.contains(&client) {
@@ -83,7 +101,9 @@ impl World<'_, '_> {
     pub(in crate::simulation) fn updates_are_in_effect(&mut self, committer: ClientId) {
         let mut ended = std::mem::take(&mut self.proposing);
         for client in ended.covered.remove(&committer).unwrap_or_default() {
+            ended.wanted.remove(&client);
             self.has_new_keys(client);
         }
+        self.proposing.wanted = ended.wanted;
     }
 }
