@@ -238,6 +238,28 @@ fn it_may_be_killed_at_any_moment() {
 }
 
 #[test]
+fn some_of_its_cells_are_run_again() {
+    let world = World::new(STUDY);
+    world.run("out", &["--quick", "--seeds", "2"]).success();
+    let verify = |cells: &str| {
+        let mut command = arboretum();
+        command.current_dir(world.folder.path()).args(["verify", "out", "--cells", cells]);
+        command.assert()
+    };
+    verify("3").success().stdout(predicate::str::contains("3 cells run again, the same digests"));
+    let path = world.folder.path().join("out/cells.csv");
+    let cells = world.read("out/cells.csv");
+    let row = cells.lines().nth(2).unwrap();
+    let digest = row.split(',').nth(3).unwrap();
+    let other = format!("{}{}", &digest[1..], &digest[..1]);
+    fs::write(&path, cells.replace(digest, &other)).unwrap();
+    let told = predicate::str::contains("1 of 4 cells come to another digest");
+    verify("4").code(1).stderr(told);
+    fs::write(&path, cells.replacen("\n0,8,1,", "\n0,8,9,", 1)).unwrap();
+    verify("4").code(2).stderr(predicate::str::contains("the study has no cell 0 8 seed 9"));
+}
+
+#[test]
 fn tasks_of_a_manifest_are_cells_of_the_study() {
     let world = World::new(STUDY);
     world.run("whole", &[]).success();

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use arboretum_workloads::Fidelity;
+use arboretum_workloads::{Fidelity, Filter};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::trace::TraceCommand;
@@ -52,13 +52,8 @@ pub(crate) enum Command {
     Report(ReportOptions),
     /// Runs of the same demand side by side, paired by seed.
     Compare(CompareOptions),
-    /// Run again from a run folder's provenance and compare digests.
-    Verify {
-        /// A run folder.
-        path: PathBuf,
-        #[command(flatten)]
-        options: QuietOptions,
-    },
+    /// Run again from a folder's provenance and compare digests: a run whole, of a study some cells.
+    Verify(VerifyOptions),
     /// Activity logs as traces, and traces as workloads.
     Trace {
         #[command(subcommand)]
@@ -108,6 +103,30 @@ pub(crate) struct QuietOptions {
     /// Threads for batches of key operations; all processors by default.
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1024))]
     pub(crate) threads: Option<u32>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct VerifyOptions {
+    /// The folder of a run, or of a study.
+    pub(crate) path: PathBuf,
+    /// Cells of a study that are run again.
+    #[arg(long, value_name = "K", default_value_t = 5)]
+    pub(crate) cells: usize,
+    #[command(flatten)]
+    pub(crate) common: QuietOptions,
+}
+
+impl StudyOptions {
+    /// The part of the study that is asked for.
+    pub(crate) fn filter(&self) -> Filter {
+        Filter {
+            only: self.only.clone(),
+            seeds: self.seeds,
+            first_seed: self.seed,
+            set: self.set.clone(),
+            quick: self.quick,
+        }
+    }
 }
 
 #[derive(Debug, Args)]

@@ -45,7 +45,7 @@ pub fn main() -> ExitCode {
         Command::Splice { page, folders } => splice::splice(&page, &folders),
         Command::Report(options) => report::run(&options),
         Command::Compare(options) => compare::run(&options),
-        Command::Verify { path, options } => verify::verify(&path, &options),
+        Command::Verify(options) => verify::verify(&options),
         Command::Trace { command } => trace::run(&command),
         Command::Conformance { dir } => run_conformance(&dir),
         Command::Completions { shell } => schema::completions(shell),

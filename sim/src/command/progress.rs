@@ -1,41 +1,65 @@
 //! Progress on standard error, when it is a terminal: virtual time, commits a second, ETA.
 
 use std::io::IsTerminal;
+use std::time::Duration;
 
 use arboretum_workloads::Millis;
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::simulation::Progress;
 
-/// A progress bar over the cells of a study; silent where nobody watches.
-pub(crate) struct CellMeter(ProgressBar);
+/// A progress bar over the cells of a study, and a line for each that runs; silent where nobody watches.
+pub(crate) struct CellMeter {
+    lines: MultiProgress,
+    all: ProgressBar,
+}
 
 impl CellMeter {
     pub(crate) fn new(cells: usize, quiet: bool) -> Self {
-        let bar = bar(cells as u64, quiet);
+        let lines = MultiProgress::new();
+        if is_silent(quiet) {
+            lines.set_draw_target(ProgressDrawTarget::hidden());
+        }
+        let all = lines.add(ProgressBar::new(cells as u64));
         if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos} of {len} cells  ETA {eta}")
         {
-            bar.set_style(style);
+            all.set_style(style);
         }
-        bar.tick();
-        Self(bar)
+        all.tick();
+        Self { lines, all }
     }
 
-    pub(crate) fn step(&self) {
-        self.0.inc(1);
+    /// A cell begins: its line stands until it is told to end.
+    pub(crate) fn begin(&self, cell: &str) -> ProgressBar {
+        let line = ProgressBar::new_spinner().with_message(cell.to_owned());
+        if let Ok(style) = ProgressStyle::with_template("  {elapsed:>4}  {msg}") {
+            line.set_style(style);
+        }
+        let line = self.lines.add(line);
+        line.enable_steady_tick(LINE);
+        line
+    }
+
+    /// A cell is done.
+    pub(crate) fn end(&self, line: &ProgressBar) {
+        line.finish_and_clear();
+        self.all.inc(1);
     }
 
     pub(crate) fn finish(&self) {
-        self.0.finish_and_clear();
+        self.all.finish_and_clear();
     }
 }
 
+/// How often the line of a running cell is drawn again.
+const LINE: Duration = Duration::from_secs(1);
+
+fn is_silent(quiet: bool) -> bool {
+    quiet || !std::io::stderr().is_terminal()
+}
+
 fn bar(length: u64, quiet: bool) -> ProgressBar {
-    if quiet || !std::io::stderr().is_terminal() {
-        ProgressBar::hidden()
-    } else {
-        ProgressBar::new(length)
-    }
+    if is_silent(quiet) { ProgressBar::hidden() } else { ProgressBar::new(length) }
 }
 
 /// A progress bar over virtual time; silent where nobody watches.

@@ -6,14 +6,19 @@ use std::process::ExitCode;
 use arboretum_results::{read_digest, read_provenance};
 use arboretum_workloads::{Experiment, Scenario, Trace};
 
-use super::arguments::QuietOptions;
+use super::arguments::{QuietOptions, VerifyOptions};
 use super::experiment;
 use super::failure::Failure;
 use super::run::simulate;
 use super::scenario::Chosen;
+use super::study;
 
 /// Reruns the scenario of a run folder.
-pub(crate) fn verify(path: &Path, options: &QuietOptions) -> Result<ExitCode, Failure> {
+pub(crate) fn verify(options: &VerifyOptions) -> Result<ExitCode, Failure> {
+    let path = &options.path;
+    if study::verify::is_study(path) {
+        return study::verify::verify(options);
+    }
     let unreadable = |error: arboretum_results::ResultsError| Failure::input(error.to_string());
     let provenance = read_provenance(path).map_err(unreadable)?;
     let (recorded, interrupted) = read_digest(path).map_err(unreadable)?;
@@ -25,7 +30,7 @@ pub(crate) fn verify(path: &Path, options: &QuietOptions) -> Result<ExitCode, Fa
     }
     let again = match replay_experiment(path)? {
         Some(digest) => digest,
-        None => replay(path, options)?,
+        None => replay(path, &options.common)?,
     };
     if again == provenance.digest && again == recorded {
         println!("{}: the same digest, {again}", path.display());

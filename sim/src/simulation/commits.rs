@@ -53,7 +53,7 @@ impl World<'_, '_> {
         Ok(())
     }
 
-    /// A member online and free that can put requests into effect. Where all of those are to be removed, one
+    /// A member online and free that can put requests into effect. Where all members are to be removed, one
     /// of them gets all but its own removal, which waits: otherwise a group whose only member was to be
     /// evicted could never let anybody in.
     fn member_for(&mut self, requests: &mut Requests) -> Option<ClientId> {
@@ -66,6 +66,9 @@ impl World<'_, '_> {
         let goes = |client| requests.removes.iter().any(|(removed, _)| *removed == client);
         if let Some(committer) = draw(&|client| !goes(client)) {
             return Some(committer);
+        }
+        if requests.removes.len() < self.protocol.tree().members as usize {
+            return None;
         }
         let committer = draw(&|_| true)?;
         let removes = std::mem::take(&mut requests.removes);

@@ -84,7 +84,7 @@ fn write(folder: &Path, toml: &str, summary: &Value) -> std::io::Result<()> {
 }
 
 /// Runs a job; gives its summary.
-fn play(
+pub(super) fn play(
     job: &Job,
     folder: &Path,
     should_stop: &dyn Fn() -> bool,

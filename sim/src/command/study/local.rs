@@ -25,14 +25,16 @@ pub(super) fn run<'p>(
     let pool = pool.map_err(|error| Failure::run(error.to_string()))?;
     let stop = asked_to_stop();
     let meter = CellMeter::new(jobs.len(), common.quiet);
+    let names = plan.names();
     let done = work(&pool, jobs, |address, job| {
         let should_stop = || stop.load(Ordering::Relaxed);
+        let line = meter.begin(names.get(address).map_or(address, |name| name));
         let summary = cell::summary(job, &plan.cell_folder(address), &should_stop);
         // One that fails ends the others.
         if summary.is_err() {
             stop.store(true, Ordering::Relaxed);
         }
-        meter.step();
+        meter.end(&line);
         summary
     });
     meter.finish();

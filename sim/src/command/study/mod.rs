@@ -10,6 +10,7 @@
 //! | `manifest` | cells as numbered tasks; `arboretum cell` |
 //! | `slurm` | tasks as a Slurm job array |
 //! | `expect` | whether the study's statements hold, and its answer |
+//! | `verify` | some of its cells once more |
 //! | `statistics` | what is computed beside means: paired differences, growth |
 //! | `section` | what a report says of it |
 
@@ -22,6 +23,7 @@ mod plan;
 mod section;
 mod slurm;
 mod statistics;
+pub(crate) mod verify;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -46,13 +48,7 @@ use super::run::INTERRUPTED;
 pub(crate) fn run(options: &StudyOptions) -> Result<ExitCode, Failure> {
     check_executor(options)?;
     let study = load(&options.study)?;
-    let filter = Filter {
-        only: options.only.clone(),
-        seeds: options.seeds,
-        first_seed: options.seed,
-        set: options.set.clone(),
-        quick: options.quick,
-    };
+    let filter = options.filter();
     let folder = options.out.clone().unwrap_or_else(|| folder_of(&study, &filter));
     check_folder(&folder, &study)?;
     let plan = if options.resume {

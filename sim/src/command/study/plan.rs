@@ -38,6 +38,23 @@ impl Plan {
         self.addresses.iter().map(String::as_str).zip(jobs).collect()
     }
 
+    /// What the cells of addresses are called: the first point of each, and its seed.
+    pub(super) fn names(&self) -> BTreeMap<&str, String> {
+        let axes = || self.study.axes.iter().map(|axis| &axis.name);
+        let name = |cell: &Cell| {
+            let place = axes().zip(&cell.point).map(|(axis, value)| format!("{axis}={value}"));
+            place.chain([format!("seed {}", cell.seed)]).collect::<Vec<_>>().join("  ")
+        };
+        let cells = self.addresses.iter().map(String::as_str).zip(&self.cells);
+        cells.rev().map(|(address, cell)| (address, name(cell))).collect()
+    }
+
+    /// What the cell at a point runs, with a seed.
+    pub(super) fn job(&self, point: &[String], seed: u64) -> Option<&Job> {
+        let cell = self.cells.iter().find(|cell| cell.point == point && cell.seed == seed);
+        cell.map(|cell| &cell.job)
+    }
+
     /// Where the cell of an address is kept.
     pub(super) fn cell_folder(&self, address: &str) -> PathBuf {
         self.cells_folder().join(address)

@@ -1,0 +1,77 @@
+//! `arboretum verify` of a study's folder: some of its cells are run again, and must come to the digests that
+//! stand in its table.
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::atomic::Ordering;
+
+use arboretum_results::{CellRow, read_cells, read_provenance};
+use arboretum_workloads::{Filter, Study};
+use clap::Parser;
+
+use super::cell;
+use super::local::asked_to_stop;
+use super::plan::Plan;
+use super::refused;
+use crate::command::arguments::{Arguments, Command, VerifyOptions};
+use crate::command::failure::Failure;
+use crate::command::run::INTERRUPTED;
+
+/// Whether a folder is a study's, with its cells.
+pub(crate) fn is_study(folder: &Path) -> bool {
+    folder.join("study.toml").is_file() && folder.join("cells.csv").is_file()
+}
+
+/// Runs a sample of a study's cells again.
+pub(crate) fn verify(options: &VerifyOptions) -> Result<ExitCode, Failure> {
+    let folder = &options.path;
+    let unreadable = |error: arboretum_results::ResultsError| Failure::input(error.to_string());
+    let study = Study::load(&folder.join("study.toml")).map_err(refused)?;
+    let recorded = read_cells(folder, study.axes.len()).map_err(unreadable)?;
+    let provenance = read_provenance(folder).map_err(unreadable)?;
+    let plan = Plan::new(study, &filter_of(&provenance.command), folder.clone())?;
+    let stop = asked_to_stop();
+    let should_stop = || stop.load(Ordering::Relaxed);
+    let sample = sample(recorded, options.cells);
+    let mut others = vec![];
+    for row in &sample {
+        let place = || format!("{} seed {}", row.point.join(" "), row.seed);
+        let job = plan.job(&row.point, row.seed).ok_or_else(|| {
+            let what = format!("{}: the study has no cell {}", folder.display(), place());
+            Failure::input_with_help(what, "study.toml and cells.csv are not of one run")
+        })?;
+        let Some(summary) = cell::play(job, folder, &should_stop)? else {
+            return Ok(ExitCode::from(INTERRUPTED));
+        };
+        let again = summary["digest"].as_str().unwrap_or_default();
+        if again != row.digest {
+            others.push(format!("{}: recorded {}, run again {again}", place(), row.digest));
+        }
+    }
+    if others.is_empty() {
+        println!("{}: {} cells run again, the same digests", folder.display(), sample.len());
+        return Ok(ExitCode::SUCCESS);
+    }
+    Err(Failure::run(format!(
+        "{}: {} of {} cells come to another digest: {}",
+        folder.display(),
+        others.len(),
+        sample.len(),
+        others.join("; ")
+    )))
+}
+
+/// So many of the rows, by the order of their digests: as good as drawn, and the same ones each time.
+fn sample(mut rows: Vec<CellRow>, count: usize) -> Vec<CellRow> {
+    rows.sort_by(|one, other| one.digest.cmp(&other.digest));
+    rows.truncate(count);
+    rows
+}
+
+/// What part of a study a command line has asked for; the whole, if it cannot be read.
+fn filter_of(command: &[String]) -> Filter {
+    match Arguments::try_parse_from(command).map(|arguments| arguments.command) {
+        Ok(Command::Study(options)) => options.filter(),
+        _ => Filter::default(),
+    }
+}
