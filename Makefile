@@ -3,7 +3,7 @@
 CARGO ?= cargo
 RELEASE = target/release/arboretum
 
-.PHONY: run test test-peers test-peers-large fuzz fuzz-long cargo-fuzz interop test-interop test-report lint \
+.PHONY: run test test-slurm test-peers test-peers-large fuzz fuzz-long cargo-fuzz interop test-interop test-report lint \
 	lint-all bench bench-peers conformance smoke notebooks clean help studies answers
 
 help:
