@@ -1,5 +1,6 @@
 //! Several groups of the same people: what they come to together, a part of `summary.json`, and
-//! `groups.csv`, a row a group. All else in a run's folder is of the first group, which has everybody.
+//! `groups.csv`, a row a group. All else in a run's folder is of the first group, which has everybody, but
+//! for `events.csv` and the digest.
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};

@@ -86,7 +86,7 @@ pub struct Summary {
     /// Messages, links, lost and further devices, services.
     #[serde(flatten)]
     pub system: System,
-    /// Several groups of the same people; all other numbers are of the first.
+    /// Several groups of the same people; all other numbers are of the first, the host's apart.
     #[serde(default)]
     pub groups: Groups,
     /// Total of each operation over all clients.

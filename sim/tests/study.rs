@@ -419,6 +419,7 @@ fn every_shipped_study_runs_in_its_small_size() {
         ("ttkem-2021", "i=4"),
         ("ttkem-2021-administrators", "i=8"),
         ("multicast-2022", "i=8"),
+        ("multicast-2022-removals", "tree=left-balanced"),
         ("concurrent-2025", "n=64"),
         ("bonsai-2024", "n=243"),
         ("quarantined-2024", "silent=50"),

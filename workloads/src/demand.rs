@@ -1,6 +1,7 @@
 //! The demand: the people of a run and their sessions. It depends on the seed and on the
 //! workload alone, never on protocol, strategy or policy.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::groups::{Memberships, Turn};
@@ -230,9 +231,12 @@ impl Demand {
     /// they are removed by its other members when these want it.
     pub fn of_group(&self, group: u32) -> Self {
         let mut seen = Self { group, ..self.clone() };
+        // A user's clients are removed together: further devices at the moment of the first ones.
+        let mut moments = BTreeMap::new();
         for person in &mut seen.people {
             let at = (person.user.into(), group.into());
-            person.removed = draw_hazard(&self.seed, "removal", self.removals, at, person);
+            let draw = || draw_hazard(&self.seed, "removal", self.removals, at, person);
+            person.removed = *moments.entry(person.user).or_insert_with(draw);
         }
         seen
     }
@@ -242,9 +246,12 @@ impl Demand {
         self.group
     }
 
-    /// Whether a client is ever to be in this group.
+    /// Whether a client is ever to be in this group. A device that comes after its user was removed
+    /// from the group is not.
     pub fn has(&self, client: u32) -> bool {
-        self.turn(client).is_some()
+        let person = &self.people[client as usize];
+        let is_late = person.further && person.removed.is_some_and(|at| at <= person.arrives);
+        !is_late && self.turn(client).is_some()
     }
 
     fn turn(&self, client: u32) -> Option<Turn> {
@@ -382,7 +389,8 @@ fn draw_devices(
     }
     for first in people.chunk_by(|one, other| one.user == other.user).map(|devices| devices[0]) {
         let mut stream = seed.stream("devices", first.user.into(), 0);
-        let ends = [first.leaves, first.silent_from, first.removed, first.revoked];
+        // Who is removed from one group may be in others: each says who comes too late for it.
+        let ends = [first.leaves, first.silent_from, first.revoked];
         let end = ends.into_iter().flatten().min().unwrap_or(duration);
         let mut arrives = first.arrives;
         loop {

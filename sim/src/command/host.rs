@@ -20,6 +20,14 @@ impl Clock {
     }
 }
 
+/// What this machine calls itself: letters, digits and dashes; `host` where it cannot be told.
+pub(crate) fn name() -> String {
+    let name = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let plain: String =
+        name.trim().chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').take(64).collect();
+    if plain.is_empty() { "host".into() } else { plain }
+}
+
 /// Seconds since the Unix epoch.
 pub(crate) fn unix_time() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())

@@ -71,7 +71,7 @@ fn baseline(scenario: &Scenario, seeds: StreamSeeds) -> Result<Box<dyn Protocol>
         "sender-keys" => Box::new(SenderKeys::new(provider, seeds, sharing)),
         server => {
             let degree = KEY_SERVERS.iter().find(|(name, _)| *name == server);
-            let degree = degree.map_or(2, |(_, degree)| *degree);
+            let (_, degree) = *degree.expect("the protocol was checked");
             Box::new(KeyServerGroup::new(provider, seeds, sharing, degree)?)
         }
     })

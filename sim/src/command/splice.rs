@@ -20,6 +20,8 @@ use super::failure::Failure;
 
 const BEGIN: &str = "<!-- ";
 const END: &str = "<!-- end -->";
+/// What a marker begins with.
+const KINDS: [&str; 2] = ["value", "exponent"];
 
 /// Puts the numbers of these studies' folders into a page.
 pub(crate) fn splice(page: &Path, folders: &[PathBuf]) -> Result<ExitCode, Failure> {
@@ -63,12 +65,18 @@ fn fill(text: &str, studies: &BTreeMap<String, StudyTables>) -> Result<(String, 
         let marker = marker.ok_or("a comment has no end")?;
         filled.push_str(marker);
         rest = &marked[marker.len()..];
-        let words = words(&marker[BEGIN.len()..marker.len() - "-->".len()])?;
+        let inner = &marker[BEGIN.len()..marker.len() - "-->".len()];
+        if !KINDS.iter().any(|kind| inner.trim_start().starts_with(kind)) {
+            continue;
+        }
+        let words = words(inner)?;
         let Some(number) = number(&words, studies).map_err(|what| format!("{marker} {what}"))?
         else {
             continue;
         };
-        let end = rest.find(END).ok_or_else(|| format!("{marker} has no {END}"))?;
+        // Its own end, before anything else begins.
+        let end = rest.find(BEGIN).filter(|at| rest[*at..].starts_with(END));
+        let end = end.ok_or_else(|| format!("{marker} has no {END}"))?;
         filled.push_str(&number);
         rest = &rest[end..];
         count += 1;
@@ -100,7 +108,7 @@ fn number(
     words: &[String],
     studies: &BTreeMap<String, StudyTables>,
 ) -> Result<Option<String>, String> {
-    if !words.first().is_some_and(|kind| ["value", "exponent"].contains(&kind.as_str())) {
+    if !words.first().is_some_and(|kind| KINDS.contains(&kind.as_str())) {
         return Ok(None);
     }
     let [kind, study, metric, place @ ..] = words else {
@@ -241,6 +249,11 @@ mod tests {
         }
         let refused = fill("<!-- value s cost n=10 -->1", &studies()).unwrap_err();
         assert!(refused.contains("has no <!-- end -->"), "{refused}");
+        // Not that of the next one.
+        let two = "<!-- value s cost u=\"50 %\" n=10 -->1 and <!-- value s cost u=\"50 %\" n=100 -->2<!-- end -->";
+        assert!(fill(two, &studies()).unwrap_err().contains("has no <!-- end -->"));
+        let note = "<!-- a 5\" disk -->";
+        assert_eq!(fill(note, &studies()).unwrap(), (note.to_owned(), 0));
     }
 
     #[test]

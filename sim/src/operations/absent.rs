@@ -8,7 +8,7 @@
 //! `quarantine:D:R:S` (Quarantined TreeKEM; the definition is ours, from the delays that the paper
 //! names): after D operations the committer makes new keys for the member, which is a *ghost* from
 //! then on, in the way of an Update proposal, and encrypts a share of the secret to each of
-//! [`SHARES`] members, drawn one by one from those who are no ghosts: nobody knows which of them are silent. It does so
+//! [`SHARES`] members, drawn from those who are no ghosts: nobody knows which of them are silent. It does so
 //! again every R operations, and in the commit by which the maker of a key or a holder of its shares is
 //! removed or becomes a ghost itself, as the real engine demands (`engine/src/group/quarantine.rs`). After S the ghost is
 //! removed. Whoever comes back as a ghost collects the shares and reads what it missed; but so can the
@@ -199,7 +199,9 @@ impl Absent {
         };
         self.forget_keepers(member, keepers);
         let mut keepers = [by; _];
-        keepers[1..].iter_mut().for_each(|holder| *holder = self.draw_holder());
+        for at in 1..keepers.len() {
+            keepers[at] = self.draw_holder(&keepers[..at]);
+        }
         for keeper in keepers {
             self.kept_by.entry(keeper).or_default().insert(member);
         }
@@ -208,11 +210,16 @@ impl Absent {
         group.update(Member(member))
     }
 
-    /// A member who is no ghost. The issuer of the operation is one, so that there always is somebody.
-    fn draw_holder(&mut self) -> u32 {
+    /// A member who is no ghost and none of these, where there is another; the maker if there is none.
+    fn draw_holder(&mut self, others: &[u32]) -> u32 {
+        let fit = self.members as usize - self.ghosts.len() - self.removed.len();
+        if fit <= others.len() {
+            return others[0];
+        }
         loop {
             let member = self.stream.below(self.members.into()) as u32;
-            if !self.ghosts.contains_key(&member) && !self.removed.contains(&member) {
+            let is_out = self.ghosts.contains_key(&member) || self.removed.contains(&member);
+            if !is_out && !others.contains(&member) {
                 return member;
             }
         }

@@ -20,6 +20,7 @@
 //! | `portrait` | the states of all nodes, small enough to be kept |
 //! | `huffman` | the least that any tree over weighted members costs |
 //! | `blank_paths` | how long the paths of removed members lack keys |
+//! | `seeds` | the engine's seeds: identities of people, all else of a group |
 //! | `start` | how the group comes to be |
 //! | `fault` | a broken check, with the command that replays up to it |
 

@@ -3,6 +3,8 @@
 
 start_cluster() {
     cluster=$1
+    # From here on every command of Slurm means this cluster and no other.
+    export SLURM_CONF="$cluster/slurm.conf"
     mkdir -p "$cluster"/{munge,state,spool,log}
     chmod 0755 "$cluster"
     chmod 0700 "$cluster"/munge
@@ -44,7 +46,6 @@ NodeName=$host NodeAddr=127.0.0.1 CPUs=$processors RealMemory=$memory State=UNKN
 PartitionName=all Nodes=ALL Default=YES MaxTime=INFINITE State=UP
 CONF
     echo "CgroupPlugin=cgroup/v1" >"$cluster/cgroup.conf"
-    export SLURM_CONF="$cluster/slurm.conf"
     munged --force --key-file="$cluster/munge/key" --socket="$cluster/munge/socket" \
         --pid-file="$cluster/munge/pid" --log-file="$cluster/munge/log" --seed-file="$cluster/munge/seed"
     slurmctld -c
@@ -62,7 +63,7 @@ CONF
 }
 
 stop_cluster() {
-    scancel --full --user=root 2>/dev/null || true
+    if [ -e "$cluster/slurm.conf" ]; then timeout 20 scancel --full --user=root 2>/dev/null || true; fi
     local pid file
     for file in slurmd.pid slurmctld.pid munge/pid; do
         pid=$(cat "$cluster/$file" 2>/dev/null || true)

@@ -33,6 +33,9 @@ const MAX_FURTHER_GROUPS: u32 = 1_000;
 /// The most purges.
 const MAX_PURGES: usize = 1_000;
 
+/// The most clients at the start times groups: each is kept account of in each.
+const MAX_CLIENTS_IN_GROUPS: u64 = 1 << 24;
+
 /// The most federated services.
 const MAX_SERVICES: u32 = 1_000;
 
@@ -223,6 +226,11 @@ impl Scenario {
             let few = groups.further <= MAX_FURTHER_GROUPS;
             let what = format!("at most {MAX_FURTHER_GROUPS} beside the first");
             require(few, "workload.groups.further", what)?;
+            let clients = u64::from(self.group.members) * u64::from(groups.further + 1);
+            let what = format!(
+                "{clients} clients times groups to keep account of, at most {MAX_CLIENTS_IN_GROUPS}"
+            );
+            require(clients <= MAX_CLIENTS_IN_GROUPS, "workload.groups.further", what)?;
             within(groups.share, 0.0, 1.0, "workload.groups.share")?;
             within(groups.exponent, 0.0, 4.0, "workload.groups.exponent")?;
             let key = "workload.groups";

@@ -176,7 +176,8 @@ impl Study {
             let Quick { keep, .. } = &self.quick;
             for axis in &mut axes {
                 if let Some(keep) = keep.get(&axis.name) {
-                    axis.values.retain(|value| keep.contains(&value.value));
+                    let kept: Vec<String> = keep.iter().map(value_text).collect();
+                    axis.values.retain(|value| kept.contains(&value_text(&value.value)));
                 }
             }
         }

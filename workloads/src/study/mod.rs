@@ -236,7 +236,9 @@ impl Study {
             self.check_place("without", left_out, &[])?;
         }
         for name in self.ratios.keys() {
-            let told = !name.is_empty() && !self.axes.iter().any(|axis| axis.name == *name);
+            let taken = ["seed", "digest"].contains(&name.as_str());
+            let told =
+                !name.is_empty() && !taken && !self.axes.iter().any(|axis| axis.name == *name);
             require(told, "ratios", format!("a ratio cannot be called `{name}`"))?;
         }
         self.paired.iter().try_for_each(|paired| paired.check(self))?;

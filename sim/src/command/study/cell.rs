@@ -18,10 +18,7 @@ use crate::simulation::Settings;
 pub(super) fn check(job: &mut Job) -> Result<(), Failure> {
     match job {
         Job::Experiment(it) => experiment::check(it),
-        Job::Scenario(scenario) => {
-            scenario::settle(scenario)?;
-            run::check_memory(scenario)
-        }
+        Job::Scenario(scenario) => scenario::settle(scenario),
     }
 }
 
@@ -39,9 +36,12 @@ pub(super) fn summary(
         return Ok(None);
     }
     let Some(summary) = play(job, folder, should_stop)? else { return Ok(None) };
-    write(folder, &job.to_toml(), &summary)
-        .map_err(|error| Failure::run(format!("cannot write {}: {error}", folder.display())))?;
-    Ok(Some(summary))
+    let written = write(folder, &job.to_toml(), &summary);
+    // Where somebody else has been faster, that one's is as good.
+    match written.err().filter(|_| read(folder).is_none()) {
+        None => Ok(Some(summary)),
+        Some(error) => Err(Failure::run(format!("cannot write {}: {error}", folder.display()))),
+    }
 }
 
 /// Where the digest of a cell's files stands.
@@ -70,7 +70,8 @@ fn digest(toml: &str, summary: &str) -> String {
 
 /// The folder appears whole or not at all.
 fn write(folder: &Path, toml: &str, summary: &Value) -> std::io::Result<()> {
-    let partial = folder.with_extension(format!("partial-{}", std::process::id()));
+    let end = format!("partial-{}-{}", std::process::id(), host::name());
+    let partial = folder.with_extension(end);
     fs::create_dir_all(&partial)?;
     let summary = format!("{summary:#}\n");
     fs::write(partial.join("scenario.toml"), toml)?;
@@ -80,7 +81,11 @@ fn write(folder: &Path, toml: &str, summary: &Value) -> std::io::Result<()> {
         // It could not be read, or it would not be written again.
         fs::remove_dir_all(folder)?;
     }
-    fs::rename(&partial, folder)
+    let renamed = fs::rename(&partial, folder);
+    if renamed.is_err() {
+        let _ = fs::remove_dir_all(&partial);
+    }
+    renamed
 }
 
 /// Runs a job; gives its summary.

@@ -12,10 +12,11 @@ use super::plan::Plan;
 use crate::command::arguments::QuietOptions;
 use crate::command::failure::Failure;
 use crate::command::progress::CellMeter;
+use crate::command::run;
 
 /// The summaries of these jobs by address, of what is not there yet by running it; none if somebody has
 /// stopped it.
-pub(super) fn run<'p>(
+pub(super) fn run_jobs<'p>(
     plan: &'p Plan,
     jobs: &BTreeMap<&'p str, &'p Job>,
     common: &QuietOptions,
@@ -23,6 +24,13 @@ pub(super) fn run<'p>(
     let threads = common.threads.map_or(0, |threads| threads as usize);
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
     let pool = pool.map_err(|error| Failure::run(error.to_string()))?;
+    for (address, job) in jobs {
+        if let Job::Scenario(scenario) = job
+            && cell::read(&plan.cell_folder(address)).is_none()
+        {
+            run::check_memory(scenario)?;
+        }
+    }
     let stop = asked_to_stop();
     let meter = CellMeter::new(jobs.len(), common.quiet);
     let names = plan.names();

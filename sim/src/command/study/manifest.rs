@@ -1,5 +1,5 @@
 //! The manifest of a study that is run in tasks, and `arboretum cell`, which does one task: so many cells.
-//! A task depends on nothing but the manifest and its number, so that any array of jobs serves: Slurm's,
+//! A task depends on nothing but the manifest, its number, and the trace if the study has one, so that any array of jobs serves: Slurm's,
 //! indexed jobs of Kubernetes, arrays of AWS Batch (docs/clusters.md).
 
 use std::collections::BTreeMap;
@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use arboretum_workloads::{Filter, Study};
+use arboretum_workloads::{Filter, MAX_CELLS, Study};
 use serde::{Deserialize, Serialize};
 
 use super::local;
@@ -42,11 +42,11 @@ pub(super) struct Manifest {
 
 impl Manifest {
     /// The manifest of a plan, with so many cells a task.
-    pub(super) fn of(plan: &Plan, filter: &Filter, chunk: usize) -> Self {
+    pub(super) fn of(plan: &Plan, chunk: usize) -> Self {
         Self {
             schema: SCHEMA,
             study: plan.study.to_toml(),
-            filter: filter.clone(),
+            filter: plan.filter.clone(),
             chunk,
             tasks: plan.jobs().len().div_ceil(chunk),
             program: hex::encode(address::program()),
@@ -86,8 +86,11 @@ impl Manifest {
         let text = fs::read_to_string(path).map_err(|error| refused(error.to_string()))?;
         let manifest: Self = serde_json::from_str(&text)
             .map_err(|error| refused(format!("no manifest: {error}")))?;
-        if manifest.schema != SCHEMA || manifest.chunk == 0 {
+        if manifest.schema != SCHEMA {
             return Err(refused("a manifest of another version".into()));
+        }
+        if !(1..=MAX_CELLS).contains(&manifest.chunk) {
+            return Err(refused(format!("a task has 1 to {MAX_CELLS} cells")));
         }
         if manifest.program != hex::encode(address::program()) {
             return Err(Failure::input_with_help(
@@ -96,6 +99,12 @@ impl Manifest {
             ));
         }
         Ok(manifest)
+    }
+
+    /// What part of its study the folder of a manifest has, whoever has written it.
+    pub(super) fn filter_in(folder: &Path) -> Option<Filter> {
+        let text = fs::read_to_string(Self::path(folder)).ok()?;
+        serde_json::from_str::<Self>(&text).ok().map(|manifest| manifest.filter)
     }
 
     /// The plan that it is the manifest of, in its folder.
@@ -124,7 +133,7 @@ pub(crate) fn run_task(options: &CellOptions) -> Result<ExitCode, Failure> {
     let plan = manifest.plan(folder)?;
     let jobs = plan.jobs().into_iter().skip(index * manifest.chunk).take(manifest.chunk);
     let jobs: BTreeMap<_, _> = jobs.collect();
-    let Some(summaries) = local::run(&plan, &jobs, &options.common)? else {
+    let Some(summaries) = local::run_jobs(&plan, &jobs, &options.common)? else {
         return Ok(ExitCode::from(INTERRUPTED));
     };
     if !options.common.quiet {

@@ -57,13 +57,13 @@ pub(crate) fn run(options: &StudyOptions) -> Result<ExitCode, Failure> {
         Plan::new(study, &filter, folder)?
     };
     if options.manifest {
-        let manifest = Manifest::of(&plan, &filter, options.chunk as usize);
+        let manifest = Manifest::of(&plan, options.chunk as usize);
         manifest.write(&plan.folder)?;
         println!("{}: {} tasks", Manifest::path(&plan.folder).display(), manifest.tasks);
         return Ok(ExitCode::SUCCESS);
     }
     let started = host::unix_time();
-    let Some(rows) = run_cells(&plan, &filter, options)? else {
+    let Some(rows) = run_cells(&plan, options)? else {
         return Ok(tell_unfinished(options, &plan.folder));
     };
     finish(options, &plan, rows, started)
@@ -96,13 +96,13 @@ fn finish(
     let failed = |error: arboretum_results::ResultsError| Failure::run(error.to_string());
     tables.write(folder, &study.to_toml()).map_err(failed)?;
     statistics::write(study, &tables, folder).map_err(failed)?;
-    write_provenance(options, &tables, folder, started).map_err(failed)?;
+    write_provenance(options, plan, &tables, started).map_err(failed)?;
     draw(study, &tables, folder)?;
     let mut verdicts = verdicts(study, &tables);
     verdicts.extend(statistics::verdicts(study, &tables));
     tell(options, study, &tables, &verdicts, folder)?;
     let broken = verdicts.iter().any(Verdict::is_broken);
-    if broken && options.set.is_empty() {
+    if broken && plan.filter.set.is_empty() {
         return Ok(ExitCode::from(1));
     }
     Ok(ExitCode::SUCCESS)
@@ -181,8 +181,8 @@ fn check_folder(folder: &Path, study: &Study) -> Result<(), Failure> {
 /// What is needed to run it again, and where it ran. The digest is over those of the cells.
 fn write_provenance(
     options: &StudyOptions,
+    plan: &Plan,
     tables: &StudyTables,
-    folder: &Path,
     started: u64,
 ) -> Result<(), arboretum_results::ResultsError> {
     let mut digest = Sha256::new();
@@ -190,25 +190,21 @@ fn write_provenance(
     let provenance = Provenance {
         version: env!("CARGO_PKG_VERSION").into(),
         git_commit: option_env!("ARBORETUM_GIT_COMMIT").map(Into::into),
-        seed: options.seed.unwrap_or(1),
+        seed: plan.filter.first_seed.unwrap_or(1),
         scenario_source: options.study.clone(),
         command: std::env::args().collect(),
         machine: host::machine(),
         digest: hex::encode(digest.finalize()),
         started,
     };
-    provenance.write(folder)
+    provenance.write(&plan.folder)
 }
 
 /// The rows of all cells in their order; none if somebody wants to stop, or not to wait.
-fn run_cells(
-    plan: &Plan,
-    filter: &Filter,
-    options: &StudyOptions,
-) -> Result<Option<Vec<CellRow>>, Failure> {
+fn run_cells(plan: &Plan, options: &StudyOptions) -> Result<Option<Vec<CellRow>>, Failure> {
     if options.executor == Executor::Local && !options.resume {
         plan.clear_up();
-        let summaries = local::run(plan, &plan.jobs(), &options.common)?;
+        let summaries = local::run_jobs(plan, &plan.jobs(), &options.common)?;
         return Ok(summaries.and_then(|summaries| plan.rows(&summaries)));
     }
     let job = if options.resume {
@@ -217,7 +213,7 @@ fn run_cells(
     } else {
         let submission =
             Submission { chunk: options.chunk as usize, options: &options.slurm_option };
-        slurm::submit(plan, filter, &submission)?
+        slurm::submit(plan, &submission)?
     };
     if let Some(job) = job {
         if !options.common.quiet {
@@ -261,10 +257,19 @@ fn draw(study: &Study, tables: &StudyTables, folder: &Path) -> Result<Vec<PathBu
 }
 
 fn figure(study: &Study, tables: &StudyTables, plot: &Plot) -> StudyFigure {
-    let seeds = tables.means.iter().map(|mean| mean.estimate.n).max().unwrap_or(0);
-    let seeds = match seeds {
-        1 => "one seed".to_owned(),
-        n => format!("{n} seeds, 95 % bootstrap intervals"),
+    let at = place(&plot.at);
+    let columns: Vec<_> =
+        tables.axes.iter().map(|axis| at.iter().find(|(name, _)| name == axis)).collect();
+    let is_drawn = |point: &[String]| {
+        let mut places = point.iter().zip(&columns);
+        places.all(|(value, at)| at.is_none_or(|(_, values)| values.contains(value)))
+    };
+    let drawn = tables.means.iter().filter(|mean| mean.metric == plot.y && is_drawn(&mean.point));
+    let seeds = drawn.map(|mean| mean.estimate.n);
+    let seeds = match (seeds.clone().min().unwrap_or(0), seeds.max().unwrap_or(0)) {
+        (1, 1) => "one seed".to_owned(),
+        (least, most) if least == most => format!("{most} seeds, 95 % bootstrap intervals"),
+        (least, most) => format!("{least} to {most} seeds, 95 % bootstrap intervals"),
     };
     StudyFigure {
         title: plot.title.clone(),

@@ -10,11 +10,14 @@ use serde_json::Value;
 use super::address::address;
 use super::cell;
 use crate::command::failure::Failure;
+use crate::command::host;
 
 /// A study, as far as a filter leaves it, in its folder.
 pub(super) struct Plan {
     pub(super) study: Study,
     pub(super) folder: PathBuf,
+    /// Which part of the study it is.
+    pub(super) filter: Filter,
     cells: Vec<Cell>,
     /// One a cell: cells that run the same have the same.
     addresses: Vec<String>,
@@ -28,8 +31,10 @@ impl Plan {
         cells.iter_mut().try_for_each(|cell| cell::check(&mut cell.job))?;
         let addresses = cells.iter().map(|cell| address(&cell.job, &cell.job.to_toml()));
         let addresses = addresses.collect::<Result<Vec<_>, _>>();
-        let addresses = addresses.map_err(|error| Failure::input(error.to_string()))?;
-        Ok(Self { study, folder, cells, addresses })
+        let addresses = addresses.map_err(|error| {
+            Failure::input(format!("workload.trace: the file cannot be read: {error}"))
+        })?;
+        Ok(Self { study, folder, filter: filter.clone(), cells, addresses })
     }
 
     /// What is to be run, in the order of addresses: each once.
@@ -86,7 +91,9 @@ impl Plan {
     pub(super) fn clear_up(&self) {
         let entries = std::fs::read_dir(self.cells_folder()).into_iter().flatten().flatten();
         for path in entries.map(|entry| entry.path()) {
-            let process = path.extension().and_then(|end| end.to_str()?.strip_prefix("partial-"));
+            let end = path.extension().and_then(|end| end.to_str()?.strip_prefix("partial-"));
+            // What another machine writes is that machine's.
+            let process = end.and_then(|end| end.strip_suffix(&format!("-{}", host::name())));
             let is_alive = |process: &str| Path::new("/proc").join(process).exists();
             if process.is_some_and(|process| !is_alive(process)) {
                 // What cannot be removed is in nobody's way.

@@ -7,8 +7,6 @@ use std::process::Command;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use arboretum_workloads::Filter;
-
 use super::local::asked_to_stop;
 use super::manifest::Manifest;
 use super::plan::Plan;
@@ -17,6 +15,9 @@ use crate::command::failure::Failure;
 /// The most tasks of an array: what Slurm allows unless its administrator says otherwise
 /// (`MaxArraySize`). More cells make more cells a task.
 const MAX_TASKS: usize = 1_000;
+
+/// How often in a row the queue may not answer.
+const MAX_FAILURES: u32 = 30;
 
 /// How often the queue is looked at.
 const POLL: Duration = Duration::from_secs(2);
@@ -30,16 +31,18 @@ pub(super) struct Submission<'s> {
 }
 
 /// Submits the tasks that have a cell without a result. Gives the job; none if all are there.
-pub(super) fn submit(
-    plan: &Plan,
-    filter: &Filter,
-    submission: &Submission<'_>,
-) -> Result<Option<String>, Failure> {
+pub(super) fn submit(plan: &Plan, submission: &Submission<'_>) -> Result<Option<String>, Failure> {
     let logs = plan.folder.join("slurm");
     fs::create_dir_all(&logs)
         .map_err(|error| Failure::run(format!("cannot write {}: {error}", logs.display())))?;
     let chunk = submission.chunk.max(plan.jobs().len().div_ceil(MAX_TASKS)).max(1);
-    let manifest = Manifest::of(plan, filter, chunk);
+    if let Some(job) = submitted(&plan.folder).filter(|job| is_queued(job).unwrap_or(false)) {
+        return Err(Failure::input_with_help(
+            format!("job {job} of this study has not ended"),
+            "wait for it and collect it: --resume; or cancel it: scancel",
+        ));
+    }
+    let manifest = Manifest::of(plan, chunk);
     manifest.write(&plan.folder)?;
     let tasks = manifest.tasks_of(&plan.missing());
     if tasks.is_empty() {
@@ -58,8 +61,7 @@ pub(super) fn submit(
         .arg(format!("--output={}/%A_%a.log", absolute(&logs)?.display()))
         .args(submission.options)
         .arg(format!("--wrap={script}")))?;
-    // With several clusters the name of one stands behind the number.
-    let job = told.trim().split(';').next().unwrap_or_default().to_owned();
+    let job = told.trim().to_owned();
     fs::write(job_file(&plan.folder), format!("{job}\n"))
         .map_err(|error| Failure::run(format!("job {job} was submitted, but {error}")))?;
     Ok(Some(job))
@@ -78,19 +80,31 @@ pub(super) fn submitted(folder: &Path) -> Option<String> {
 /// Waits until a job has left the queue; false if somebody does not want to wait any more.
 pub(super) fn wait(job: &str) -> Result<bool, Failure> {
     let stop = asked_to_stop();
-    while is_queued(job)? {
+    let mut failures = 0;
+    loop {
+        match is_queued(job) {
+            Ok(false) => return Ok(true),
+            Ok(true) => failures = 0,
+            // The controller may be away for a moment.
+            Err(_) if failures < MAX_FAILURES => failures += 1,
+            Err(failure) => return Err(failure),
+        }
         if stop.load(Ordering::Relaxed) {
             return Ok(false);
         }
         std::thread::sleep(POLL);
     }
-    Ok(true)
 }
 
 /// Whether some task of a job waits or runs. A job that is long over is not known any more.
 fn is_queued(job: &str) -> Result<bool, Failure> {
     let mut command = Command::new("squeue");
-    let output = command.args(["--noheader", "--format=%i", "--jobs", job]).output();
+    // With several clusters the name of one stands behind the number.
+    let (number, cluster) =
+        job.split_once(';').map_or((job, None), |(job, name)| (job, Some(name)));
+    command.args(["--noheader", "--format=%i", "--jobs", number]);
+    command.args(cluster.map(|cluster| format!("--clusters={cluster}")));
+    let output = command.output();
     let output = output.map_err(|error| cannot("squeue", &error))?;
     if output.status.success() {
         return Ok(!output.stdout.trim_ascii().is_empty());

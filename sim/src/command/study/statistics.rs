@@ -47,7 +47,16 @@ pub(super) fn verdicts(study: &Study, tables: &StudyTables) -> Vec<Verdict> {
         let rows = fits(tables, &growth(fit));
         if rows.is_empty() {
             let metric = format!("growth of {}", fit.y);
-            return vec![Verdict::new(&fit.says, &metric, None, (None, None))];
+            // Of points that were run without giving the number nothing holds.
+            let has = |metric: &str| {
+                let of_it = tables.means.iter().filter(|mean| mean.metric == metric);
+                of_it.count() > 0
+            };
+            let is_none = !tables.cells.is_empty() && !has(&fit.y);
+            let found = is_none.then(|| {
+                (format!("all {}", fit.x), Estimate { n: 0, mean: f64::NAN, interval: None })
+            });
+            return vec![Verdict::new(&fit.says, &metric, found, (Some(0.0), None))];
         }
         rows.iter().flat_map(|row| of(fit, row)).collect()
     })
@@ -66,15 +75,16 @@ fn of(fit: &Fit, row: &FitRow) -> Vec<Verdict> {
         verdicts.push(Verdict::new(&fit.says, &metric, found, (fit.min, fit.max)));
     }
     if let Some(form) = fit.form {
-        let bounds = match form {
-            Form::Power => (None, Some(1.0)),
-            Form::Log2 => (Some(1.0), None),
+        let name = match form {
+            Form::Power => "power",
+            Form::Log2 => "log2",
         };
-        let metric = format!("error of a power over that of a logarithm for {}", fit.y);
-        // Both may be exact: then neither is better.
-        let mean = row.power.error / row.log2.error.max(f64::MIN_POSITIVE);
+        let metric = format!("whether the form of {} is {name}", fit.y);
+        // Both may be exact, of a number that does not grow: then either is right.
+        let holds = [name, "either"].contains(&row.better());
+        let mean = if holds { 1.0 } else { 0.0 };
         let found = Some((point, Estimate { n: 0, mean, interval: None }));
-        verdicts.push(Verdict::new(&fit.says, &metric, found, bounds));
+        verdicts.push(Verdict::new(&fit.says, &metric, found, (Some(1.0), None)));
     }
     verdicts
 }

@@ -11,6 +11,7 @@ use clap::Parser;
 
 use super::cell;
 use super::local::asked_to_stop;
+use super::manifest::Manifest;
 use super::plan::Plan;
 use super::refused;
 use crate::command::arguments::{Arguments, Command, VerifyOptions};
@@ -29,7 +30,8 @@ pub(crate) fn verify(options: &VerifyOptions) -> Result<ExitCode, Failure> {
     let study = Study::load(&folder.join("study.toml")).map_err(refused)?;
     let recorded = read_cells(folder, study.axes.len()).map_err(unreadable)?;
     let provenance = read_provenance(folder).map_err(unreadable)?;
-    let plan = Plan::new(study, &filter_of(&provenance.command), folder.clone())?;
+    let filter = Manifest::filter_in(folder).unwrap_or_else(|| filter_of(&provenance.command));
+    let plan = Plan::new(study, &filter, folder.clone())?;
     let stop = asked_to_stop();
     let should_stop = || stop.load(Ordering::Relaxed);
     let sample = sample(recorded, options.cells);
