@@ -25,9 +25,9 @@ const STRATEGIES: [&str; 12] = [
     "scoot-over",
     "smallest-tree",
     "concurrent-2025",
-    "removal=faster-remove",
-    "unmerged=off",
-    "shape=2-3",
+    "rfc9420+removal=faster-remove",
+    "rfc9420+unmerged=off",
+    "rfc9420+shape=2-3",
 ];
 
 #[test]
@@ -85,11 +85,15 @@ fn the_clients_own_commit_heals_and_no_other() {
         lab.commit(ClientId(other), &[], &[]);
         assert!(lab.copied(copy).knows_epoch, "client {other}");
     }
+    lab.forward(ClientId(0));
     let late = lab.send(ClientId(0));
     lab.commit(victim, &[], &[]);
     assert!(is_healed(&lab, copy));
+    // Who has not received it still sends where the copy reads.
+    let overtaken = lab.send(ClientId(0));
+    lab.forward(ClientId(0));
     let safe = lab.send(ClientId(0));
-    assert!(lab.reads(copy, late) && !lab.reads(copy, safe));
+    assert!(lab.reads(copy, late) && lab.reads(copy, overtaken) && !lab.reads(copy, safe));
 }
 
 #[test]
@@ -163,6 +167,7 @@ fn who_lags_is_known_where_the_others_are() {
     let sent: Vec<_> = (0..6)
         .map(|round| {
             lab.commit(ClientId([0, 1, 2, 4, 5, 6][round]), &[], &[]);
+            lab.forward(ClientId(7));
             lab.send(ClientId(7))
         })
         .collect();
@@ -175,6 +180,8 @@ fn who_lags_is_known_where_the_others_are() {
 #[test]
 fn messages_that_were_read_are_safe() {
     let (mut lab, victim, _) = copied();
+    lab.forward(ClientId(0));
+    lab.forward(victim);
     let read = lab.send(ClientId(0));
     lab.read(victim, read);
     let missed = lab.send(ClientId(0));

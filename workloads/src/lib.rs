@@ -47,7 +47,7 @@ pub use operations::{
 };
 pub use sample::{Distribution, Unit, zipf_weights};
 pub use scenario::{
-    Activity, Arrivals, Authentication, Batching, Crowd, DeviceChanges, Expectation, Fidelity,
+    Activity, Arrivals, Authentication, Batching, Compromise, Crowd, DeviceChanges, Expectation, Fidelity,
     Group, Groups, Joining, Losses, MAX_MEMBERS, Measure, Messages, Network, OldClients, Policy,
     Purge, Purged, Recovery, Removals, Rhythm, Scenario, ScenarioError, Service, SessionRules,
     Silent, Start, Workload, nearest,

@@ -337,6 +337,14 @@ impl Copies {
         }
     }
 
+    /// Forgets that a copy leads to the newest epoch, which is wrong.
+    #[cfg(test)]
+    pub(super) fn deny(&mut self, id: CopyId) {
+        if let Some(copy) = self.live.get_mut(&id) {
+            copy.knows_epoch = false;
+        }
+    }
+
     fn who_knows(&self, key: &HpkePublicKey) -> BTreeSet<CopyId> {
         self.known.get(key).cloned().unwrap_or_default()
     }

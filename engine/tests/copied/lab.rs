@@ -307,7 +307,8 @@ impl Lab {
 
     /// Random operations, copies, and messages.
     pub(crate) fn live(&mut self, steps: usize, largest: usize) {
-        self.commit(ClientId(0), &(1..6).map(ClientId).collect::<Vec<_>>(), &[]);
+        let first = if self.quarantine { 12 } else { 6 };
+        self.commit(ClientId(0), &(1..first).map(ClientId).collect::<Vec<_>>(), &[]);
         for _ in 0..steps {
             self.copy_somebody();
             self.say();
@@ -384,13 +385,20 @@ impl Lab {
         if !self.quarantine && self.below(3) == 0 {
             adds.extend(removes.first());
         }
-        if let Some(client) = self.outside.pop().filter(|_| self.below(2) == 0) {
+        if self.below(2) == 0
+            && let Some(client) = self.outside.pop()
+        {
             adds.push(client);
         } else if self.members.len() < largest {
             adds.push(ClientId(self.next));
         }
         let mut ghosts = vec![];
-        if self.quarantine && self.below(2) == 0 {
+        // Holders must be found for those who are ghosts already.
+        let holders = self.members.iter().filter(|it| self.full.ghost(**it).is_none()).count();
+        if self.quarantine && holders < 8 {
+            removes.clear();
+        }
+        if self.quarantine && holders >= 8 && self.below(2) == 0 {
             let ghost = self.somebody();
             if ghost != by && !removes.contains(&ghost) {
                 ghosts.push(ghost);

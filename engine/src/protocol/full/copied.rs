@@ -83,10 +83,10 @@ impl<S: Seeds> FullTreeKem<S> {
         let saved = state.clone();
         let brought = self.read_on(client, newest, &mut thief.mail);
         let brought = brought.and_then(|()| {
-            let state = self.states.get(&client).and_then(|state| state.member.as_ref());
-            let (member, _) = state.ok_or(ProtocolError::NotAMember(client))?;
+            let state = self.states.get(&client).ok_or(ProtocolError::NotAMember(client))?;
+            let (member, _) = state.member.as_ref().ok_or(ProtocolError::NotAMember(client))?;
             thief.take_keys(&member.keys);
-            let is_there = saved.base.max(self.base) + member.epoch() == newest;
+            let is_there = state.base + member.epoch() == newest;
             thief.secrets = is_there.then(|| member.secrets.clone());
             Ok(())
         });
@@ -103,8 +103,10 @@ impl<S: Seeds> FullTreeKem<S> {
     ) -> Result<(), ProtocolError> {
         loop {
             let state = self.states.get_mut(&client).ok_or(ProtocolError::NotAMember(client))?;
-            let held = std::mem::take(&mut state.mail.held);
-            mail.extend(held);
+            // What comes first has been used; leaving an epoch would keep it anew.
+            for (epoch, held) in std::mem::take(&mut state.mail.held) {
+                mail.entry(epoch).or_insert(held);
+            }
             let entry = state.invitations.front().map(|invited| invited.epoch);
             let at = state.member.as_ref().map(|(member, _)| {
                 let at = state.base + member.epoch();
@@ -235,10 +237,12 @@ impl<S: Seeds> FullTreeKem<S> {
         let Some((member, _)) = state else { return };
         let pairs = std::iter::once(member.keys.leaf()).chain(member.keys.parents());
         let keys: Vec<_> = pairs.map(|pair| pair.public.clone()).collect();
-        for id in self.copies.recover(ghost, request, self.epoch(), &keys) {
+        let newest = self.epoch();
+        for id in self.copies.recover(ghost, request, newest, &keys) {
             if let Some(thief) = self.thieves.get_mut(&id) {
                 thief.take_keys(&member.keys);
                 thief.secrets = Some(member.secrets.clone());
+                thief.mail.insert(newest, Held::of(member));
             }
         }
     }
@@ -258,5 +262,85 @@ impl<S: Seeds> FullTreeKem<S> {
                 open_attachment(&crypto, &*held.secrets, message, &posted.sealed).is_ok()
             }
         }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::crypto::{RealProvider, Seed};
+    use crate::protocol::Order;
+    use crate::strategy::Strategy;
+
+    struct Plain;
+
+    impl Seeds for Plain {
+        fn seed(&self, domain: &'static str, entity: u64, counter: u64) -> Seed {
+            let mut seed = Seed::default();
+            seed[..8].copy_from_slice(&entity.to_le_bytes());
+            seed[8..16].copy_from_slice(&counter.to_le_bytes());
+            seed[16..].iter_mut().zip(domain.bytes()).for_each(|(to, letter)| *to = letter);
+            seed
+        }
+    }
+
+    /// A group of three, of whom the second has been copied.
+    fn copied() -> (FullTreeKem<Plain>, CopyId) {
+        let mut group = FullTreeKem::new(&RealProvider, Plain, Strategy::default());
+        for client in (0..3).map(ClientId) {
+            group.register(client, 2).unwrap();
+        }
+        group.create(ClientId(0)).unwrap();
+        commit(&mut group, vec![ClientId(1), ClientId(2)]).unwrap();
+        let copy = group.copy_state(ClientId(1), &[]).unwrap();
+        (group, copy)
+    }
+
+    fn commit(group: &mut FullTreeKem<Plain>, adds: Vec<ClientId>) -> Result<(), ProtocolError> {
+        let draft = group.commit(Order { by: ClientId(0), adds, removes: vec![], now: 1 })?;
+        group.accept(draft, &[]).map(|_| ())
+    }
+
+    fn told(group: &mut FullTreeKem<Plain>) -> String {
+        commit(group, vec![]).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_book_that_says_too_much_is_found_out() {
+        let (mut group, copy) = copied();
+        commit(&mut group, vec![]).unwrap();
+        let thief = group.thieves.get_mut(&copy).unwrap();
+        (thief.ring, thief.secrets) = (vec![], None);
+        let told = told(&mut group);
+        assert!(told.contains("should lead to the newest epoch, and does not"), "{told}");
+    }
+
+    #[test]
+    fn a_book_that_says_too_little_is_found_out() {
+        let (mut group, copy) = copied();
+        group.copies.deny(copy);
+        let told = told(&mut group);
+        assert!(told.contains("leads to the newest epoch, and should not"), "{told}");
+    }
+
+    #[test]
+    fn a_key_that_is_not_in_the_book_is_found_out() {
+        let (mut group, copy) = copied();
+        let stranger = group.states[&ClientId(2)].leaf.unwrap();
+        let (package, secrets) =
+            group.clients.package(&Crypto::new(&RealProvider), ClientId(2), 0).unwrap();
+        let stands = group.observer().unwrap().tree.leaf(stranger).unwrap();
+        assert_eq!(stands.encryption_key, package.leaf_node.encryption_key);
+        group.thieves.get_mut(&copy).unwrap().ring.push(secrets.encryption);
+        let told = told(&mut group);
+        assert!(told.contains("leads to other keys of the tree than it should"), "{told}");
+    }
+
+    #[test]
+    fn another_epoch_is_found_out() {
+        let (mut group, _) = copied();
+        let other = Crypto::new(&RealProvider).zero();
+        let told = group.settle_copies(Some(&[]), &other).unwrap_err().to_string();
+        assert!(told.contains("another epoch than the others are in"), "{told}");
     }
 }
