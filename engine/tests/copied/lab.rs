@@ -342,7 +342,7 @@ impl Lab {
     }
 
     fn copy_somebody(&mut self) {
-        if self.below(2) == 0 {
+        if self.below(4) == 0 {
             let client = self.somebody();
             let lags = self.full.view(client).is_none_or(|view| view < self.full.epoch());
             let ghost = self.full.ghost(client).filter(|ghost| !ghost.recovered);
