@@ -60,16 +60,16 @@ fn of(summary: &Value, figure: &str) -> f64 {
 fn copies_lead_to_the_same_at_every_fidelity() {
     let root = tempfile::tempdir().unwrap();
     let file = scenario(root.path());
-    let text = ["--set", "workload.messages.attachments=0.3"];
-    let no_eviction = ["--set", "duration=3d"];
+    let text = ["--set", "workload.messages.attachments=0.3", "--set", "duration=4d"];
+    let none = ["--set", "duration=3d"];
     for (number, (strategy, more)) in [
         ("rfc9420", &text[..]),
         ("tainted-2021+batching=every:30m", &text),
-        ("concurrent-2025+batching=concurrent:3", &text),
-        ("rfc9420+compaction=resync+warming=on-return", &[]),
-        ("rfc9420+compaction=swap:2", &[]),
-        ("rfc9420+compaction=rebuild:2", &no_eviction),
-        ("rfc9420+inactive=quarantine:6h:6h:2d", &no_eviction),
+        ("concurrent-2025+batching=concurrent:3", &none),
+        ("rfc9420+compaction=resync+warming=on-return", &none),
+        ("rfc9420+compaction=swap:2", &none),
+        ("rfc9420+compaction=rebuild:2", &none),
+        ("rfc9420+inactive=quarantine:6h:6h:2d", &none),
     ]
     .into_iter()
     .enumerate()
