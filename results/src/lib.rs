@@ -81,6 +81,6 @@ pub use summary::{
     Quarantine, Rebalancing, RejectedWork, RunFacts, Summary, TreeFigures, UpdateCost, Welcomes,
 };
 pub use system::{
-    Abilities, Credentials, Devices, Exposure, KeyServer, Links, Messages, Metadata, Recovery,
-    Seen, System,
+    Abilities, Credentials, Devices, Exposure, Healing, KeyServer, Links, Messages, Metadata,
+    Recovery, Seen, System,
 };

@@ -107,6 +107,33 @@ pub struct Devices {
     pub added: u64,
 }
 
+/// What follows from copies of clients' states; zeros where nobody takes any.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Healing {
+    /// States copied.
+    pub copies: u64,
+    /// Of these, those that came to an epoch which they do not lead to.
+    pub healed: u64,
+    /// Of these, those that led to one again, by a key package.
+    pub reopened: u64,
+    /// Those that lead to the newest epoch at the end.
+    pub still_known: u64,
+    /// From the epoch of the copy to the first that it does not lead to; over those that came to it.
+    pub epochs: FiveFigures,
+    /// The same in seconds.
+    pub seconds: FiveFigures,
+    /// The same, or until the end; over all copies.
+    pub exposed_seconds: FiveFigures,
+    /// Until it leads to no key of the tree either, and to no key package; over those that came to it, seconds.
+    pub residual_seconds: FiveFigures,
+    /// Messages that a copy opens, of those that were sent after it was taken.
+    pub messages_after: FiveFigures,
+    /// The same, of those that had been sent and are kept.
+    pub messages_before: FiveFigures,
+    /// The age of the oldest of those, over copies that open one, seconds.
+    pub oldest_before_s: FiveFigures,
+}
+
 /// What the Authentication Service did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Credentials {
@@ -198,6 +225,9 @@ pub struct System {
     /// Further devices of users.
     #[serde(default)]
     pub devices: Devices,
+    /// What follows from copies of clients' states.
+    #[serde(default)]
+    pub healing: Healing,
     /// What the services see.
     #[serde(default)]
     pub metadata: Metadata,

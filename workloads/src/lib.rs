@@ -47,10 +47,10 @@ pub use operations::{
 };
 pub use sample::{Distribution, Unit, zipf_weights};
 pub use scenario::{
-    Activity, Arrivals, Authentication, Batching, Crowd, DeviceChanges, Expectation, Fidelity,
-    Group, Groups, Joining, Losses, MAX_MEMBERS, Measure, Messages, Network, OldClients, Policy,
-    Purge, Purged, Recovery, Removals, Rhythm, Scenario, ScenarioError, Service, SessionRules,
-    Silent, Start, Workload, nearest,
+    Activity, Arrivals, Authentication, Batching, Compromise, Crowd, DeviceChanges, Expectation,
+    Fidelity, Group, Groups, Joining, Losses, MAX_MEMBERS, Measure, Messages, Network, OldClients,
+    Policy, Purge, Purged, Recovery, Removals, Rhythm, Scenario, ScenarioError, Service,
+    SessionRules, Silent, Start, Workload, nearest,
 };
 pub use shipped::{Shipped, find_shipped, shipped};
 pub use stream::{RootSeed, Stream};

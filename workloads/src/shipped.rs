@@ -45,6 +45,7 @@ ship!(
     "join-link",
     "recovery",
     "rejoin",
+    "healing",
     "versus",
     "lab-uniform",
     "ttkem-zipf",

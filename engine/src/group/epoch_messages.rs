@@ -60,6 +60,11 @@ impl EpochMessages {
         Ok((self.public.verify(crypto, content)?, used))
     }
 
+    /// Whether an encoded message with application data opens; nothing is consumed.
+    pub fn opens(&self, crypto: &Crypto<'_>, message: &[u8]) -> bool {
+        application_message(message).is_ok_and(|message| self.open(crypto, &message).is_ok())
+    }
+
     /// Opens an encoded message with application data, and erases its key. Gives its sender and what
     /// it says.
     pub fn receive(

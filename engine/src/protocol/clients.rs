@@ -21,6 +21,8 @@ const LIFETIME: Lifetime = Lifetime { not_before: 0, not_after: 4_102_444_800 };
 #[derive(Clone, Copy, Debug, Default)]
 struct Published {
     registered: bool,
+    /// Packages published so far.
+    packages: u32,
     /// Packages taken from the directory so far: the number of the next one.
     taken: u32,
     /// Commits made so far.
@@ -149,15 +151,16 @@ impl<S: Seeds> Clients<S> {
         self.publish(provider, client, packages)
     }
 
-    /// What publishing packages takes: all cost the same.
+    /// Publishes packages: all cost the same.
     pub(super) fn publish(
-        &self,
+        &mut self,
         provider: &dyn Provider,
         client: ClientId,
         packages: u32,
     ) -> Result<Joined, ProtocolError> {
         let crypto = Crypto::new(provider);
         let (package, _) = self.package(&crypto, client, 0)?;
+        self.published(client)?.packages += packages;
         Ok(Joined {
             bytes: u64::from(packages) * package.tls_serialized_len() as u64,
             ledger: crypto.ledger() * u64::from(packages),
@@ -183,6 +186,16 @@ impl<S: Seeds> Clients<S> {
         let published = self.published(client)?;
         published.taken += 1;
         Ok(published.taken - 1)
+    }
+
+    /// How many packages a client has published.
+    pub(super) fn packages(&self, client: ClientId) -> u32 {
+        self.published.get(client.0 as usize).map_or(0, |published| published.packages)
+    }
+
+    /// How many of a client's packages have been taken.
+    pub(super) fn taken(&self, client: ClientId) -> u32 {
+        self.published.get(client.0 as usize).map_or(0, |published| published.taken)
     }
 
     /// Counts a commit of a client; gives its number.

@@ -1,11 +1,13 @@
 //! TreeKEM at fidelity `full`: every client holds its own state and does all its own work from
 //! the wire bytes. The oracle for `shared`, and for small groups.
 
+mod copied;
 mod follow;
 mod messages;
 mod quarantine;
 mod rebuild;
 mod rejoin;
+mod thief;
 mod turnover;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -15,6 +17,7 @@ use rand_core::SeedableRng;
 
 use super::abilities::common;
 use super::clients::{Clients, clients_of};
+use super::copied::Copies;
 use super::healing::check_healed;
 use super::moves::Moves;
 use super::post::Post;
@@ -23,8 +26,8 @@ use super::quarantine::{Ghosts, make_ghosts};
 use super::rebuild::Successor;
 use super::witness::Witness;
 use super::{
-    Abilities, Accepted, CaughtUp, ClientId, Common, Draft, Entering, Ghost, Joined, MessageId,
-    Opaque, Order, Protocol, ProtocolError, Rebuilding, Received, Seeds, Sent,
+    Abilities, Accepted, CaughtUp, ClientId, Common, Copied, CopyId, Draft, Entering, Ghost,
+    Joined, MessageId, Opaque, Order, Protocol, ProtocolError, Rebuilding, Received, Seeds, Sent,
 };
 use crate::crypto::{Crypto, Digest, Provider, Secret};
 use crate::group::{
@@ -35,6 +38,7 @@ use crate::tree::{Aggregates, LeafIndex, Traversed};
 use crate::treesync::{Proposal, ReInit, Roster, encode_tree, tree_hash};
 
 use messages::Mail;
+use thief::Thief;
 
 /// What the Delivery Service has of an epoch.
 struct Logged {
@@ -49,6 +53,7 @@ struct Logged {
 }
 
 /// What a client has been invited by, and not yet followed.
+#[derive(Clone)]
 struct Invited {
     /// The epoch that it will be in.
     epoch: u64,
@@ -59,7 +64,7 @@ struct Invited {
 }
 
 /// A client: not yet joined, or a member with what it keeps.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct FullClient {
     /// In the order in which they must be followed: each after the first into a group that replaces
     /// the one before.
@@ -125,6 +130,9 @@ pub struct FullTreeKem<S> {
     /// The first epoch of the group: not 0, if it has replaced another.
     base: u64,
     post: Post,
+    copies: Copies,
+    /// Those who have the copies.
+    thieves: BTreeMap<CopyId, Thief>,
 }
 
 impl<S: Seeds> FullTreeKem<S> {
@@ -145,6 +153,8 @@ impl<S: Seeds> FullTreeKem<S> {
             ghosts: Ghosts::default(),
             base: 0,
             post: Post::default(),
+            copies: Copies::default(),
+            thieves: BTreeMap::new(),
         }
     }
 
@@ -324,7 +334,7 @@ impl<S: Seeds> Protocol for FullTreeKem<S> {
         }
         roster.advance(&transition.roster_changes);
         let healed = check_healed(&public.tree, &transition, roster)?;
-        *public = transition.after.clone();
+        let before = std::mem::replace(public, transition.after.clone());
         (self.publisher, self.published) = (Some(by), None);
         self.clients.signs_with(self.provider, by, &pending.after.signer.public);
         let mut accepted = Accepted {
@@ -339,10 +349,15 @@ impl<S: Seeds> Protocol for FullTreeKem<S> {
         let order = &draft.order;
         if let Some(successor) = successor {
             accepted.checks += self.witness.check(&transition, roster)?;
+            let replaces = Some(&successor);
+            self.tell_thieves(&before, &transition, &pending, &packages, replaces)?;
+            let authenticator = successor.founded.after.secrets.epoch_authenticator.clone();
             accepted.tree_bytes = self.succeed(successor, order, &packages, pending, proposals)?;
+            accepted.checks += self.settle_copies(None, &authenticator)?;
             return Ok(accepted);
         }
         let tree = if packages.is_empty() { vec![] } else { encode_tree(&public.tree)? };
+        self.tell_thieves(&before, &transition, &pending, &packages, None)?;
         proposals.drawn().for_each(|(client, path)| self.witness.draws(client, Some(path)));
         self.settle_ghosts(&transition, order, ghosts, enters.is_some())?;
         self.turn_over(&transition, order, &packages, enters.is_some());
@@ -350,6 +365,8 @@ impl<S: Seeds> Protocol for FullTreeKem<S> {
         self.witness.note(by, &pending.after.keys, roster)?;
         self.witness.draws(by, pending.path.as_ref());
         accepted.checks += self.witness.check(&transition, roster)?;
+        let authenticator = &pending.after.secrets.epoch_authenticator;
+        accepted.checks += self.settle_copies(Some(&transition.roster_changes), authenticator)?;
         let (commit, welcome) = (pending.message.clone(), pending.welcome.clone());
         self.log.push(Logged { commit, proposals, welcome, tree, reinit: None });
         self.go_on(by, &transition, pending, enters);
@@ -492,6 +509,18 @@ impl<S: Seeds> Protocol for FullTreeKem<S> {
 
     fn recover(&mut self, ghost: ClientId) -> Result<CaughtUp, ProtocolError> {
         self.find_keys(ghost)
+    }
+
+    fn copy_state(&mut self, client: ClientId, drafts: &[&Draft]) -> Result<CopyId, ProtocolError> {
+        self.steal(client, drafts)
+    }
+
+    fn copied(&self, copy: CopyId) -> Option<Copied> {
+        self.copies.copied(copy, |client| self.clients.taken(client))
+    }
+
+    fn copy_reads(&self, copy: CopyId, message: MessageId) -> Result<bool, ProtocolError> {
+        self.thief_reads(copy, message)
     }
 
     fn epoch_authenticator(&self, client: ClientId) -> Option<Secret> {

@@ -15,6 +15,7 @@
 mod abilities;
 mod art;
 mod clients;
+mod copied;
 mod full;
 mod healing;
 
@@ -42,6 +43,7 @@ use crate::treesync::LeafNodeError;
 
 pub use abilities::{Abilities, Common};
 pub use art::{FullArt, SharedArt};
+pub use copied::{Copied, CopyId};
 pub use full::FullTreeKem;
 
 pub use messages::{MessageId, PAST_EPOCHS, Reading, Received, Sent};
@@ -494,6 +496,26 @@ pub trait Protocol {
     /// is charged for; none where no server holds any.
     fn key_server(&self) -> Option<(u64, Ledger)> {
         None
+    }
+
+    /// Somebody takes a copy of everything that a member holds, its commits among it that are on their way,
+    /// `drafts`; and learns from then on what follows from it and from what is sent.
+    fn copy_state(
+        &mut self,
+        _client: ClientId,
+        _drafts: &[&Draft],
+    ) -> Result<CopyId, ProtocolError> {
+        Err(ProtocolError::Unsupported { protocol: self.name(), what: "say what a copy leads to" })
+    }
+
+    /// What a copied state leads to by now; none if there is no such copy.
+    fn copied(&self, _copy: CopyId) -> Option<Copied> {
+        None
+    }
+
+    /// Whether a copied state opens a message, sent before or after it was copied.
+    fn copy_reads(&self, _copy: CopyId, _message: MessageId) -> Result<bool, ProtocolError> {
+        Err(ProtocolError::Unsupported { protocol: self.name(), what: "say what a copy leads to" })
     }
 
     /// The epoch authenticator of a client's view.

@@ -15,6 +15,11 @@ impl Opaque {
         Self(Box::new(what))
     }
 
+    /// A look at what is kept, if it is of this type.
+    pub fn look<T: Any>(&self) -> Option<&T> {
+        self.0.downcast_ref()
+    }
+
     /// What is kept; an error if another protocol has put it there.
     pub fn open<T: Any>(self) -> Result<T, ProtocolError> {
         self.0.downcast().map(|what| *what).map_err(|_| ProtocolError::Foreign)
@@ -27,6 +32,8 @@ mod tests {
 
     #[test]
     fn only_who_knows_the_type_can_open_it() {
+        assert_eq!(Opaque::new(7_u32).look::<u32>(), Some(&7));
+        assert_eq!(Opaque::new(7_u32).look::<u64>(), None);
         assert_eq!(Opaque::new(7_u32).open::<u32>().unwrap(), 7);
         assert!(matches!(Opaque::new(7_u32).open::<u64>(), Err(ProtocolError::Foreign)));
     }

@@ -9,8 +9,8 @@ use rand_core::SeedableRng;
 use super::{ClientId, Joined, Order, ProtocolError, Seeds};
 use crate::crypto::{Crypto, Digest, Provider};
 use crate::group::{
-    ApplyError, FollowError, Holdings, Member, MembershipProof, ProposalStore, ProposedUpdate,
-    PublicGroup,
+    ApplyError, FollowError, Holdings, Member, MembershipProof, OwnUpdate, ProposalStore,
+    ProposedUpdate, PublicGroup,
 };
 use crate::tree::LeafIndex;
 use crate::treekem::{EpochSecrets, NewPath};
@@ -109,6 +109,12 @@ impl Proposals {
         found.map(|(_, update)| update)
     }
 
+    /// The private halves of what a client has proposed.
+    pub(super) fn own(&self, client: ClientId) -> impl Iterator<Item = &OwnUpdate> {
+        let own = self.sent.iter().filter(move |(sender, _)| *sender == client);
+        own.map(|(_, update)| &update.own)
+    }
+
     /// The paths that were drawn, and by whom.
     pub(super) fn drawn(&self) -> impl Iterator<Item = (ClientId, &NewPath)> {
         self.sent.iter().filter_map(|(client, update)| Some((*client, update.path.as_ref()?)))
@@ -140,10 +146,9 @@ impl Proposals {
     ) -> Result<Holdings, ProtocolError> {
         let received = self.receive(crypto, public)?;
         received.check_membership(crypto, secrets)?;
-        let own = self.sent.iter().filter(|(sender, _)| *sender == client);
         Ok(Holdings {
             proposals: received.store,
-            updates: own.map(|(_, update)| update.own.clone()).collect(),
+            updates: self.own(client).cloned().collect(),
             ..Holdings::default()
         })
     }

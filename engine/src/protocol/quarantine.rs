@@ -202,6 +202,12 @@ impl<E> Ghosts<E> {
         record.ok_or_else(|| not_a_ghost(client))
     }
 
+    /// The number of a ghost's open request.
+    pub(super) fn request(&self, client: ClientId) -> Option<u64> {
+        let record = self.records.get(&client)?;
+        record.asked.as_ref().map(|_| record.requests)
+    }
+
     /// Nothing more is kept of a client as a ghost.
     pub(super) fn forget(&mut self, client: ClientId) {
         self.records.remove(&client);

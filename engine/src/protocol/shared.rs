@@ -8,6 +8,7 @@
 //! own epoch, and it goes on from the wire as a [`Member`].
 
 mod checking;
+mod copied;
 mod messages;
 mod path;
 mod quarantine;
@@ -17,7 +18,7 @@ mod turnover;
 mod watch;
 mod welcome;
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Weak};
 
 use rand_chacha::ChaCha20Rng;
@@ -25,6 +26,7 @@ use rand_core::SeedableRng;
 
 use super::abilities::common;
 use super::clients::{Clients, clients_of};
+use super::copied::Copies;
 use super::healing::check_healed;
 use super::moves::Moves;
 use super::private_tree::PrivateTree;
@@ -33,8 +35,8 @@ use super::quarantine::{Ghosts, broken, make_ghosts};
 use super::rebuild::Successor;
 use super::witness::Witness;
 use super::{
-    Abilities, Accepted, CaughtUp, ClientId, Common, Draft, Entering, Ghost, Joined, MessageId,
-    Opaque, Order, Protocol, ProtocolError, Rebuilding, Received, Seeds, Sent,
+    Abilities, Accepted, CaughtUp, ClientId, Common, Copied, CopyId, Draft, Entering, Ghost,
+    Joined, MessageId, Opaque, Order, Protocol, ProtocolError, Rebuilding, Received, Seeds, Sent,
 };
 use crate::crypto::{Crypto, Digest, Ledger, Provider, Secret};
 use crate::group::{
@@ -50,6 +52,7 @@ use crate::treesync::{
 };
 
 use checking::{Checked, opening};
+use copied::Drawer;
 use messages::Traffic;
 use path::next_private;
 use rebuild::Step;
@@ -86,12 +89,19 @@ struct Membership {
     departure: Option<Departure>,
     /// Whether it has lost all it held, and not entered anew.
     lost: bool,
+    /// The epoch that it had come to in the group before, until it has joined.
+    before: Option<u64>,
 }
 
 impl Membership {
     /// In the tree from this epoch on; `invited` says what joining will take.
     fn at(leaf: LeafIndex, epoch: Arc<Epoch>, invited: Option<CaughtUp>) -> Self {
-        Self { leaf, epoch, invited, departure: None, lost: false }
+        Self { leaf, epoch, invited, departure: None, lost: false, before: None }
+    }
+
+    /// The epoch that it has really come to; the one that it was added in, until it has joined.
+    fn view(&self) -> u64 {
+        self.before.filter(|_| self.invited.is_some()).unwrap_or(self.epoch.number)
     }
 }
 
@@ -107,6 +117,8 @@ struct Departure {
 #[derive(Debug)]
 struct Invitation {
     client: ClientId,
+    /// The package's number.
+    number: u32,
     package: KeyPackage,
     secrets: KeyPackageSecrets,
 }
@@ -150,6 +162,9 @@ pub struct SharedTreeKem<S> {
     /// The first epoch of the group: not 0, if it has replaced another.
     base: u64,
     traffic: Traffic,
+    copies: Copies,
+    /// What those have for messages whose states were copied.
+    drawers: BTreeMap<CopyId, Drawer>,
 }
 
 impl<S: Seeds> SharedTreeKem<S> {
@@ -182,6 +197,8 @@ impl<S: Seeds> SharedTreeKem<S> {
             ghosts: Ghosts::default(),
             base: 0,
             traffic: Traffic::default(),
+            copies: Copies::default(),
+            drawers: BTreeMap::new(),
         })
     }
 
@@ -299,7 +316,7 @@ impl<S: Seeds> SharedTreeKem<S> {
         // Making a package was charged at registration.
         let crypto = Crypto::new(self.provider);
         let (package, secrets) = self.clients.package(&crypto, client, number)?;
-        Ok(Invitation { client, package, secrets })
+        Ok(Invitation { client, number, package, secrets })
     }
 
     fn renew(&mut self, client: ClientId, renewal: Renewal) -> Result<Joined, ProtocolError> {
@@ -528,7 +545,9 @@ impl<S: Seeds> Protocol for SharedTreeKem<S> {
         let epoch = Arc::new(Epoch { number, public, private, secrets, totals });
         let order = &draft.order;
         let departure = Departure { last: before.clone(), bytes, ledger: for_removed };
+        self.tell_copies(&before, &transition, &invitations)?;
         self.settle_ghosts(&before, &transition, order, ghosts, enters)?;
+        self.settle_copies(number, Some(&transition.roster_changes));
         self.depart(&transition.applied.removed, departure, order, enters);
         let tree_bytes = encoded_tree_length(&epoch.public.tree) as u64;
         let psks = PskStore::default();
@@ -732,6 +751,18 @@ impl<S: Seeds> Protocol for SharedTreeKem<S> {
 
     fn recover(&mut self, ghost: ClientId) -> Result<CaughtUp, ProtocolError> {
         self.find_keys(ghost)
+    }
+
+    fn copy_state(&mut self, client: ClientId, drafts: &[&Draft]) -> Result<CopyId, ProtocolError> {
+        self.steal(client, drafts)
+    }
+
+    fn copied(&self, copy: CopyId) -> Option<Copied> {
+        self.copies.copied(copy, |client| self.clients.taken(client))
+    }
+
+    fn copy_reads(&self, copy: CopyId, message: MessageId) -> Result<bool, ProtocolError> {
+        self.drawer_reads(copy, message)
     }
 
     fn epoch_authenticator(&self, client: ClientId) -> Option<Secret> {

@@ -241,6 +241,11 @@ impl<'t> RefreshSet<'t> {
         self.nodes.iter().map(of_node).collect()
     }
 
+    /// The parent of the set that another's secret follows from.
+    pub(crate) fn source(&self, at: usize) -> Option<usize> {
+        self.nodes.get(at)?.source()
+    }
+
     /// For each parent what somebody below does from there to the root.
     pub(crate) fn climbs(&self) -> Vec<Climb> {
         let mut climbs = vec![Climb { followed: 1, opened: 0 }; self.nodes.len()];

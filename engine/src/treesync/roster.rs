@@ -53,6 +53,15 @@ impl RosterChange {
         }
     }
 
+    /// The encryption key that it takes out of the tree.
+    pub(crate) fn leaving(&self) -> Option<&HpkePublicKey> {
+        match self {
+            Self::LeafOut(leaf) => Some(&leaf.encryption_key),
+            Self::ParentOut(key) => Some(key),
+            Self::LeafIn(_) | Self::ParentIn(_) => None,
+        }
+    }
+
     /// The changes that lead back, in their order.
     pub fn inverse(changes: &[Self]) -> Vec<Self> {
         let invert = |change: &Self| match change.clone() {

@@ -10,7 +10,7 @@ use crate::simulation::{Behaviour, BehaviourError};
 
 /// Protocols that can be run, with a line about each.
 pub(crate) const PROTOCOLS: &[(&str, &str)] = &[
-    ("treekem", "TreeKEM as in RFC 9420"),
+    (TREEKEM, "TreeKEM as in RFC 9420"),
     (ART, "Asynchronous Ratcheting Trees as in draft-barnes-mls-protocol-00"),
     ("sender-keys", "a chain for each sender, sent to all others over pairwise channels"),
     ("pairwise", "a Double Ratchet between every two members; each message n - 1 times"),
@@ -22,6 +22,9 @@ pub(crate) const PROTOCOLS: &[(&str, &str)] = &[
     #[cfg(feature = "peers")]
     ("mls-rs", "RFC 9420 by mls-rs: every client on its own"),
 ];
+
+/// The protocol of RFC 9420.
+const TREEKEM: &str = "treekem";
 
 /// The protocol of 2018.
 pub(crate) const ART: &str = "art";
@@ -157,6 +160,11 @@ fn check_asked(scenario: &Scenario) -> Result<(), Failure> {
         ("workload.messages", is_peer && work.messages.is_some(), alone),
         ("workload.messages.attachments", is_baseline && attaches, "exports no keys for them"),
         ("workload.losses and service.retention", is_peer && comes_back, alone),
+        (
+            "measure.compromise",
+            protocol != TREEKEM && scenario.measure.compromise.is_some(),
+            "keeps no book of what follows from a copied state",
+        ),
         ("policy.joining", is_peer && links, alone),
         ("workload.groups", is_peer && work.groups.is_some(), "is driven here in one group"),
         ("service.refill_packages", is_peer && refills, alone),

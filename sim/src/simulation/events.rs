@@ -56,6 +56,8 @@ pub(super) enum Event {
     Warm,
     /// A client goes offline.
     Offline(ClientId),
+    /// The states of some members are copied.
+    Compromise,
     /// A snapshot of the tree is taken.
     Snapshot,
 }

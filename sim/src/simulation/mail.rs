@@ -8,7 +8,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use arboretum_engine::protocol::{CaughtUp, ClientId, MessageId, ProtocolError, Reading};
+use arboretum_engine::protocol::{CaughtUp, ClientId, MessageId, ProtocolError, Reading, Sent};
 use arboretum_results::{Distribution, Messages as Books, Recorder};
 use arboretum_workloads::{Fidelity, Millis};
 
@@ -102,6 +102,12 @@ impl Mail {
         &self.boxes[client.0 as usize]
     }
 
+    /// All messages, the newest first: when each was sent, and in which epoch.
+    pub(super) fn newest_first(&self) -> impl Iterator<Item = (MessageId, u64, Millis)> {
+        let all = self.on_the_way.values().rev().chain(self.log.iter().rev());
+        all.map(|letter| (letter.message, letter.epoch, letter.posted))
+    }
+
     /// The group has so many members from this epoch on.
     pub(super) fn note_size(&mut self, epoch: u64, members: u64) {
         self.sizes.push_back((epoch, members));
@@ -191,18 +197,19 @@ impl World<'_, '_> {
         let text = stream.bytes(messages.bytes as usize);
         let sent = self.protocol.send(client, &text)?;
         self.note(recorder, "send", client);
-        self.post(client, sent);
+        self.post(client, sent)?;
         if has_attachment {
             let content = stream.bytes(messages.attachment_bytes as usize);
             let sent = self.protocol.attach(client, &content)?;
             self.mail.books.attachments += 1;
             self.note(recorder, "attach", client);
-            self.post(client, sent);
+            self.post(client, sent)?;
         }
         Ok(())
     }
 
-    fn post(&mut self, sender: ClientId, sent: arboretum_engine::protocol::Sent) {
+    fn post(&mut self, sender: ClientId, sent: Sent) -> Result<(), ProtocolError> {
+        self.have_thieves_read(&sent)?;
         let entry = self.clients.get_mut(sender);
         entry.tally.ledger += sent.ledger;
         entry.tally.bytes_sent += sent.bytes;
@@ -215,6 +222,7 @@ impl World<'_, '_> {
         let letter = Letter { message, sender, epoch, members, posted };
         self.mail.on_the_way.insert(sent.message, letter);
         self.schedule(self.later(delay), Event::Relay(sent.message));
+        Ok(())
     }
 
     /// A message reaches the Delivery Service: a copy goes to everybody who is online and meant to

@@ -11,6 +11,7 @@
 //! | `world` | everything there is in a run, and the clock |
 //! | `mail` | application messages: sent, relayed, kept, read, and tried by those they are not for |
 //! | `outside` | entering by oneself: by a link, after a loss, after too long an absence |
+//! | `compromise` | copied states, and when they lead nowhere any more |
 //! | `devices` | further devices of a user |
 //! | `services` | federated services and what they see |
 //! | `people` | people come and go, views move |
@@ -29,6 +30,7 @@ mod behaviour;
 mod blank_paths;
 mod clients;
 mod commits;
+mod compromise;
 mod delivery;
 mod devices;
 mod events;

@@ -54,6 +54,7 @@ impl World<'_, '_> {
         self.facts.invariants.checked += u64::from(accepted.checks);
         self.facts.ever.extend(std::iter::once(order.by).chain(order.adds.iter().copied()));
         self.note_ghosts(&order, recorder);
+        self.look_at_copies(recorder);
         if !creation {
             if !returns {
                 self.note_moves(&order, stood, &cost, ledger);
@@ -265,6 +266,7 @@ impl World<'_, '_> {
             links: self.facts.links,
             recovery,
             devices: self.facts.devices,
+            healing: self.healing(),
             metadata: self.services.metadata(),
             credentials: Credentials {
                 rotated: self.facts.rotated,

@@ -17,6 +17,7 @@ use super::authentication::AuthenticationService;
 use super::behaviour::{Behaviour, Ghosts, Proposing};
 use super::blank_paths::BlankPaths;
 use super::clients::Clients;
+use super::compromise::Compromises;
 use super::delivery::{DeliveryService, Reason};
 use super::devices::Devices;
 use super::events::{Event, Queue};
@@ -157,6 +158,7 @@ pub(super) struct World<'w, 's> {
     pub(super) batch_waiting: bool,
     pub(super) proposing: Proposing,
     pub(super) ghosts: Ghosts,
+    pub(super) compromises: Compromises,
     /// Members that were asked to commit requests and have not yet.
     pub(super) handed_out: u32,
     /// Whether somebody is to be asked to warm the tree when they have.
@@ -220,6 +222,7 @@ impl<'w, 's> World<'w, 's> {
             batch_waiting: false,
             proposing: Proposing::default(),
             ghosts: Ghosts::default(),
+            compromises: Compromises::default(),
             handed_out: 0,
             warming_waits: false,
             last_warmed: None,
@@ -312,6 +315,7 @@ impl<'w, 's> World<'w, 's> {
             self.schedule(period, Event::Batch);
         }
         self.schedule_warming();
+        self.plan_compromise();
         self.schedule(self.scenario.measure.snapshot_every, Event::Snapshot);
     }
 
@@ -357,6 +361,7 @@ impl<'w, 's> World<'w, 's> {
             Event::Batch => self.batch_is_due(),
             Event::Warm => self.warming_is_due(),
             Event::Offline(client) => self.go_offline(client, recorder),
+            Event::Compromise => self.compromise_is_due(recorder),
             Event::Snapshot => {
                 let next = self.later(self.scenario.measure.snapshot_every);
                 self.schedule(next, Event::Snapshot);

@@ -17,8 +17,8 @@ pub use error::{ScenarioError, nearest};
 pub(crate) use load::{parse, read};
 pub(crate) use strategy::read as strategy_words;
 pub use system::{
-    Authentication, Crowd, DeviceChanges, Groups, Joining, Losses, Messages, OldClients, Recovery,
-    Service,
+    Authentication, Compromise, Crowd, DeviceChanges, Groups, Joining, Losses, Messages,
+    OldClients, Recovery, Service,
 };
 pub use validate::MAX_MEMBERS;
 pub(crate) use validate::{Wrong, check_expectations, check_name, require};
@@ -426,11 +426,14 @@ impl Default for Network {
 pub struct Measure {
     /// How often the tree is looked at.
     pub snapshot_every: Millis,
+    /// States that are copied, to see what follows from them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub compromise: Option<Compromise>,
 }
 
 impl Default for Measure {
     fn default() -> Self {
-        Self { snapshot_every: Millis(3_600_000) }
+        Self { snapshot_every: Millis(3_600_000), compromise: None }
     }
 }
 

@@ -65,6 +65,25 @@ pub struct DeviceChanges {
     pub kept_for: Option<Distribution>,
 }
 
+/// Somebody copies everything that some members hold, online or not, and learns from then on what follows from it and
+/// from what is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Compromise {
+    /// How often; the first time after so long.
+    pub every: Millis,
+    /// How many members each time, drawn evenly.
+    #[serde(default = "one_client")]
+    pub clients: u32,
+    /// After this much of the run no more copies are taken, so that the last have time to become useless.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stop_after: Option<Millis>,
+}
+
+fn one_client() -> u32 {
+    1
+}
+
 /// Users whose clients are old: they can take part, and have none of what newer ones can beside that.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

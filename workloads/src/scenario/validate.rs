@@ -36,6 +36,9 @@ const MAX_PURGES: usize = 1_000;
 /// The most clients at the start times groups: each is kept account of in each.
 const MAX_CLIENTS_IN_GROUPS: u64 = 1 << 24;
 
+/// The most copied states of one run: each is looked at after every commit.
+const MAX_COPIES: u64 = 100_000;
+
 /// The most federated services.
 const MAX_SERVICES: u32 = 1_000;
 
@@ -98,12 +101,30 @@ impl Scenario {
         let snapshots = self.duration.0 / self.measure.snapshot_every.0.max(1);
         let few = self.measure.snapshot_every > Millis(0) && snapshots <= MAX_SNAPSHOTS;
         require(few, "measure.snapshot_every", format!("at most {MAX_SNAPSHOTS} snapshots a run"))?;
+        self.check_compromise()?;
         self.check_workload()?;
         self.check_group()?;
         self.check_policy()?;
         possible(&self.network.delay, "network.delay")?;
         self.check_system()?;
         check_expectations(&self.expect)
+    }
+
+    fn check_compromise(&self) -> Result<(), Wrong> {
+        let Some(compromise) = self.measure.compromise else { return Ok(()) };
+        let key = "measure.compromise.every";
+        require(compromise.every > Millis(0), key, "a period is more than 0s")?;
+        let key = "measure.compromise.clients";
+        require(compromise.clients > 0, key, "at least 1 client, or no table `compromise`")?;
+        let last = compromise.stop_after.unwrap_or(self.duration).min(self.duration);
+        let copies = (last.0 / compromise.every.0).saturating_mul(compromise.clients.into());
+        let key = "measure.compromise";
+        require(
+            copies <= MAX_COPIES,
+            key,
+            format!("{copies} copies are more than {MAX_COPIES}: take fewer, or less often"),
+        )?;
+        require(copies > 0, key, "no copy would be taken: make `every` shorter")
     }
 
     fn check_group(&self) -> Result<(), Wrong> {

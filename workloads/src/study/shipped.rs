@@ -39,6 +39,7 @@ ship!(
     "concurrent-2025",
     "bonsai-2024",
     "quarantined-2024",
+    "healing",
 );
 
 /// All of them.

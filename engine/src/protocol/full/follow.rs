@@ -48,9 +48,7 @@ impl<S: Seeds> FullTreeKem<S> {
             self.witness.note_past(client, &joined.0.keys, newest)?;
         }
         if let Some(state) = self.states.get_mut(&client) {
-            if let Some((old, _)) = &state.member {
-                state.mail.leave_epoch(state.base + old.epoch(), old);
-            }
+            // Nobody sends in the last epoch of a group, whose number the next group's first has.
             (state.member, state.base) = (Some(joined), base);
         }
         Ok(caught)

@@ -9,7 +9,7 @@ use rand_core::SeedableRng;
 
 use super::{FullClient, FullTreeKem};
 use crate::crypto::{Crypto, Ledger};
-use crate::group::{EpochMessages, Member, Prying};
+use crate::group::{EpochMessages, Member, Prying, PublicGroup};
 use crate::protocol::post::{Kind, Posted, open_attachment, seal_attachment};
 use crate::protocol::{
     ClientId, MessageId, PAST_EPOCHS, Protocol, ProtocolError, Reading, Received, Seeds, Sent,
@@ -17,16 +17,20 @@ use crate::protocol::{
 use crate::treekem::EpochSecrets;
 
 /// What a client has for the messages of one epoch.
-struct Held {
-    messages: EpochMessages,
+#[derive(Clone)]
+pub(super) struct Held {
+    pub(super) messages: EpochMessages,
     /// For the keys of attachments.
-    secrets: Arc<EpochSecrets>,
+    pub(super) secrets: Arc<EpochSecrets>,
 }
 
 impl Held {
-    fn of(member: &Member) -> Self {
-        let messages = EpochMessages::new(&member.public, &member.secrets);
-        Self { messages, secrets: member.secrets.clone() }
+    pub(super) fn of(member: &Member) -> Self {
+        Self::new(&member.public, &member.secrets)
+    }
+
+    pub(super) fn new(public: &PublicGroup, secrets: &Arc<EpochSecrets>) -> Self {
+        Self { messages: EpochMessages::new(public, secrets), secrets: secrets.clone() }
     }
 
     /// Keys that were used and erased are tried as well.
@@ -37,13 +41,13 @@ impl Held {
 
 /// What a client reads messages with: of the epoch that it is in from the first message on, of each
 /// epoch that it leaves for as long as [`PAST_EPOCHS`] says.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Mail {
     /// The first epoch in which it was a member.
     since: u64,
     /// The first in which it is not, once it knows that it is out.
     until: Option<u64>,
-    held: BTreeMap<u64, Held>,
+    pub(super) held: BTreeMap<u64, Held>,
 }
 
 impl Mail {

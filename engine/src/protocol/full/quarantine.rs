@@ -122,6 +122,7 @@ impl<S: Seeds> FullTreeKem<S> {
         let record = self.ghosts.record_mut(ghost)?;
         let asked = record.asked.take().ok_or(ProtocolError::NotAMember(ghost))?;
         record.found = record.given.len();
+        let request = record.requests;
         let state = self.states.get_mut(&ghost).ok_or(ProtocolError::NotAMember(ghost))?;
         let crypto = Crypto::new(self.provider);
         let mut caught = CaughtUp::default();
@@ -135,6 +136,7 @@ impl<S: Seeds> FullTreeKem<S> {
         if let Some(state) = self.states.get_mut(&ghost) {
             state.gathered.clear();
         }
+        self.recover_copies(ghost, request);
         Ok(caught)
     }
 }

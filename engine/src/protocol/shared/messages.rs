@@ -12,6 +12,7 @@ use std::sync::Arc;
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
 
+use super::copied::Drawer;
 use super::{Epoch, SharedTreeKem};
 use crate::crypto::{CountingProvider, Crypto, Ledger, Provider, Secret};
 use crate::group::{EpochMessages, Prying, SessionError};
@@ -110,7 +111,28 @@ fn key(tree: &SecretTree, leaf: LeafIndex, generation: u32) -> Result<Taken, Sec
     Ok((crypto.ledger(), used))
 }
 
+/// Whether a key of a secret tree has been used.
+pub(super) fn erased(tree: &SecretTree, leaf: LeafIndex, generation: u32) -> bool {
+    key(tree, leaf, generation).is_err()
+}
+
 impl Traffic {
+    /// What a client in an epoch has for messages.
+    pub(super) fn drawer(&self, client: ClientId, view: u64) -> Drawer {
+        let seat = self.seats.get(&client);
+        let used = seat.map_or_else(BTreeMap::new, |seat| seat.used.clone());
+        Drawer::new(seat.map_or(view, |seat| seat.since), view, used)
+    }
+
+    pub(super) fn posted(&self, message: MessageId) -> Result<&Posted, ProtocolError> {
+        self.post.get(message)
+    }
+
+    /// The generation of its sender's ratchet that a text was sealed with.
+    pub(super) fn generation(&self, message: MessageId) -> Option<u32> {
+        self.generations.get(&message).copied()
+    }
+
     /// A client becomes a member in an epoch.
     pub(super) fn enter(&mut self, client: ClientId, epoch: u64) {
         self.seats.insert(client, Seat::since(epoch));

@@ -178,6 +178,7 @@ impl<S: Seeds> SharedTreeKem<S> {
             }
         }
         record.found = record.given.len();
+        let request = record.requests;
         let mut caught = self.owed_by(ghost, &from, &newest, leaf)?;
         caught.bytes += bytes;
         caught.ledger += crypto.ledger();
@@ -186,6 +187,7 @@ impl<S: Seeds> SharedTreeKem<S> {
         }
         self.witness.returns(ghost);
         self.watch(&newest)?;
+        self.recover_copies(ghost, request, &newest)?;
         Ok(caught)
     }
 

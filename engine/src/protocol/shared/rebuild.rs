@@ -78,8 +78,11 @@ impl<S: Seeds> SharedTreeKem<S> {
         let audits = audits.sum::<Result<u32, _>>()?;
         let watched = self.witness.check(&step.last.transition, &self.roster)?;
         let checks = 3 + watched + joined.len() as u32;
+        self.tell_copies(&before, &step.last.transition, &[])?;
+        self.tell_copies_anew(&step.successor.founded, &step.invitations)?;
         let epoch = Arc::new(self.first_epoch(&before, order.by, &step)?);
         self.roster = Roster::of(&epoch.public.tree).map_err(ApplyError::from)?;
+        self.settle_copies(epoch.number, None);
         self.replace_members(&before, &epoch, order.by, &step, &joined)?;
         self.watch(&epoch)?;
         self.witness.draws(order.by, step.successor.founded.path.as_ref());
@@ -116,7 +119,7 @@ impl<S: Seeds> SharedTreeKem<S> {
             return Ok(vec![]);
         };
         let unpaid = Crypto::new(self.provider);
-        let Invitation { client, package, secrets } = first;
+        let Invitation { client, package, secrets, .. } = first;
         let old = self.over_the_wire(&unpaid, *client, message, &last.proposals)?;
         let old = old.ok_or(ProtocolError::NotAMember(*client))?;
         old.open_successor(&unpaid, reinit, welcome, package, secrets)?;
@@ -195,7 +198,7 @@ impl<S: Seeds> SharedTreeKem<S> {
         {
             let client = invitation.client;
             let old = self.membership(client)?;
-            let (leaf_before, lost) = (old.leaf, old.lost);
+            let (leaf_before, lost, view) = (old.leaf, old.lost, old.view());
             let mut owed = old.invited.unwrap_or_default();
             owed += self.owed(&old.epoch, before, old.leaf)?;
             owed += end;
@@ -203,7 +206,7 @@ impl<S: Seeds> SharedTreeKem<S> {
             owed.ledger += joined.ledger;
             self.moves.note(client, epoch.number, leaf_before);
             let mut membership = Membership::at(*leaf, epoch.clone(), Some(owed));
-            membership.lost = lost;
+            (membership.lost, membership.before) = (lost, Some(view));
             self.set_membership(client, membership);
             self.witness.end(client);
         }

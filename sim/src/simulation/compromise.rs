@@ -1,0 +1,203 @@
+//! Passive compromises: now and then the states of some members are copied, and after each commit the
+//! protocol is asked what each copy still leads to. Nothing in the group notices: a run has the same
+//! records with and without them.
+
+use arboretum_engine::protocol::{ClientId, CopyId, PAST_EPOCHS, ProtocolError, Sent};
+use arboretum_results::{Distribution, Healing, Recorder};
+use arboretum_workloads::Millis;
+
+use super::clients::Standing;
+use super::events::Event;
+use super::world::World;
+
+/// So many letters in a row that are too old to be read, and older ones are not looked for: what senders that
+/// lag have sent stands a few places later than its epoch.
+const OLD_LETTERS: u32 = 1_000;
+
+/// A copied state.
+#[derive(Debug)]
+struct Copy {
+    id: CopyId,
+    client: ClientId,
+    at: Millis,
+    epoch: u64,
+    /// Whether it led to the newest epoch when it was last looked at.
+    knows: bool,
+    /// When it first did not, and the epoch of that.
+    healed: Option<(Millis, u64)>,
+    /// The newest epoch that it did not lead to after one that it did.
+    until: u64,
+    /// Whether it has led to one again after that.
+    reopened: bool,
+    /// When nothing could follow from it any more.
+    spent: Option<Millis>,
+    /// Messages that it opens, of those that were sent before it was taken, and after.
+    before: u64,
+    after: u64,
+    /// The age of the oldest of the former.
+    oldest: Option<Millis>,
+}
+
+/// All copies of a run.
+#[derive(Debug, Default)]
+pub(super) struct Compromises {
+    copies: Vec<Copy>,
+    /// How often copies have been taken.
+    times: u64,
+}
+
+impl World<'_, '_> {
+    /// Schedules the next time that states are copied.
+    pub(super) fn plan_compromise(&mut self) {
+        let Some(compromise) = self.scenario.measure.compromise else { return };
+        let next = self.later(compromise.every);
+        if compromise.stop_after.is_none_or(|last| next <= last) {
+            self.schedule(next, Event::Compromise);
+        }
+    }
+
+    pub(super) fn compromise_is_due(
+        &mut self,
+        recorder: &mut dyn Recorder,
+    ) -> Result<(), ProtocolError> {
+        self.plan_compromise();
+        let Some(compromise) = self.scenario.measure.compromise else { return Ok(()) };
+        let mut stream = self.root_seed.stream("compromise", self.compromises.times, 0);
+        self.compromises.times += 1;
+        let has_state = |client: &ClientId| {
+            let entry = self.clients.get(*client);
+            entry.standing == Standing::Member && entry.lost.is_none()
+        };
+        let clients = (0..self.clients.iter().len() as u32).map(ClientId);
+        let mut members: Vec<ClientId> = clients.filter(has_state).collect();
+        for _ in 0..compromise.clients {
+            if members.is_empty() {
+                break;
+            }
+            let drawn = stream.below(members.len() as u64) as usize;
+            let client = members.swap_remove(drawn);
+            self.take_copy(client, recorder)?;
+        }
+        Ok(())
+    }
+
+    fn take_copy(
+        &mut self,
+        client: ClientId,
+        recorder: &mut dyn Recorder,
+    ) -> Result<(), ProtocolError> {
+        let own = self.drafts.iter().filter(|sent| sent.sender == client);
+        let own: Vec<_> = own.map(|sent| &sent.draft).collect();
+        let id = self.protocol.copy_state(client, &own)?;
+        self.note(recorder, "copied", client);
+        let (before, oldest) = self.old_messages(id, client)?;
+        let epoch = self.protocol.epoch();
+        self.compromises.copies.push(Copy {
+            id,
+            client,
+            at: self.now,
+            epoch,
+            knows: true,
+            healed: None,
+            until: 0,
+            reopened: false,
+            spent: None,
+            before,
+            after: 0,
+            oldest,
+        });
+        self.look_at_copies(recorder);
+        Ok(())
+    }
+
+    /// How many of the messages that have been sent, and are kept, a copy opens; and when the oldest was sent.
+    fn old_messages(
+        &self,
+        copy: CopyId,
+        client: ClientId,
+    ) -> Result<(u64, Option<Millis>), ProtocolError> {
+        let first = self.protocol.view(client).unwrap_or(0).saturating_sub(PAST_EPOCHS);
+        let (mut readable, mut oldest, mut old) = (0, None, 0);
+        for (message, epoch, posted) in self.mail.newest_first() {
+            if epoch < first {
+                old += 1;
+                if old == OLD_LETTERS {
+                    break;
+                }
+                continue;
+            }
+            match self.protocol.copy_reads(copy, message) {
+                Err(ProtocolError::NoSuchMessage(_)) => break,
+                Ok(false) => {}
+                Ok(true) => {
+                    readable += 1;
+                    oldest = Some(oldest.map_or(posted, |before: Millis| before.min(posted)));
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok((readable, oldest.map(|posted| Millis(self.now.0 - posted.0))))
+    }
+
+    /// Asks what each copy leads to by now.
+    pub(super) fn look_at_copies(&mut self, recorder: &mut dyn Recorder) {
+        let (now, epoch) = (self.now, self.protocol.epoch());
+        let mut healed = vec![];
+        for copy in self.compromises.copies.iter_mut().filter(|copy| copy.spent.is_none()) {
+            let found = self.protocol.copied(copy.id).unwrap_or_default();
+            if copy.knows && !found.knows_epoch {
+                copy.until = epoch;
+                if copy.healed.is_none() {
+                    copy.healed = Some((now, epoch));
+                    healed.push(copy.client);
+                }
+            }
+            copy.reopened |= copy.healed.is_some() && found.knows_epoch;
+            copy.knows = found.knows_epoch;
+            let is_spent = !copy.knows && found.keys_in_tree == 0 && found.packages == 0;
+            copy.spent = is_spent.then_some(now);
+        }
+        for client in healed {
+            self.note(recorder, "healed", client);
+        }
+    }
+
+    /// A message was sent: some with copies open it.
+    pub(super) fn have_thieves_read(&mut self, sent: &Sent) -> Result<(), ProtocolError> {
+        for copy in &mut self.compromises.copies {
+            if copy.knows || sent.epoch < copy.until {
+                copy.after += u64::from(self.protocol.copy_reads(copy.id, sent.message)?);
+            }
+        }
+        Ok(())
+    }
+
+    /// What came of all copies.
+    pub(super) fn healing(&self) -> Healing {
+        let copies = &self.compromises.copies;
+        let count = |is: fn(&&Copy) -> bool| copies.iter().filter(is).count() as u64;
+        let over = |value: &dyn Fn(&Copy) -> Option<u64>| {
+            let mut distribution = Distribution::default();
+            copies.iter().filter_map(value).for_each(|value| distribution.record(value));
+            distribution.five_figures()
+        };
+        let seconds = |from: Millis, to: Millis| (to.0 - from.0) / 1_000;
+        let end = self.now;
+        let with_mail = self.has_mail();
+        Healing {
+            copies: copies.len() as u64,
+            healed: count(|copy| copy.healed.is_some()),
+            reopened: count(|copy| copy.reopened),
+            still_known: count(|copy| copy.knows),
+            epochs: over(&|copy| Some(copy.healed?.1 - copy.epoch)),
+            seconds: over(&|copy| Some(seconds(copy.at, copy.healed?.0))),
+            exposed_seconds: over(&|copy| {
+                Some(seconds(copy.at, copy.healed.map_or(end, |(healed, _)| healed)))
+            }),
+            residual_seconds: over(&|copy| Some(seconds(copy.at, copy.spent?))),
+            messages_after: over(&|copy| with_mail.then_some(copy.after)),
+            messages_before: over(&|copy| with_mail.then_some(copy.before)),
+            oldest_before_s: over(&|copy| Some(copy.oldest?.0 / 1_000)),
+        }
+    }
+}
