@@ -13,11 +13,13 @@
 //! | `trace` | activity logs in the place of drawn activity |
 //! | `demand` | the people and their sessions |
 //! | `groups` | which groups each user is in |
+//! | `profile` | device profiles: what operations take |
 //! | `shipped` | the scenarios that come with the lab |
 
 mod demand;
 mod groups;
 mod operations;
+mod profile;
 mod sample;
 mod scenario;
 mod shipped;
@@ -31,6 +33,7 @@ pub use operations::{
     Absence, Amount, Commits, Experiment, ExperimentGroup, Inactive, Issuers, MAX_OPERATIONS, Mix,
     Operation, OperationKind, Operations, Sequence, Updated,
 };
+pub use profile::{Costs, Profile, find_profile, profiles};
 pub use sample::{Distribution, Unit, zipf_weights};
 pub use scenario::{
     Activity, Arrivals, Authentication, Batching, Crowd, DeviceChanges, Expectation, Fidelity,

@@ -5,6 +5,8 @@
 //! the input or the command line is wrong; 130 interrupted, with everything finished kept.
 
 mod arguments;
+mod calibrate;
+mod capacity;
 mod compare;
 mod conformance;
 mod failure;
@@ -13,6 +15,8 @@ mod list;
 mod make;
 mod played;
 mod plot;
+mod price;
+mod pricing;
 mod progress;
 mod protocols;
 mod run;
@@ -21,6 +25,7 @@ mod schema;
 mod splice;
 mod study;
 mod verify;
+mod whole;
 
 use std::process::ExitCode;
 
@@ -40,6 +45,9 @@ pub fn main() -> ExitCode {
         Command::Schema { what } => schema::schema(&what),
         Command::Plot { paths } => plot::plot(&paths),
         Command::Splice { page, folders } => splice::splice(&page, &folders),
+        Command::Calibrate(options) => calibrate::run(&options),
+        Command::Price(options) => price::run(&options),
+        Command::Capacity(options) => capacity::run(&options),
         Command::Compare(options) => compare::run(&options),
         Command::Verify { path, options } => verify::verify(&path, &options),
         Command::Conformance { dir } => run_conformance(&dir),

@@ -43,16 +43,27 @@ pub(super) fn summary(
     folder: &Path,
     should_stop: &(dyn Fn() -> bool + Sync),
 ) -> Result<Option<Value>, Failure> {
-    if let Some(summary) = read(folder) {
-        return Ok(Some(summary));
+    kept(folder, &job.to_toml(), should_stop, || play(job, folder, should_stop))
+}
+
+/// What is kept in a cell's folder, or else what playing it comes to, which is kept from then on. None if
+/// somebody wants to stop.
+pub(in crate::command) fn kept(
+    folder: &Path,
+    toml: &str,
+    should_stop: &dyn Fn() -> bool,
+    play: impl FnOnce() -> Result<Option<Value>, Failure>,
+) -> Result<Option<Value>, Failure> {
+    if let Some(result) = read(folder) {
+        return Ok(Some(result));
     }
     if should_stop() {
         return Ok(None);
     }
-    let Some(summary) = play(job, folder, should_stop)? else { return Ok(None) };
-    write(folder, &job.to_toml(), &summary)
+    let Some(result) = play()? else { return Ok(None) };
+    write(folder, toml, &result)
         .map_err(|error| Failure::run(format!("cannot write {}: {error}", folder.display())))?;
-    Ok(Some(summary))
+    Ok(Some(result))
 }
 
 /// Where the digest of a cell's files stands.
@@ -130,7 +141,8 @@ fn play(
     summary.map(Some).map_err(|error| Failure::run(error.to_string()))
 }
 
-fn simulate(
+/// Plays a scenario.
+pub(in crate::command) fn simulate(
     scenario: &Scenario,
     folder: &Path,
     should_stop: &dyn Fn() -> bool,

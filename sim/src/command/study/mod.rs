@@ -12,10 +12,10 @@
 //! | `expect` | whether the study's statements hold |
 //! | `statistics` | what is computed beside means: paired differences, growth |
 
-mod address;
-mod cell;
+pub(super) mod address;
+pub(super) mod cell;
 mod expect;
-mod local;
+pub(super) mod local;
 mod manifest;
 mod plan;
 mod slurm;
@@ -278,6 +278,7 @@ fn figure(study: &Study, tables: &StudyTables, plot: &Plot) -> StudyFigure {
         series: plot.series.clone(),
         at: place(&plot.at),
         bound: plot.bound.clone(),
+        level: None,
         powers: plot.powers.iter().map(|(name, power)| (name.clone(), *power)).collect(),
         logarithmic: plot.logarithmic,
     }
