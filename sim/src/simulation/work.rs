@@ -84,7 +84,7 @@ impl World<'_, '_> {
         };
         let mut own = Ledger::default();
         for (op, count) in caught.ledger.iter() {
-            let public = after.count(op) - before.count(op);
+            let public = after.count(op).saturating_sub(before.count(op));
             own.charge(op, count.saturating_sub(public));
         }
         self.note_work(WorkKind::Follow, own, (caught.commits, 0));
