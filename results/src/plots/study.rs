@@ -279,6 +279,16 @@ mod tests {
     }
 
     #[test]
+    fn a_level_is_a_line_across_with_its_name() {
+        let figure =
+            StudyFigure { level: Some(("the budget".into(), 5.0)), ..figure("n", "way_of") };
+        assert_eq!(look(&figure, "the budget"), (6 + 2, true));
+        let shapes = |figure: &StudyFigure| draw(&tables(), figure).unwrap().shapes.len();
+        // In the legend a line and a name, in the panel a line.
+        assert!(shapes(&figure) >= shapes(&StudyFigure { level: None, ..figure.clone() }) + 3);
+    }
+
+    #[test]
     fn what_is_zero_has_no_place_on_a_logarithm() {
         let logarithmic = StudyFigure { logarithmic: true, ..figure("n", "way_of") };
         assert_eq!(look(&logarithmic, "t"), (4 + 2, true));
