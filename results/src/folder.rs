@@ -12,7 +12,7 @@ use crate::distribution::Distribution;
 use crate::error::ResultsError;
 use crate::groups;
 use crate::records::{CommitRow, PortraitRow, TreeRow};
-use crate::{ExperimentSummary, Recorded, Summary, plot_folder};
+use crate::{ExperimentSummary, Recorded, Summary, WorkTable, plot_folder};
 
 /// `provenance.json`: what is needed to run it again, and where it ran.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,6 +70,8 @@ pub struct RunFolder<'a> {
     pub clients: &'a [ClientHistogram],
     /// The groups, where there are several: of each its own summary.
     pub groups: &'a [Summary],
+    /// What clients had to do, if it was counted.
+    pub work: Option<&'a WorkTable>,
 }
 
 /// How a folder is written.
@@ -162,6 +164,9 @@ impl RunFolder<'_> {
         let clients = clients::rows(recorded, self.clients);
         let clients = clients.iter().map(clients::ClientRow::cells);
         write_table(&folder.join("clients.csv"), &clients::COLUMNS, clients)?;
+        if let Some(work) = self.work {
+            work.write(&folder.join("work.csv"))?;
+        }
         if !self.groups.is_empty() {
             let groups = self.groups.iter().enumerate().map(groups::cells);
             write_table(&folder.join("groups.csv"), &groups::COLUMNS, groups)?;

@@ -50,6 +50,7 @@ mod study;
 mod summary;
 mod system;
 mod table;
+mod work;
 
 pub use bootstrap::{Estimate, estimate, estimate_ratio};
 pub use clients::{ClientHistogram, ClientRow};
@@ -70,7 +71,7 @@ pub use metrics::metric_text;
 pub use plots::{StudyFigure, plot_comparison, plot_folder, plot_study};
 pub use read::{
     CommitTable, read_aggregate, read_cells, read_clients, read_commits, read_digest,
-    read_portraits, read_provenance, read_summary, read_tree,
+    read_portraits, read_provenance, read_summary, read_tree, read_work,
 };
 pub use recorder::{AwayBucket, Recorded, Recorder, RunRecorder};
 pub use records::{CatchUp, CommitRow, Event, PortraitRow, TreeRow};
@@ -84,3 +85,4 @@ pub use system::{
     Abilities, Credentials, Devices, Exposure, Healing, KeyServer, Links, Messages, Metadata,
     Recovery, Seen, System,
 };
+pub use work::{Event as WorkEvent, Work, WorkKind, WorkRow, WorkTable};

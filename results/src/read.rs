@@ -15,6 +15,7 @@ use crate::records::{CommitRow, PortraitRow, TreeRow};
 use crate::study::{AggregateRow, CellRow, axis_column};
 use crate::summary::Summary;
 use crate::table::{Cell, Cells};
+use crate::work::{WorkKind, WorkRow, WorkTable, fixed_columns};
 
 /// `commits.csv`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -92,6 +93,33 @@ pub fn read_digest(dir: &Path) -> Result<(String, bool), ResultsError> {
 /// Reads `provenance.json` of the folder `dir`.
 pub fn read_provenance(dir: &Path) -> Result<Provenance, ResultsError> {
     read_json(&dir.join("provenance.json"))
+}
+
+/// Reads `work.csv` of the folder `dir`; none if the run has none: it is older, or nobody could count.
+pub fn read_work(dir: &Path) -> Result<Option<WorkTable>, ResultsError> {
+    let path = dir.join("work.csv");
+    if !path.exists() {
+        return Ok(None);
+    }
+    let mut op_names: Vec<String> = vec![];
+    let rows = read_table(&path, |line| {
+        if op_names.is_empty() {
+            op_names = line.columns.iter().skip(fixed_columns()).map(str::to_owned).collect();
+        }
+        let kind = WorkKind::of_name(line.text("what")?);
+        let ops = op_names.iter().map(|name| line.cell(name));
+        let (from, to): (Option<u64>, Option<u64>) =
+            (line.optional("away_from_s")?, line.optional("away_to_s")?);
+        Ok(WorkRow {
+            kind: line.parsed("what", kind, "a kind of work (docs/files.md)")?,
+            away_s: from.zip(to),
+            count: line.cell("count")?,
+            commits: line.cell("commits")?,
+            bytes: line.cell("bytes")?,
+            ops: ops.collect::<Result<_, _>>()?,
+        })
+    })?;
+    Ok(Some(WorkTable { op_names, rows }))
 }
 
 /// Reads `cells.csv` of a study's folder, whose first columns are the values of so many axes.

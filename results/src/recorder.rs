@@ -196,7 +196,7 @@ fn bucket_of(buckets: &mut Vec<AwayBucket>, away_s: u64) -> &mut AwayBucket {
 
 /// The bucket of a time away, seconds: under a minute, then steps 1, 1.5, 2, 3, 4, 6, 8, … minutes.
 /// Half steps of a power of two keep days apart from weeks and stay whole numbers.
-fn away_range(away_s: u64) -> (u64, u64) {
+pub(crate) fn away_range(away_s: u64) -> (u64, u64) {
     if away_s < 60 {
         return (0, 60);
     }

@@ -16,6 +16,7 @@
 //! | `week` | the rhythm of days and weeks |
 //! | `demand` | the people and their sessions |
 //! | `groups` | which groups each user is in |
+//! | `profile` | device profiles: what operations take |
 //! | `shipped` | the scenarios that come with the lab |
 
 mod demand;
@@ -23,6 +24,7 @@ mod fit;
 mod groups;
 mod import;
 mod operations;
+mod profile;
 mod sample;
 mod scenario;
 mod shipped;
@@ -45,6 +47,7 @@ pub use operations::{
     Absence, Amount, Commits, Experiment, ExperimentGroup, Inactive, Issuers, MAX_OPERATIONS, Mix,
     Operation, OperationKind, Operations, Sequence, Updated,
 };
+pub use profile::{Costs, Profile, find_profile, profiles};
 pub use sample::{Distribution, Unit, zipf_weights};
 pub use scenario::{
     Activity, Arrivals, Authentication, Batching, Compromise, Crowd, DeviceChanges, Expectation,

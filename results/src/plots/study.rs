@@ -51,6 +51,8 @@ pub struct StudyFigure {
     pub at: Vec<(String, Vec<String>)>,
     /// A metric that is a lower bound.
     pub bound: Option<String>,
+    /// A height at which a line is drawn across, and its name.
+    pub level: Option<(String, f64)>,
     /// Powers of x that are drawn beside the lines: names and exponents.
     pub powers: Vec<(String, f64)>,
     /// Whether both axes are logarithmic.
@@ -102,6 +104,9 @@ pub(crate) fn draw(tables: &StudyTables, figure: &StudyFigure) -> Option<Sketch>
     for (line, stroke) in powers.iter().zip(POWERS.iter().cycle()) {
         legend.push(Entry::new(Key::Line(*stroke), GREY, line.name.as_str()));
     }
+    if let Some((name, _)) = &figure.level {
+        legend.push(Entry::new(Key::Line(Stroke::Dotted), BLACK, name.as_str()));
+    }
     let top = if legend.is_empty() { 140.0 } else { frame::legend(&mut sketch, 122.0, &legend) };
     let (x, y) = axes(figure, &lines, bound.as_ref(), TICKS)?;
     let panel = Panel::new(&mut sketch, (top, BOTTOM), x, y);
@@ -118,7 +123,17 @@ pub(crate) fn draw(tables: &StudyTables, figure: &StudyFigure) -> Option<Sketch>
     if let Some(bound) = &bound {
         panel.line(&mut sketch, &bound.points, 3.0, Stroke::Dotted, BLACK);
     }
+    if let Some((_, height)) = figure.level {
+        let ends = ends(&lines).map(|x| (x, height));
+        panel.line(&mut sketch, &ends, 3.0, Stroke::Dotted, BLACK);
+    }
     Some(sketch)
+}
+
+/// Where lines begin and end along x.
+fn ends(lines: &[Line]) -> [f64; 2] {
+    let all = || lines.iter().flat_map(|line| line.points.iter().map(|point| point.0));
+    [all().fold(f64::INFINITY, f64::min), all().fold(f64::NEG_INFINITY, f64::max)]
 }
 
 /// What a line is called: a number by itself does not say what it counts.
@@ -226,14 +241,16 @@ pub(crate) fn axes(
     let all = || lines.iter().chain(bound).flat_map(|line| line.points.iter().copied());
     if figure.logarithmic {
         let x = axis::log_range(all().map(|point| point.0))?;
-        let y = axis::log_range(all().map(|point| point.1))?;
+        let level = figure.level.iter().map(|(_, height)| *height);
+        let y = axis::log_range(all().map(|point| point.1).chain(level))?;
         let x = Axis::log(&figure.x_label, x, words::short);
         return Some((x, Axis::log(&figure.y_label, y, words::short)));
     }
     let low = all().map(|point| point.0).reduce(f64::min)?;
     let high = all().map(|point| point.0).reduce(f64::max)?;
     let bands = lines.iter().flat_map(|line| line.band.iter().map(|(_, _, high)| *high));
-    let highest = all().map(|point| point.1).chain(bands).reduce(f64::max)?;
+    let level = figure.level.iter().map(|(_, height)| *height);
+    let highest = all().map(|point| point.1).chain(bands).chain(level).reduce(f64::max)?;
     let x = Axis::linear(&figure.x_label, (low, high), ticks.0, words::figure);
     Some((x, Axis::linear(&figure.y_label, (0.0, highest * 1.05), ticks.1, words::short)))
 }
@@ -273,6 +290,7 @@ mod tests {
             series: (!series.is_empty()).then(|| series.into()),
             at: vec![],
             bound: None,
+            level: None,
             powers: vec![],
             logarithmic: false,
         }
@@ -296,6 +314,16 @@ mod tests {
         // A single line needs no legend.
         let at = vec![("way_of".to_owned(), vec!["by hand".to_owned()])];
         assert_eq!(look(&StudyFigure { at, ..figure("n", "") }, "s"), (3, true));
+    }
+
+    #[test]
+    fn a_level_is_a_line_across_with_its_name() {
+        let figure =
+            StudyFigure { level: Some(("the budget".into(), 5.0)), ..figure("n", "way_of") };
+        assert_eq!(look(&figure, "the budget"), (6 + 2, true));
+        let shapes = |figure: &StudyFigure| draw(&tables(), figure).unwrap().shapes.len();
+        // In the legend a line and a name, in the panel a line.
+        assert!(shapes(&figure) >= shapes(&StudyFigure { level: None, ..figure.clone() }) + 3);
     }
 
     #[test]

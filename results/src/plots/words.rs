@@ -39,8 +39,11 @@ pub(crate) fn number(value: f64) -> String {
     trimmed(value, (DIGITS - before).max(0) as usize)
 }
 
-/// A count for an axis: `10`, `25k`, `1M`.
+/// A count for an axis: `10`, `25k`, `1M`; `0.001` where it is no count.
 pub(crate) fn short(value: f64) -> String {
+    if value > 0.0 && value < 0.01 {
+        return trimmed(value, (-value.log10()).ceil().clamp(0.0, 9.0) as usize + 1);
+    }
     scaled(value, &[(1e9, "G"), (1e6, "M"), (1e3, "k")])
 }
 
@@ -149,6 +152,7 @@ mod tests {
         assert_eq!(number(f64::NAN), "NaN");
         assert_eq!(short(25_000.0), "25k");
         assert_eq!(short(0.0), "0");
+        assert_eq!([0.001, 0.0025, 0.00001].map(short), ["0.001", "0.0025", "0.00001"]);
         assert_eq!(bytes(999_990.0), "1 MB");
         assert_eq!(bytes(0.0), "0 B");
         assert_eq!(bytes(1_234.0), "1.23 kB");

@@ -22,6 +22,7 @@ impl Run {
     pub(crate) fn folder(&self) -> RunFolder<'_> {
         RunFolder {
             groups: &[],
+            work: None,
             scenario_toml: &self.scenario,
             provenance: &self.provenance,
             summary: &self.summary,

@@ -24,14 +24,20 @@ pub(crate) enum Command {
     Study(StudyOptions),
     /// One task of a study that is run on many machines.
     Cell(CellOptions),
-    /// What there is: scenarios, studies, protocols, strategies, suites, metrics.
+    /// Measure what each operation takes on this machine, into a device profile.
+    Calibrate(CalibrateOptions),
+    /// What the work of runs takes on a device.
+    Price(PriceOptions),
+    /// The largest group that stays within budgets of time, traffic and memory.
+    Capacity(CapacityOptions),
+    /// What there is: scenarios, studies, protocols, strategies, suites, metrics, profiles.
     List {
-        /// scenarios, studies, protocols, strategies, suites or metrics.
+        /// scenarios, studies, protocols, strategies, suites, metrics or profiles.
         what: String,
     },
-    /// The JSON Schema of scenario, experiment or study files.
+    /// The JSON Schema of scenario, experiment, study or profile files.
     Schema {
-        /// scenario, experiment or study.
+        /// scenario, experiment, study or profile.
         what: String,
     },
     /// Redraw the plots of runs and studies from their tables.
@@ -204,6 +210,75 @@ pub(crate) struct ReportOptions {
     /// The file to write; one that a report has written is replaced.
     #[arg(long, short, value_name = "FILE", default_value = "report.html")]
     pub(crate) output: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CalibrateOptions {
+    /// The file to write; by default the profile goes to standard output.
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// Only this cipher suite; may be given more than once.
+    #[arg(long, value_name = "N")]
+    pub(crate) suite: Vec<u16>,
+    /// What the profile is called.
+    #[arg(long, default_value = "this-machine")]
+    pub(crate) name: String,
+    /// No progress.
+    #[arg(long)]
+    pub(crate) quiet: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PriceOptions {
+    /// Run folders.
+    #[arg(required = true)]
+    pub(crate) paths: Vec<PathBuf>,
+    /// A profile file, or the name of a shipped one (`arboretum list profiles`).
+    #[arg(long)]
+    pub(crate) profile: String,
+    /// The prices on standard output in seconds, and nothing else there.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CapacityOptions {
+    /// A scenario file, or the name of a shipped one (`arboretum list scenarios`): the workload, whose rates a
+    /// group grow with the members.
+    pub(crate) scenario: String,
+    /// A profile file, or the name of a shipped one (`arboretum list profiles`).
+    #[arg(long)]
+    pub(crate) profile: String,
+    /// A budget: commit_process=50ms, commit_make=1s, join=5s, catch_up=10s, cpu_per_day=1min,
+    /// bytes_per_day=10MB, memory=64MiB or rejected=5%; may be given more than once.
+    #[arg(long, value_name = "WHAT=LIMIT")]
+    pub(crate) budget: Vec<String>,
+    /// The protocol.
+    #[arg(long)]
+    pub(crate) protocol: Option<String>,
+    /// The strategy.
+    #[arg(long)]
+    pub(crate) strategy: Option<String>,
+    /// Seeds: a search for each, 1 and up.
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub(crate) seeds: u32,
+    /// The largest group that is tried.
+    #[arg(long, value_name = "N", default_value_t = 131_072)]
+    pub(crate) most: u32,
+    /// How much is done for real: it does not change the counts.
+    #[arg(long, value_enum, default_value = "counted")]
+    pub(crate) fidelity: FidelityChoice,
+    /// Override a key of the scenario; may be given more than once.
+    #[arg(long = "set", value_name = "KEY.PATH=VALUE")]
+    pub(crate) set: Vec<String>,
+    /// The folder to write, or to go on with; by default runs/capacity-SCENARIO.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    /// The answer on standard output, and nothing else there.
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) common: QuietOptions,
 }
 
 #[derive(Debug, Args)]

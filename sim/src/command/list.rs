@@ -4,14 +4,15 @@ use std::process::ExitCode;
 
 use arboretum_engine::strategy::PRESETS;
 use arboretum_results::{Summary, metric_text};
-use arboretum_workloads::{nearest, shipped, studies};
+use arboretum_workloads::{nearest, profiles, shipped, studies};
 
 use super::failure::Failure;
 use super::protocols::PROTOCOLS;
 use super::scenario::suites;
 use crate::simulation::{self, choices};
 
-const WHAT: &[&str] = &["scenarios", "studies", "protocols", "strategies", "suites", "metrics"];
+const WHAT: &[&str] =
+    &["scenarios", "studies", "protocols", "strategies", "suites", "metrics", "profiles"];
 
 /// Prints a list.
 pub(crate) fn list(what: &str) -> Result<ExitCode, Failure> {
@@ -21,6 +22,7 @@ pub(crate) fn list(what: &str) -> Result<ExitCode, Failure> {
         "strategies" => strategies(),
         "suites" => suites().iter().map(|(n, name)| (n.to_string(), (*name).into())).collect(),
         "metrics" => metrics(),
+        "profiles" => profiles().iter().map(|found| (found.name.into(), found.title())).collect(),
         "studies" => studies().iter().map(|found| (found.name.into(), found.title())).collect(),
         other => {
             let help = match nearest(other, WHAT.iter().copied()) {

@@ -5,6 +5,8 @@
 //! the input or the command line is wrong; 130 interrupted, with everything finished kept.
 
 mod arguments;
+mod calibrate;
+mod capacity;
 mod compare;
 mod conformance;
 mod experiment;
@@ -14,6 +16,8 @@ mod list;
 mod make;
 mod played;
 mod plot;
+mod price;
+mod pricing;
 mod progress;
 mod protocols;
 mod report;
@@ -24,6 +28,7 @@ mod splice;
 mod study;
 mod trace;
 mod verify;
+mod whole;
 
 use std::process::ExitCode;
 
@@ -44,6 +49,9 @@ pub fn main() -> ExitCode {
         Command::Plot { paths } => plot::plot(&paths),
         Command::Splice { page, folders } => splice::splice(&page, &folders),
         Command::Report(options) => report::run(&options),
+        Command::Calibrate(options) => calibrate::run(&options),
+        Command::Price(options) => price::run(&options),
+        Command::Capacity(options) => capacity::run(&options),
         Command::Compare(options) => compare::run(&options),
         Command::Verify(options) => verify::verify(&options),
         Command::Trace { command } => trace::run(&command),

@@ -2,10 +2,13 @@
 //! people do not touch each other: who is online when is the people's own affair.
 
 use arboretum_engine::crypto::Ledger;
-use arboretum_results::{Groups, Host, Recorded, RunFacts, RunRecorder, Summary, digest_of_groups};
+use arboretum_results::{
+    Groups, Host, Recorded, RunFacts, RunRecorder, Summary, WorkTable, digest_of_groups,
+};
 use arboretum_workloads::{Demand, Scenario, Trace};
 
 use super::make::make;
+use super::run::OP_NAMES;
 use crate::simulation::{self, Fault, Outcome, Settings};
 
 /// One group's records, and what came of it.
@@ -59,6 +62,12 @@ fn play_group(
 impl Played {
     pub(crate) fn is_interrupted(&self) -> bool {
         self.first.outcome.interrupted
+    }
+
+    /// What clients of the first group had to do; none if nobody could count it.
+    pub(crate) fn work(&self) -> Option<WorkTable> {
+        let outcome = &self.first.outcome;
+        outcome.ops.is_some().then(|| outcome.work.clone().table(&OP_NAMES))
     }
 
     /// Of each group its own summary, where there are several.

@@ -11,6 +11,8 @@ pub(crate) fn plot(paths: &[PathBuf]) -> Result<ExitCode, Failure> {
     for path in paths {
         let drawn = if path.join("study.toml").is_file() {
             super::study::plot(path)?
+        } else if super::capacity::is_one(path) {
+            super::capacity::plot(path)?
         } else {
             experiment::has_tables(path)?;
             arboretum_results::plot_folder(path)

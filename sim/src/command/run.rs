@@ -62,6 +62,7 @@ pub(crate) fn run(options: &RunOptions) -> Result<ExitCode, Failure> {
     let finished = simulate(&chosen, &options.common, options.events, options.stop_before_event)?;
     let provenance =
         provenance(chosen.scenario.seed, &chosen.source, &finished.summary.digest, started);
+    let work = finished.played.work();
     let folder = RunFolder {
         scenario_toml: &chosen.scenario.to_toml(),
         provenance: &provenance,
@@ -69,6 +70,7 @@ pub(crate) fn run(options: &RunOptions) -> Result<ExitCode, Failure> {
         recorded: &finished.played.first.recorded,
         clients: &finished.played.first.outcome.clients,
         groups: &finished.played.groups(&chosen.scenario, finished.summary.host),
+        work: work.as_ref(),
     };
     let write = WriteOptions { replace: options.force, events: options.events, plots: true };
     folder.write(&target, write).map_err(|error| Failure::input(error.to_string()))?;

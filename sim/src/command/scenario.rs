@@ -83,13 +83,23 @@ pub(crate) fn choose(options: &RunOptions) -> Result<Chosen, Failure> {
     add("group.strategy", text(&options.strategy));
     let fidelity = options.fidelity.map(arboretum_workloads::Fidelity::from);
     add("group.fidelity", fidelity.map(|fidelity| format!("{:?}", fidelity.name())));
-    let mut scenario = load(&options.scenario, &overrides)?;
-    check_names(&scenario)?;
-    protocols::settle(&mut scenario, options.fidelity.is_some())?;
+    let scenario = resolve(&options.scenario, &overrides, options.fidelity.is_some())?;
     let trace = scenario.workload.trace.as_deref().map(Trace::load).transpose();
     let trace = trace.map_err(|error| Failure::input(error.to_string()))?;
     let (source, set) = (options.scenario.clone(), options.set.clone());
     Ok(Chosen { scenario, source, trace, set })
+}
+
+/// The scenario of a file, or the shipped one of that name, with what overrides it.
+pub(crate) fn resolve(
+    given: &str,
+    overrides: &[String],
+    fidelity_asked: bool,
+) -> Result<Scenario, Failure> {
+    let mut scenario = load(given, overrides)?;
+    check_names(&scenario)?;
+    protocols::settle(&mut scenario, fidelity_asked)?;
+    Ok(scenario)
 }
 
 /// Checks a scenario that stands in a study, and puts into it what only one value can be.

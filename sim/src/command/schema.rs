@@ -3,7 +3,7 @@
 use std::io;
 use std::process::ExitCode;
 
-use arboretum_workloads::{Experiment, Scenario, Study};
+use arboretum_workloads::{Experiment, Profile, Scenario, Study};
 use clap::CommandFactory;
 
 use super::arguments::Arguments;
@@ -15,10 +15,11 @@ pub(crate) fn schema(what: &str) -> Result<ExitCode, Failure> {
         "scenario" => Scenario::json_schema(),
         "experiment" => Experiment::json_schema(),
         "study" => Study::json_schema(),
+        "profile" => Profile::json_schema(),
         _ => {
             return Err(Failure::input_with_help(
                 format!("there is no schema of `{what}`"),
-                "there is: scenario, experiment, study",
+                "there is: scenario, experiment, study, profile",
             ));
         }
     };

@@ -17,6 +17,7 @@
 //! | `people` | people come and go, views move |
 //! | `commits` | commits are made, raced and accepted |
 //! | `records` | what is written down |
+//! | `work` | what clients had to do, in counts |
 //! | `survey` | the look at every node that a snapshot takes |
 //! | `portrait` | the states of all nodes, small enough to be kept |
 //! | `huffman` | the least that any tree over weighted members costs |
@@ -46,6 +47,7 @@ mod seeds;
 mod services;
 mod start;
 mod survey;
+mod work;
 mod world;
 
 pub use behaviour::{

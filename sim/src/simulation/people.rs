@@ -76,6 +76,7 @@ impl World<'_, '_> {
                 // What it has followed is told with what it follows once it has its keys.
                 return self.seek_shares(client);
             }
+            self.note_caught_up(away.0, &caught);
             recorder.catch_up(CatchUp {
                 time_ms: self.now.0,
                 client: client.0,
@@ -240,7 +241,21 @@ impl World<'_, '_> {
         client: ClientId,
         to: u64,
     ) -> Result<CaughtUp, ProtocolError> {
-        let caught = self.protocol.advance(client, to)?;
+        let view = self.protocol.view(client);
+        let mut caught = CaughtUp::default();
+        if view.is_none() {
+            // Its Welcome by itself, to tell what it costs; it leads to no epoch before the first.
+            caught = self.protocol.advance(client, 0)?;
+        }
+        let from = self.protocol.view(client);
+        let followed = self.protocol.advance(client, to)?;
+        match (view, from, self.protocol.view(client)) {
+            (None, Some(_), _) => self.note_joined(&caught),
+            (None, None, Some(_)) => self.note_joined(&followed),
+            _ => {}
+        }
+        self.note_followed(client, from, &followed);
+        caught += followed;
         let tally = &mut self.clients.get_mut(client).tally;
         tally.ledger += caught.ledger;
         tally.bytes_received += caught.bytes;

@@ -9,7 +9,7 @@ use arboretum_engine::protocol::{ClientId, Draft, Order, ProtocolError};
 use arboretum_engine::tree::LeafIndex;
 use arboretum_results::{
     Abilities, ClientHistogram, ClientTotals, CommitRow, Credentials, Exposure, KeyServer,
-    Recorder, System, TreeRow,
+    Recorder, System, TreeRow, WorkKind,
 };
 use arboretum_workloads::Person;
 
@@ -64,6 +64,13 @@ impl World<'_, '_> {
             operations.removes += order.removes.len() as u64;
             operations.updates += 1;
         }
+        let kind = match (creation, joins) {
+            (true, _) => WorkKind::Create,
+            (_, true) => WorkKind::Join,
+            _ => WorkKind::Make,
+        };
+        let sizes = (cost.bytes, cost.bytes_welcome, accepted.tree_bytes);
+        self.note_accepted(kind, (accepted.epoch, ledger, accepted.receiver), sizes);
         let tree = self.protocol.tree();
         self.mail.note_size(accepted.epoch, tree.members.into());
         let changes = order.adds.len() + order.removes.len() + usize::from(joins);
@@ -298,7 +305,7 @@ impl World<'_, '_> {
         (0..).zip(self.clients.iter()).map(totals).collect()
     }
 
-    pub(super) fn outcome(&self, interrupted: bool) -> Outcome {
+    pub(super) fn outcome(&mut self, interrupted: bool) -> Outcome {
         let mut ops = Ledger::default();
         self.clients.iter().for_each(|client| ops += client.tally.ledger);
         let numbers = 0..self.clients.iter().len();
@@ -339,6 +346,7 @@ impl World<'_, '_> {
             last_resort: self.delivery.last_resort,
             clients,
             totals: self.totals(),
+            work: std::mem::take(&mut self.facts.work),
             events: self.events,
         }
     }

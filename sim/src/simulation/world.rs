@@ -9,7 +9,7 @@ use arboretum_engine::tree::LeafIndex;
 use arboretum_results::{
     Abilities, Audits, ClientHistogram, ClientTotals, Devices as DeviceFigures, Distribution,
     Event as EventRow, Invariants, Links, Operations, Quarantine, Rebalancing, Recorder, Recovery,
-    RejectedWork, System,
+    RejectedWork, System, Work,
 };
 use arboretum_workloads::{Demand, Millis, RootSeed, Scenario, Sessions};
 
@@ -86,6 +86,8 @@ pub struct Outcome {
     pub clients: Vec<ClientHistogram>,
     /// The same for each client by its number, with those who have never come.
     pub totals: Vec<ClientTotals>,
+    /// What clients had to do.
+    pub work: Work,
     /// Events put into effect, in this group and those before it.
     pub events: u64,
 }
@@ -117,6 +119,9 @@ pub(super) struct Facts {
     pub(super) snapshots: u64,
     pub(super) portraits: u64,
     pub(super) blank_paths: BlankPaths,
+    pub(super) work: Work,
+    /// By epoch: what every receiver has spent in public so far, from the making of the group on.
+    pub(super) public: Vec<Ledger>,
 }
 
 /// A commit on its way to the Delivery Service.
@@ -184,7 +189,10 @@ pub fn run(
     let mut world = World::new(scenario, behaviour, demand, protocol, settings);
     let played = world.start(recorder).and_then(|()| world.play(recorder));
     match played {
-        Ok(interrupted) => Ok(world.outcome(interrupted)),
+        Ok(interrupted) => {
+            world.note_clients();
+            Ok(world.outcome(interrupted))
+        }
         Err(error) => Err(Fault::new(scenario.seed, world.events, world.now, &error)),
     }
 }

@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 const LENGTH: usize = 16;
 
 /// The address of a job; `toml` is the job as resolved.
-pub(super) fn address(job: &Job, toml: &str) -> io::Result<String> {
+pub(in crate::command) fn address(job: &Job, toml: &str) -> io::Result<String> {
     let mut hash = Sha256::new();
     hash.update(program());
     hash.update(toml);

@@ -29,17 +29,28 @@ pub(super) fn summary(
     folder: &Path,
     should_stop: &(dyn Fn() -> bool + Sync),
 ) -> Result<Option<Value>, Failure> {
-    if let Some(summary) = read(folder) {
-        return Ok(Some(summary));
+    kept(folder, &job.to_toml(), should_stop, || play(job, folder, should_stop))
+}
+
+/// What is kept in a cell's folder, or else what playing it comes to, which is kept from then on. None if
+/// somebody wants to stop.
+pub(in crate::command) fn kept(
+    folder: &Path,
+    toml: &str,
+    should_stop: &dyn Fn() -> bool,
+    play: impl FnOnce() -> Result<Option<Value>, Failure>,
+) -> Result<Option<Value>, Failure> {
+    if let Some(result) = read(folder) {
+        return Ok(Some(result));
     }
     if should_stop() {
         return Ok(None);
     }
-    let Some(summary) = play(job, folder, should_stop)? else { return Ok(None) };
-    let written = write(folder, &job.to_toml(), &summary);
+    let Some(result) = play()? else { return Ok(None) };
+    let written = write(folder, toml, &result);
     // Where somebody else has been faster, that one's is as good.
     match written.err().filter(|_| read(folder).is_none()) {
-        None => Ok(Some(summary)),
+        None => Ok(Some(result)),
         Some(error) => Err(Failure::run(format!("cannot write {}: {error}", folder.display()))),
     }
 }
@@ -117,7 +128,8 @@ pub(super) fn play(
     summary.map(Some).map_err(|error| Failure::run(error.to_string()))
 }
 
-fn simulate(
+/// Plays a scenario.
+pub(in crate::command) fn simulate(
     scenario: &Scenario,
     folder: &Path,
     should_stop: &dyn Fn() -> bool,

@@ -64,7 +64,7 @@ pub(super) fn run_jobs<'p>(
 }
 
 /// Becomes true when somebody asks this process to stop.
-pub(super) fn asked_to_stop() -> Arc<AtomicBool> {
+pub(in crate::command) fn asked_to_stop() -> Arc<AtomicBool> {
     let stop = Arc::new(AtomicBool::new(false));
     let asked = stop.clone();
     // Only one handler can be set in a process.
@@ -72,19 +72,28 @@ pub(super) fn asked_to_stop() -> Arc<AtomicBool> {
     stop
 }
 
-/// Does every job on some thread of the pool. Each thread takes the next one when it has done one:
-/// a cell that waits for its own parallel work never begins another on its stack.
 fn work<'j, T: Send>(
     pool: &rayon::ThreadPool,
     jobs: &BTreeMap<&'j str, &'j Job>,
     run: impl Fn(&str, &Job) -> T + Sync,
 ) -> Vec<(&'j str, T)> {
     let queue: Vec<_> = jobs.iter().map(|(address, job)| (*address, *job)).collect();
+    side_by_side(pool, &queue, |(address, job)| (*address, run(address, job)))
+}
+
+/// Does every task on some thread of the pool, and gives what came of them in no order. Each thread takes
+/// the next one when it has done one: a cell that waits for its own parallel work never begins another on
+/// its stack.
+pub(in crate::command) fn side_by_side<I: Sync, T: Send>(
+    pool: &rayon::ThreadPool,
+    queue: &[I],
+    run: impl Fn(&I) -> T + Sync,
+) -> Vec<T> {
     let next = AtomicUsize::new(0);
     let done = pool.broadcast(|_| {
         let mut done = vec![];
-        while let Some((address, job)) = queue.get(next.fetch_add(1, Ordering::Relaxed)) {
-            done.push((*address, run(address, job)));
+        while let Some(task) = queue.get(next.fetch_add(1, Ordering::Relaxed)) {
+            done.push(run(task));
         }
         done
     });

@@ -14,10 +14,10 @@
 //! | `statistics` | what is computed beside means: paired differences, growth |
 //! | `section` | what a report says of it |
 
-mod address;
-mod cell;
+pub(super) mod address;
+pub(super) mod cell;
 mod expect;
-mod local;
+pub(super) mod local;
 mod manifest;
 mod plan;
 mod section;
@@ -282,6 +282,7 @@ fn figure(study: &Study, tables: &StudyTables, plot: &Plot) -> StudyFigure {
         series: plot.series.clone(),
         at: place(&plot.at),
         bound: plot.bound.clone(),
+        level: None,
         powers: plot.powers.iter().map(|(name, power)| (name.clone(), *power)).collect(),
         logarithmic: plot.logarithmic,
     }

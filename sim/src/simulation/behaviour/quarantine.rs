@@ -400,6 +400,7 @@ impl World<'_, '_> {
         tally.ledger += caught.ledger;
         tally.bytes_received += caught.bytes;
         tally.commits_processed += caught.commits;
+        self.note_caught_up(away, &caught);
         recorder.catch_up(CatchUp {
             time_ms: self.now.0,
             client: client.0,

@@ -1,0 +1,329 @@
+//! What a search came to: its files, its figure, and what is told.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use arboretum_results::{CellRow, StudyFigure, StudyTables, plot_study};
+use serde::{Deserialize, Serialize};
+
+use super::budget::{Budget, Measure};
+use super::search::Found;
+use crate::command::failure::Failure;
+use crate::command::whole;
+
+/// The most bytes of an answer's file.
+const MAX_BYTES: u64 = 256 << 20;
+
+/// The file's name.
+pub(super) const FILE: &str = "capacity.json";
+
+/// The answer, `capacity.json`.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Answer {
+    pub(super) scenario: String,
+    pub(super) protocol: String,
+    pub(super) strategy: String,
+    pub(super) profile: String,
+    /// What of the scenario grows with the members.
+    pub(super) grows: Vec<String>,
+    pub(super) budgets: Vec<Limit>,
+    /// The largest group over the seeds; `null` where no size holds.
+    pub(super) largest: Option<Interval>,
+    /// The budgets that bind, with the seeds they bind in, the most often first.
+    pub(super) binds: Vec<(String, u32)>,
+    pub(super) seeds: Vec<OfSeed>,
+    /// A row for each size tried and seed.
+    pub(super) tried: Vec<Tried>,
+}
+
+/// A budget.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Limit {
+    pub(super) name: String,
+    pub(super) what: String,
+    /// In seconds, bytes, or as a share.
+    pub(super) limit: f64,
+}
+
+/// The answers of the seeds: the least, the middle, the most.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Interval {
+    pub(super) lo: u32,
+    pub(super) median: u32,
+    pub(super) hi: u32,
+    /// Whether some seed holds at the largest size that was tried, so that there may be more.
+    pub(super) at_least: bool,
+}
+
+/// The answer of a seed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct OfSeed {
+    pub(super) seed: u64,
+    /// The largest size that holds; none if none does.
+    pub(super) largest: Option<u32>,
+    /// The smallest size tried above it, at which it does not; none if all held.
+    pub(super) fails: Option<u32>,
+    /// The budgets broken there, with how many times their limit was taken, the worst first.
+    pub(super) binds: Vec<(String, f64)>,
+}
+
+/// One size with one seed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Tried {
+    pub(super) seed: u64,
+    pub(super) members: u32,
+    pub(super) commits: u64,
+    pub(super) digest: String,
+    /// In the order of the budgets; none where nothing of it happened.
+    pub(super) values: Vec<Option<f64>>,
+}
+
+impl Tried {
+    /// How many times each limit is taken.
+    fn shares<'t>(&'t self, budgets: &'t [Limit]) -> impl Iterator<Item = (&'t Limit, f64)> {
+        let pairs = budgets.iter().zip(&self.values);
+        pairs.filter_map(|(budget, value)| Some((budget, (*value)? / budget.limit)))
+    }
+
+    /// Whether it stays within all budgets.
+    pub(super) fn holds(&self, budgets: &[Limit]) -> bool {
+        self.shares(budgets).all(|(_, share)| share <= 1.0)
+    }
+}
+
+impl Limit {
+    pub(super) fn of(budget: &Budget, week: bool) -> Self {
+        let measure = budget.measure;
+        Self { name: measure.key().into(), what: measure.words(week).into(), limit: budget.limit }
+    }
+}
+
+impl OfSeed {
+    /// The answer of a seed, by what it has tried.
+    pub(super) fn new(seed: u64, found: Found, tried: &[Tried], budgets: &[Limit]) -> Self {
+        let (largest, fails) = match found {
+            Found::None => (None, tried.iter().map(|row| row.members).min()),
+            Found::Between { largest, fails } => (Some(largest), Some(fails)),
+            Found::AtLeast(largest) => (Some(largest), None),
+        };
+        let at = tried.iter().find(|row| Some(row.members) == fails);
+        let shares = at.into_iter().flat_map(|row| row.shares(budgets));
+        let broken = shares.filter(|(_, share)| *share > 1.0);
+        let mut binds: Vec<_> = broken.map(|(it, share)| (it.name.clone(), share)).collect();
+        binds.sort_by(|one, other| other.1.total_cmp(&one.1));
+        Self { seed, largest, fails, binds }
+    }
+}
+
+/// The interval over seeds; none if some seed has no size that holds.
+pub(super) fn interval(seeds: &[OfSeed]) -> Option<Interval> {
+    let sizes: Option<Vec<u32>> = seeds.iter().map(|seed| seed.largest).collect();
+    let mut sizes = sizes?;
+    sizes.sort_unstable();
+    let at_least = seeds.iter().any(|seed| seed.fails.is_none());
+    let (lo, hi) = (*sizes.first()?, *sizes.last()?);
+    Some(Interval { lo, median: sizes[(sizes.len() - 1) / 2], hi, at_least })
+}
+
+/// The budgets that bind first, with the number of seeds.
+pub(super) fn binding(seeds: &[OfSeed], budgets: &[Limit]) -> Vec<(String, u32)> {
+    let worst = |name: &str| {
+        let is_it = |seed: &&OfSeed| seed.binds.first().is_some_and(|(it, _)| it == name);
+        seeds.iter().filter(is_it).count() as u32
+    };
+    let counted = budgets.iter().map(|budget| (budget.name.clone(), worst(&budget.name)));
+    let mut counted: Vec<_> = counted.filter(|(_, count)| *count > 0).collect();
+    counted.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    counted
+}
+
+impl Answer {
+    /// Writes `capacity.csv`, `capacity.json` and the figure.
+    pub(super) fn write(&self, folder: &Path) -> Result<(), Failure> {
+        let failed = |error| Failure::run(format!("cannot write {}: {error}", folder.display()));
+        whole::write(&folder.join("capacity.csv"), &self.csv()).map_err(failed)?;
+        let text = serde_json::to_string_pretty(self).map_err(std::io::Error::other);
+        text.and_then(|text| whole::write(&folder.join(FILE), &(text + "\n"))).map_err(failed)?;
+        self.draw(folder).map(|_| ())
+    }
+
+    /// Reads a folder's answer.
+    pub(super) fn read(folder: &Path) -> Result<Self, Failure> {
+        let path = folder.join(FILE);
+        let refused = |what: String| Failure::input(format!("{}: {what}", path.display()));
+        let length = fs::metadata(&path).map_err(|error| refused(error.to_string()))?.len();
+        if length > MAX_BYTES {
+            return Err(refused(format!("an answer has at most {MAX_BYTES} bytes, not {length}")));
+        }
+        let text = fs::read_to_string(&path).map_err(|error| refused(error.to_string()))?;
+        serde_json::from_str(&text).map_err(|error| refused(format!("no answer: {error}")))
+    }
+
+    /// A row for each size tried and seed. No cell needs quotes.
+    fn csv(&self) -> String {
+        let mut text = "seed,members,commits,digest,holds".to_owned();
+        for Limit { name, .. } in &self.budgets {
+            text += &format!(",{name},{name}_limit,{name}_holds");
+        }
+        text += "\n";
+        for row in &self.tried {
+            let holds = row.holds(&self.budgets);
+            text += &format!("{},{},{},{},{holds}", row.seed, row.members, row.commits, row.digest);
+            for (Limit { limit, .. }, value) in self.budgets.iter().zip(&row.values) {
+                text += &match value {
+                    Some(value) => format!(",{value},{limit},{}", value <= limit),
+                    None => format!(",,{limit},"),
+                };
+            }
+            text += "\n";
+        }
+        text
+    }
+
+    /// Draws how much of each budget is taken, by members; gives the files.
+    pub(super) fn draw(&self, folder: &Path) -> Result<Vec<PathBuf>, Failure> {
+        let mut cells = vec![];
+        for row in &self.tried {
+            for (budget, share) in row.shares(&self.budgets) {
+                cells.push(CellRow {
+                    point: vec![row.members.to_string(), budget.name.replace('_', " ")],
+                    seed: row.seed,
+                    digest: row.digest.clone(),
+                    numbers: vec![("share".into(), share)],
+                });
+            }
+        }
+        let place = |cell: &CellRow| {
+            let named = |budget: &Limit| budget.name.replace('_', " ") == cell.point[1];
+            let budget = self.budgets.iter().position(named);
+            (cell.point[0].parse::<u32>().unwrap_or(0), budget, cell.seed)
+        };
+        cells.sort_by_key(place);
+        let seeds = match self.seeds.len() {
+            1 => "one seed".to_owned(),
+            n => format!("{n} seeds, mean of those that tried a size"),
+        };
+        let figure = StudyFigure {
+            title: "How much of each budget a group takes".into(),
+            // En spaces, which SVG does not fold.
+            subtitle: format!(
+                "{}, {} {}, {}\u{2002}·\u{2002}{seeds}",
+                self.scenario, self.protocol, self.strategy, self.profile
+            ),
+            x: "members".into(),
+            x_label: "members".into(),
+            y: "share".into(),
+            y_label: "times the budget".into(),
+            series: Some("budget".into()),
+            at: vec![],
+            bound: None,
+            level: Some(("the budget".into(), 1.0)),
+            powers: vec![],
+            logarithmic: true,
+        };
+        let tables = StudyTables::new(vec!["members".into(), "budget".into()], cells);
+        plot_study(&tables, &figure, &folder.join("plots"), "capacity")
+            .map_err(|error| Failure::run(error.to_string()))
+    }
+
+    /// The answer in words.
+    pub(super) fn words(&self) -> String {
+        let mut text = format!(
+            "{}, {} {}, on `{}`:\n",
+            self.scenario, self.protocol, self.strategy, self.profile
+        );
+        if !self.grows.is_empty() {
+            text += &format!("grows with the members: {}\n", self.grows.join(", "));
+        }
+        for Limit { name, what, limit } in &self.budgets {
+            text += &format!("budget {name}, at most {}: {what}\n", told(name, *limit));
+        }
+        for OfSeed { seed, largest, fails, binds } in &self.seeds {
+            let size = largest.map_or("no group".into(), |size| format!("{size} members"));
+            text += &match fails {
+                None => format!("seed {seed}: {size} hold, the most that was tried\n"),
+                Some(fails) => {
+                    let binds =
+                        binds.iter().map(|(name, share)| format!("{name} ({share:.3} times)"));
+                    let binds: Vec<_> = binds.collect();
+                    format!("seed {seed}: {size}; at {fails} breaks {}\n", binds.join(", "))
+                }
+            };
+        }
+        if let Some(Interval { lo, median, hi, at_least }) = self.largest {
+            let more = if at_least { " or more" } else { "" };
+            let size = match self.seeds.len() {
+                1 => format!("{median}{more}, of one seed"),
+                n => format!("{median}{more} ({lo} to {hi} over {n} seeds)"),
+            };
+            let binds: Vec<_> = self.binds.iter().map(|(name, _)| &name[..]).collect();
+            let binds = if binds.is_empty() { "none".into() } else { binds.join(", ") };
+            text += &format!("largest group: {size}; what binds: {binds}\n");
+        }
+        text
+    }
+}
+
+/// A value of a budget as people say it.
+pub(super) fn told(name: &str, value: f64) -> String {
+    let measure = Measure::ALL.into_iter().find(|measure| measure.key() == name);
+    measure.map_or_else(|| value.to_string(), |measure| measure.told(value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn limits() -> Vec<Limit> {
+        let limit = |name: &str, limit| Limit { name: name.into(), what: String::new(), limit };
+        vec![limit("join", 2.0), limit("memory", 10.0)]
+    }
+
+    fn tried(members: u32, join: Option<f64>, memory: f64) -> Tried {
+        let (seed, commits, digest) = (1, 3, "d".to_owned());
+        Tried { seed, members, commits, digest, values: vec![join, Some(memory)] }
+    }
+
+    #[test]
+    fn the_worst_broken_budget_binds() {
+        let rows = [tried(16, None, 1.0), tried(17, Some(3.0), 20.0), tried(18, Some(9.0), 30.0)];
+        assert!(rows[0].holds(&limits()) && !rows[1].holds(&limits()));
+        let found = Found::Between { largest: 16, fails: 17 };
+        let answer = OfSeed::new(1, found, &rows, &limits());
+        assert_eq!(answer.binds, [("memory".to_owned(), 2.0), ("join".to_owned(), 1.5)]);
+        let whole = OfSeed::new(2, Found::AtLeast(16), &rows[..1], &limits());
+        assert!(whole.binds.is_empty());
+        let both = [answer, whole];
+        assert_eq!(binding(&both, &limits()), [("memory".to_owned(), 1)]);
+        let expected = Interval { lo: 16, median: 16, hi: 16, at_least: true };
+        assert_eq!(interval(&both), Some(expected));
+        let none = OfSeed::new(3, Found::None, &rows[1..], &limits());
+        assert_eq!((none.largest, none.fails), (None, Some(17)));
+        assert_eq!(interval(&[none]), None);
+    }
+
+    #[test]
+    fn a_table_has_a_row_a_size_and_says_what_holds() {
+        let answer = Answer {
+            scenario: "s".into(),
+            protocol: "p".into(),
+            strategy: "rfc9420".into(),
+            profile: "phone".into(),
+            grows: vec![],
+            budgets: limits(),
+            largest: None,
+            binds: vec![],
+            seeds: vec![],
+            tried: vec![tried(16, None, 1.0), tried(17, Some(3.0), 10.0)],
+        };
+        let expected = "seed,members,commits,digest,holds,join,join_limit,join_holds,memory,memory_limit,memory_holds\n\
+                        1,16,3,d,true,,2,,1,10,true\n\
+                        1,17,3,d,false,3,2,false,10,10,true\n";
+        assert_eq!(answer.csv(), expected);
+        let folder = tempfile::tempdir().unwrap();
+        answer.write(folder.path()).unwrap();
+        let names = ["capacity.csv", "capacity.json", "plots/capacity.svg", "plots/capacity.png"];
+        assert!(names.iter().all(|name| folder.path().join(name).is_file()));
+        assert_eq!(Answer::read(folder.path()).unwrap().tried, answer.tried);
+    }
+}
