@@ -116,10 +116,13 @@ pub struct WorkTable {
     pub rows: Vec<WorkRow>,
 }
 
+/// What, away for how long if that is known, and of whom; in the order of the table.
+type Key = (WorkKind, Option<(u64, u64)>, u32);
+
 /// What is gathered while a run goes on.
 #[derive(Debug, Clone, Default)]
 pub struct Work {
-    rows: BTreeMap<(WorkKind, Option<(u64, u64)>, u32), WorkRow>,
+    rows: BTreeMap<Key, WorkRow>,
     state_bytes: u64,
 }
 

@@ -161,11 +161,11 @@ fn check_folder(folder: &Path) -> Result<(), Failure> {
     if is_own { Ok(()) } else { refuse("is a folder of something else") }
 }
 
+/// The answer of each seed, and every size that was tried for it.
+type Searched = (Vec<OfSeed>, Vec<Tried>);
+
 /// A search for each seed, side by side; none if somebody has stopped them.
-fn search_all(
-    options: &CapacityOptions,
-    question: &Question,
-) -> Result<Option<(Vec<OfSeed>, Vec<Tried>)>, Failure> {
+fn search_all(options: &CapacityOptions, question: &Question) -> Result<Option<Searched>, Failure> {
     let threads = options.common.threads.map_or(0, |threads| threads as usize);
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
     let pool = pool.map_err(|error| Failure::run(error.to_string()))?;
