@@ -63,6 +63,7 @@ fn study(seeds: u64) -> StudySection {
         answer: Some(Finding { says, after, max: None, holds: None, ..finding.clone() }),
         expectations: vec![finding],
         figures: vec![StudyFigure {
+            level: None,
             title: "What an update costs".into(),
             subtitle: String::new(),
             x: "n".into(),
