@@ -97,7 +97,7 @@ fn a_budget_that_nothing_spends_gives_the_most_that_was_tried() {
 fn impossible_budgets_are_refused_with_the_way_out() {
     let root = tempfile::tempdir().unwrap();
     let out = root.path().join("out");
-    refused(&out, &["--budget", "commit_process=1us"], "give a larger --budget commit_process");
+    refused(&out, &["--budget", "memory=1KiB"], "give a larger --budget memory");
     refused(&out, &[], "--budget commit_process=50ms");
     refused(&out, &["--budget", "jion=5s"], "did you mean `join`?");
     refused(&out, &["--budget", "join=5MB"], "write a number and a unit: us");

