@@ -44,7 +44,7 @@ for _ in $(seq 300); do # until some cells are there, and others are not
     if [ "$ready" -ge 2 ]; then break; fi
     sleep 0.1
 done
-task=$(squeue --noheader --array --states=running --format=%i --jobs "$job" | head -n 1)
+task=$(squeue --noheader --array --states=running --format=%i --jobs "$job" | tail -n 1)
 [ -n "$task" ] || fail "no task runs any more: the study is too small to kill one of its tasks"
 scancel --signal=KILL --full "$task"
 if "$arboretum" study study.toml --out killed --resume --quiet 2>said; then
