@@ -42,6 +42,7 @@ ship!(
     "conference",
     "devices",
     "federation",
+    "groups",
     "join-link",
     "recovery",
     "rejoin",

@@ -80,3 +80,13 @@ fn the_schema_lists_what_the_reader_knows() {
         assert!(schema["properties"][key].is_object(), "{key}");
     }
 }
+
+#[test]
+fn every_file_of_the_folder_is_shipped() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/scenarios");
+    for file in std::fs::read_dir(folder).unwrap() {
+        let name = file.unwrap().file_name().into_string().unwrap();
+        let name = name.strip_suffix(".toml").unwrap();
+        assert!(shipped().iter().any(|shipped| shipped.name == name), "{name}");
+    }
+}
