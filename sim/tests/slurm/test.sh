@@ -47,6 +47,7 @@ done
 task=$(squeue --noheader --array --states=running --format=%i --jobs "$job" | tail -n 1)
 [ -n "$task" ] || fail "no task runs any more: the study is too small to kill one of its tasks"
 scancel --signal=KILL --full "$task"
+scancel "$job" # and what has not begun, so that something is missing however fast the machine is
 if "$arboretum" study study.toml --out killed --resume --quiet 2>said; then
     fail "a study with a killed task was collected as a whole one"
 fi
