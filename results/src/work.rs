@@ -2,8 +2,8 @@
 //!
 //! A row is a group of alike events: how many there were, and the sums of their commits, bytes and
 //! operations. What is alike is decided by a *nominal weight* that the caller gives: events whose weights
-//! differ by a thirty-second at most share a row. So sums and means over rows are exact, a percentile is right
-//! within three percent of what it would be event by event under a profile of about those proportions, and the table does not grow with the group.
+//! differ by a thirty-second at most share a row. So sums and means over rows are exact, percentiles are about as
+//! fine as that on devices whose costs are in proportion to the weights, and the table does not grow with the group.
 //! It retells what the digest holds already and is no part of it.
 
 use std::collections::BTreeMap;

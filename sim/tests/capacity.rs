@@ -98,6 +98,8 @@ fn impossible_budgets_are_refused_with_the_way_out() {
     let root = tempfile::tempdir().unwrap();
     let out = root.path().join("out");
     refused(&out, &["--budget", "memory=1KiB"], "give a larger --budget memory");
+    // Where nobody commits in two members' half a day, that is no answer.
+    refused(&out, &["--budget", "commit_process=1us"], "give a larger --budget commit_process");
     refused(&out, &[], "--budget commit_process=50ms");
     refused(&out, &["--budget", "jion=5s"], "did you mean `join`?");
     refused(&out, &["--budget", "join=5MB"], "write a number and a unit: us");

@@ -101,7 +101,7 @@ impl Limit {
 impl OfSeed {
     /// The answer of a seed, by what it has tried.
     pub(super) fn new(seed: u64, found: Found, tried: &[Tried], budgets: &[Limit]) -> Self {
-        let (largest, fails) = match found {
+        let (mut largest, fails) = match found {
             Found::None => (None, tried.iter().map(|row| row.members).min()),
             Found::Between { largest, fails } => (Some(largest), Some(fails)),
             Found::AtLeast(largest) => (Some(largest), None),
@@ -111,6 +111,14 @@ impl OfSeed {
         let broken = shares.filter(|(_, share)| *share > 1.0);
         let mut binds: Vec<_> = broken.map(|(it, share)| (it.name.clone(), share)).collect();
         binds.sort_by(|one, other| other.1.total_cmp(&one.1));
+        // What stays within a budget only since nothing of the kind has happened yet says nothing of it.
+        let within = |name: &str| {
+            let holding = tried.iter().filter(|row| row.holds(budgets));
+            holding.flat_map(|row| row.shares(budgets)).any(|(budget, _)| budget.name == name)
+        };
+        if binds.iter().any(|(name, _)| !within(name)) {
+            largest = None;
+        }
         Self { seed, largest, fails, binds }
     }
 }
@@ -293,12 +301,18 @@ mod tests {
         assert_eq!(answer.binds, [("memory".to_owned(), 2.0), ("join".to_owned(), 1.5)]);
         let whole = OfSeed::new(2, Found::AtLeast(16), &rows[..1], &limits());
         assert!(whole.binds.is_empty());
-        let both = [answer, whole];
+        let seen = [tried(16, Some(1.0), 1.0), rows[1].clone()];
+        let both = [OfSeed::new(1, found, &seen, &limits()), whole];
         assert_eq!(binding(&both, &limits()), [("memory".to_owned(), 1)]);
         let expected = Interval { lo: 16, median: 16, hi: 16, at_least: true };
         assert_eq!(interval(&both), Some(expected));
         let none = OfSeed::new(3, Found::None, &rows[1..], &limits());
         assert_eq!((none.largest, none.fails), (None, Some(17)));
+        // Nobody had joined at 16: that says nothing of how long it takes.
+        assert_eq!(answer.largest, None);
+        let rows = [tried(16, Some(1.0), 1.0), rows[1].clone()];
+        let answer = OfSeed::new(1, found, &rows, &limits());
+        assert_eq!(answer.largest, Some(16));
         assert_eq!(interval(&[none]), None);
     }
 

@@ -282,7 +282,7 @@ fn tell(options: &CapacityOptions, answer: &Answer, folder: &Path) -> Result<Exi
     Err(Failure::input_with_help(
         format!(
             "no group is small enough: {} members take {} of {name}, and the budget is {}",
-            search::SMALLEST,
+            without.and_then(|seed| seed.fails).unwrap_or(search::SMALLEST),
             told(name, share * limit),
             told(name, limit)
         ),
