@@ -62,7 +62,7 @@ test:
 # docs/clusters.md says what it tests. It starts a cluster of its own and stops it.
 test-slurm: $(RELEASE)
 	command -v slurmctld >/dev/null && command -v slurmd >/dev/null && command -v munged >/dev/null || \
-		apt-get install -y slurm-wlm munge
+		{ apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qy slurm-wlm munge; }
 	sim/tests/slurm/test.sh $(RELEASE)
 
 # PEERS_SEEDS groups (100) of PEERS_OPERATIONS operations each (200).

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Builds the Python environment of the notebooks in the folder $1, unless it is there and whole:
+# Builds a Python environment in the folder $1, of the requirements $2 or of the notebooks', unless it is there and whole:
 # it is if it holds the requirements it was made of, which are put there last.
 set -euo pipefail
 folder=$1
-requirements=$(dirname "$0")/requirements.txt
+requirements=${2:-$(dirname "$0")/requirements.txt}
 python=${PYTHON:-python3}
 
 fail() {

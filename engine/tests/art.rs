@@ -13,5 +13,7 @@ mod known;
 mod life;
 #[path = "art/rules.rs"]
 mod rules;
+#[path = "common/seeds.rs"]
+mod seeds;
 #[path = "art/spies.rs"]
 mod spies;

@@ -4,6 +4,8 @@
 mod common;
 #[path = "quarantine/rules.rs"]
 mod rules;
+#[path = "common/seeds.rs"]
+mod seeds;
 #[path = "quarantine/sharing.rs"]
 mod sharing;
 #[path = "quarantine/trio.rs"]

@@ -89,7 +89,10 @@ const TEXTS: &[(&str, &str)] = &[
     ("devices.added", "of these, those that one of them has added"),
     ("healing.copies", "states of members that were copied; 0 without `measure.compromise`"),
     ("healing.healed", "of these, those that came to an epoch which they do not lead to"),
-    ("healing.reopened", "of these, those that a copied key package led to an epoch again"),
+    (
+        "healing.reopened",
+        "of these, those that a copied key package or a ghost's shares led to an epoch again",
+    ),
     ("healing.still_known", "copies that lead to the newest epoch at the end"),
     ("healing.epochs.", "healing time: from a copy to the first epoch it cannot derive, epochs"),
     ("healing.seconds.", "healing time of those that healed, seconds"),

@@ -98,13 +98,25 @@ pub struct StudyTables {
     pub cells: Vec<CellRow>,
     /// Their means.
     pub means: Vec<AggregateRow>,
+    /// Where the mean of a metric at a point stands among them.
+    places: BTreeMap<String, BTreeMap<Vec<String>, usize>>,
 }
 
 impl StudyTables {
     /// The tables of these cells.
     pub fn new(axes: Vec<String>, cells: Vec<CellRow>) -> Self {
         let means = aggregate(&cells);
-        Self { axes, cells, means }
+        Self { cells, ..Self::of_means(axes, means) }
+    }
+
+    /// Those of means alone, whose cells are not kept.
+    pub fn of_means(axes: Vec<String>, means: Vec<AggregateRow>) -> Self {
+        let mut places: BTreeMap<String, BTreeMap<Vec<String>, usize>> = BTreeMap::new();
+        for (place, row) in means.iter().enumerate() {
+            let of_metric = places.entry(row.metric.clone()).or_default();
+            of_metric.entry(row.point.clone()).or_insert(place);
+        }
+        Self { axes, cells: vec![], means, places }
     }
 
     /// Writes `study.toml`, `cells.csv` and `aggregate.csv` into a folder, each whole or not at
@@ -151,8 +163,8 @@ impl StudyTables {
 
     /// The mean of a metric at a point.
     pub fn mean(&self, point: &[String], metric: &str) -> Option<Estimate> {
-        let found = self.means.iter().find(|row| row.metric == metric && row.point == point);
-        found.map(|row| row.estimate)
+        let place = *self.places.get(metric)?.get(point)?;
+        Some(self.means[place].estimate)
     }
 
     /// The mean of a metric at a point over that at another. Seeds that both were run with make the

@@ -60,6 +60,7 @@ fn study(seeds: u64) -> StudySection {
         grid: 8,
         seeds: 8,
         smaller: vec![],
+        set: vec![],
         answer: Some(Finding { says, after, max: None, holds: None, ..finding.clone() }),
         expectations: vec![finding],
         figures: vec![StudyFigure {

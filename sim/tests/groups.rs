@@ -3,8 +3,7 @@
 
 mod common;
 
-use common::{check_contract, run_into, summary};
-use serde_json::Value;
+use common::{check_contract, number, run_into, summary};
 
 /// Forty people, some in three other groups.
 const SEVERAL: &str = r#"
@@ -39,11 +38,6 @@ rotate_every = "10h"
 [policy]
 update_every = "4h"
 "#;
-
-fn number(summary: &Value, name: &str) -> u64 {
-    let value = name.split('.').fold(summary, |value, key| &value[key]);
-    value.as_u64().unwrap_or_else(|| panic!("{name} in {summary}"))
-}
 
 fn column(folder: &std::path::Path, name: &str) -> Vec<String> {
     let table = std::fs::read_to_string(folder.join("groups.csv")).unwrap();

@@ -1,5 +1,7 @@
 //! `arboretum report` on the real binary.
 
+mod common;
+
 use std::fs;
 use std::path::Path;
 
@@ -58,7 +60,7 @@ series = "p"
 "#;
 
 fn arboretum(folder: &Path) -> Command {
-    let mut command = Command::cargo_bin("arboretum").unwrap();
+    let mut command = common::arboretum();
     command.current_dir(folder);
     command
 }

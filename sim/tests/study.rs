@@ -1,9 +1,11 @@
 //! `arboretum study` on the real binary.
 
+mod common;
+
 use std::fs;
 use std::path::Path;
 
-use assert_cmd::Command;
+use common::arboretum;
 use predicates::prelude::*;
 
 const STUDY: &str = r#"
@@ -52,10 +54,6 @@ series = "p"
 bound = "bounds.log2_members"
 logarithmic = true
 "#;
-
-fn arboretum() -> Command {
-    Command::cargo_bin("arboretum").unwrap()
-}
 
 struct World {
     folder: tempfile::TempDir,
@@ -162,6 +160,12 @@ max = 0.9
         "{fits}"
     );
     assert!(world.read("out/cells.csv").lines().next().unwrap().ends_with(",share"));
+    // Nor does what is said of a number that there is not.
+    let misspelt =
+        more.replacen("y = \"ciphertexts_per_commit\"", "y = \"ciphertext_per_commit\"", 1);
+    let world = World::new(&format!("{study}{misspelt}"));
+    let told = predicate::str::contains("does not hold: without proposals it is a logarithm");
+    world.run("out", &[]).code(1).stderr(told);
     // What does not hold of growth ends with 1 too.
     let world = World::new(&format!("{study}{}", more.replace("max = 0.9", "max = 0.4")));
     let told = predicate::str::contains("does not hold: with proposals it is a power");

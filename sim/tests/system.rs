@@ -3,8 +3,7 @@
 
 mod common;
 
-use common::{arboretum, check_contract, run_into, summary};
-use serde_json::Value;
+use common::{arboretum, check_contract, number, run_into, summary};
 
 /// Sixty clients to whom everything happens within a day.
 const EVERYTHING: &str = r#"
@@ -57,11 +56,6 @@ retention = "6h"
 services = 3
 refill_packages = true
 "#;
-
-fn number(summary: &Value, name: &str) -> u64 {
-    let value = name.split('.').fold(summary, |value, key| &value[key]);
-    value.as_u64().unwrap_or_else(|| panic!("{name} in {summary}"))
-}
 
 #[test]
 fn all_fidelities_tell_of_the_same_system() {
@@ -179,6 +173,10 @@ fn what_cannot_be_is_refused() {
         (
             &["workload.messages.bytes=1", "group.strategy=rfc9420+batching=propose-commit:1"],
             "nobody may send messages before they are committed",
+        ),
+        (
+            &["workload.groups={ further = 1000, share = 0.0 }", "group.members=20000"],
+            "workload.groups.further: 20020000 clients times groups",
         ),
         (
             &[

@@ -1,7 +1,7 @@
 //! The demand: the people of a run and their sessions. It depends on the seed and on the
 //! workload alone, never on protocol, strategy or policy.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::groups::{Memberships, Turn};
@@ -151,10 +151,21 @@ impl Demand {
         };
         let people: Vec<_> = (0..trace.actors()).map(person).collect();
         let initial = (scenario.group.members as usize).min(people.len());
+        Self::of(scenario, seed, (people, initial), Source::Logged(Arc::new(trace), session))
+    }
+
+    /// People, so many of whom are there from the start, as the first of their groups sees them.
+    fn of(
+        scenario: &Scenario,
+        seed: RootSeed,
+        (people, initial): (Vec<Person>, usize),
+        source: Source,
+    ) -> Self {
+        let Workload { losses, removals, groups, servers, .. } = scenario.workload;
+        let users = |people: &[Person]| people.iter().map(|person| person.user + 1).max();
+        let users = (users(&people).unwrap_or(0), users(&people[..initial]).unwrap_or(0));
+        let memberships = Memberships::draw(&seed, groups, users);
         let duration = scenario.duration;
-        let source = Source::Logged(Arc::new(trace), session);
-        let memberships = Memberships::draw(&seed, None, (0, 0));
-        let Workload { losses, removals, .. } = scenario.workload;
         Self {
             seed,
             memberships,
@@ -165,7 +176,7 @@ impl Demand {
             source,
             losses,
             removals,
-            servers: 0,
+            servers,
         }
     }
 
@@ -202,24 +213,8 @@ impl Demand {
             let further = draw_devices(&seed, changes, users, scenario.duration);
             people.extend(further);
         }
-        let messages = work.activity.messages_per_day;
-        let source = Source::Drawn(work.sessions, messages);
-        let (duration, losses, removals) = (scenario.duration, work.losses, work.removals);
-        let servers = work.servers;
-        let users = (arrivals.len() as u32, initial.div_ceil(devices) as u32);
-        let memberships = Memberships::draw(&seed, work.groups, users);
-        Self {
-            seed,
-            memberships,
-            group: 0,
-            duration,
-            initial,
-            people,
-            source,
-            losses,
-            removals,
-            servers,
-        }
+        let source = Source::Drawn(work.sessions, work.activity.messages_per_day);
+        Self::of(scenario, seed, (people, initial), source)
     }
 
     /// How many groups there are.
@@ -452,7 +447,9 @@ fn draw_person(
 fn draw_purge(seed: &RootSeed, purge: &Purge, number: u64, servers: u32, people: &mut [Person]) {
     let mut there = 0_u64;
     let share = |count: u64| libm::floor(count as f64 * purge.fraction);
-    for devices in people.chunk_by_mut(|one, other| one.user == other.user) {
+    let mut out = BTreeSet::new();
+    let clients = people.iter().filter(|person| !person.further).copied().collect::<Vec<_>>();
+    for devices in clients.chunk_by(|one, other| one.user == other.user) {
         let first = devices[0];
         if first.user < servers || !first.is_there(purge.at) {
             continue;
@@ -465,9 +462,12 @@ fn draw_purge(seed: &RootSeed, purge: &Purge, number: u64, servers: u32, people:
             Purged::EvenlySpaced => share(there) > share(there - 1),
         };
         if is_out {
-            devices.iter_mut().for_each(|person| person.removed = Some(purge.at));
+            out.insert(first.user);
         }
     }
+    // Further devices stand apart from the first ones, and go with them.
+    let purged = people.iter_mut().filter(|person| out.contains(&person.user));
+    purged.for_each(|person| person.removed = Some(purge.at));
 }
 
 /// When something happens to a user, in a group, that happens to a member so many times a day.

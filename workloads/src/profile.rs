@@ -141,11 +141,10 @@ impl Profile {
                 require(!self.suites.is_empty(), "suite", "no costs: give a [[suite]], or `of`")?;
             }
             (Some(of), Some(factor)) => {
-                let names = PROFILES.iter().map(|shipped| shipped.name);
                 // One that is itself a factor of another is no ground to stand on.
                 let whole = PROFILES.iter().filter(|shipped| shipped.text.contains("[[suite]]"));
                 let whole: Vec<_> = whole.map(|shipped| shipped.name).collect();
-                let near = nearest(of, names).unwrap_or(whole[0]);
+                let near = nearest(of, whole.iter().copied()).unwrap_or(whole[0]);
                 let what = format!(
                     "no costs in `{of}` (nearest: `{near}`): take one of {}",
                     whole.join(", ")

@@ -181,3 +181,56 @@ fn streams_and_samplers_are_golden() {
 const GOLDEN_WORD: u64 = 8_331_407_827_203_844_863;
 const GOLDEN_DRAWS: [u64; 3] = [859719, 18410829788, 9269473];
 const GOLDEN_DEMAND: u64 = 16888689578333208003;
+
+/// Users with further devices, some of whom are removed.
+fn with_devices(more: &[&str]) -> Demand {
+    let set = [
+        "workload.device_changes={ adds_per_user_per_day = 0.3, kept_for = { distribution = \"exponential\", mean = \"4d\" } }",
+        "workload.arrivals.per_day=50",
+        "duration=20d",
+    ];
+    demand(&[&set[..], more].concat())
+}
+
+/// Every group removes whom it wants removed, with all its clients, and no device of theirs comes after.
+#[test]
+fn removals_are_each_groups_own_and_of_users_whole() {
+    let groups = "workload.groups={ further = 2, share = 1.0 }";
+    let first = with_devices(&[groups, "workload.removals.per_member_per_day=0.05"]);
+    let mut moments = vec![];
+    for group in 0..3 {
+        let seen = first.of_group(group);
+        let mut of_user = std::collections::BTreeMap::new();
+        let (mut late, mut further) = (0, 0);
+        for (client, person) in seen.people().iter().enumerate() {
+            let moment = *of_user.entry(person.user).or_insert(person.removed);
+            assert_eq!(person.removed, moment, "group {group}, user {}", person.user);
+            let is_late = person.further && moment.is_some_and(|at| at <= person.arrives);
+            assert_eq!(seen.has(client as u32), !is_late);
+            late += usize::from(is_late);
+            further += usize::from(person.further && !is_late);
+        }
+        assert!(late > 50 && further > 500, "{late} {further}");
+        moments.push(of_user);
+    }
+    assert_ne!(moments[0], moments[1]);
+    assert_ne!(moments[1], moments[2]);
+    let single = with_devices(&["workload.removals.per_member_per_day=0.05"]);
+    assert!(single.people().iter().zip(first.people()).all(|(one, other)| one == other));
+}
+
+#[test]
+fn a_purge_takes_users_with_all_their_devices() {
+    let purge = "workload.purges=[{ at = \"10d\", fraction = 0.3 }]";
+    let demand = with_devices(&[purge]);
+    let at = Millis(10 * 86_400_000);
+    let mut of_user = std::collections::BTreeMap::new();
+    for person in demand.people() {
+        let is_out = person.removed == Some(at);
+        assert_eq!(*of_user.entry(person.user).or_insert(is_out), is_out, "user {}", person.user);
+    }
+    let out = of_user.values().filter(|out| **out).count();
+    assert!(out > of_user.len() / 6 && out < of_user.len() / 2, "{out} of {}", of_user.len());
+    let of_them = demand.people().iter().filter(|it| it.further && it.removed == Some(at));
+    assert!(of_them.count() > 100);
+}

@@ -25,12 +25,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::rebuild::Successor;
 use super::{ClientId, ProtocolError};
 use crate::crypto::HpkePublicKey;
 use crate::group::{NewGhost, OwnUpdate, PendingCommit, Transition};
 use crate::tree::{LeafIndex, OutsideTree};
 use crate::treekem::{RefreshSet, key_of, recipients};
-use crate::treesync::{RatchetTree, Roster, RosterChange, THRESHOLD};
+use crate::treesync::{RatchetTree, Roster, RosterChange, THRESHOLD, keys_held};
 
 /// A copied state, by its number in the run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -45,6 +46,8 @@ pub struct Copied {
     pub keys_in_tree: u32,
     /// Key packages that it can open a Welcome with, and that nobody has taken.
     pub packages: u32,
+    /// Whether nothing can follow from it any more.
+    pub is_spent: bool,
 }
 
 /// A client that a commit adds, or a new group.
@@ -61,8 +64,6 @@ pub(super) struct Entrant {
 #[derive(Debug)]
 pub(super) struct Stolen {
     pub(super) of: ClientId,
-    /// Whether the client can follow to the newest epoch.
-    pub(super) knows_epoch: bool,
     /// The public halves of its keys of the newest tree.
     pub(super) keys: Vec<HpkePublicKey>,
     /// Those of keys that are on their way into the tree: what it has proposed or would commit.
@@ -73,6 +74,31 @@ pub(super) struct Stolen {
     pub(super) request: Option<u64>,
     /// The epoch that it had come to, and the first that it cannot come to.
     pub(super) epochs: (u64, Option<u64>),
+}
+
+/// What a commit on its way would bring into the tree: its path, the group that it founds, keys of ghosts.
+pub(super) type OnTheWay<'d> = (&'d PendingCommit, Option<&'d Successor>, &'d [NewGhost]);
+
+impl Stolen {
+    /// What is taken of a client at a leaf of the newest tree, who has come to one epoch and cannot come to
+    /// another, and whose proposals and commits are on their way; but for its packages and its request.
+    pub(super) fn of<'d>(
+        of: ClientId,
+        (tree, leaf): (&RatchetTree, LeafIndex),
+        epochs: (u64, Option<u64>),
+        updates: impl Iterator<Item = &'d OwnUpdate>,
+        drafts: impl Iterator<Item = OnTheWay<'d>>,
+    ) -> Result<Self, OutsideTree> {
+        let held = if epochs.1.is_none() { keys_held(tree, leaf)? } else { vec![] };
+        let mut waiting: Vec<_> = updates.flat_map(keys_proposed).cloned().collect();
+        for (pending, successor, ghosts) in drafts {
+            waiting.extend(keys_drawn(pending, ghosts).cloned());
+            let founded = successor.into_iter().flat_map(|it| keys_drawn(&it.founded, &[]));
+            waiting.extend(founded.cloned());
+        }
+        let keys = held.into_iter().cloned().collect();
+        Ok(Self { of, keys, waiting, packages: 0, request: None, epochs })
+    }
 }
 
 /// A copy.
@@ -88,6 +114,14 @@ struct Copy {
     request: Option<u64>,
 }
 
+impl Copy {
+    /// Whether nothing can follow from it; `taken` says how many packages of a client have been taken.
+    fn is_spent(&self, taken: &impl Fn(ClientId) -> u32) -> bool {
+        let has_package = self.packages > taken(self.of);
+        !self.knows_epoch && self.keys.is_empty() && !has_package && self.request.is_none()
+    }
+}
+
 /// All copies.
 #[derive(Debug, Default)]
 pub(super) struct Copies {
@@ -100,26 +134,14 @@ pub(super) struct Copies {
     known: BTreeMap<HpkePublicKey, BTreeSet<CopyId>>,
 }
 
-/// The keys of a tree that a member holds who has followed to it.
-pub(super) fn keys_held(
-    tree: &RatchetTree,
-    leaf: LeafIndex,
-) -> Result<Vec<HpkePublicKey>, OutsideTree> {
-    let path = tree.direct_path(leaf)?;
-    let parents = path.iter().filter_map(|step| step.node.parent());
-    let merged = parents.filter(|it| it.unmerged_leaves.binary_search(&leaf).is_err());
-    let own = tree.leaf(leaf).map(|leaf| leaf.encryption_key.clone());
-    Ok(own.into_iter().chain(merged.map(|parent| parent.encryption_key.clone())).collect())
-}
-
 /// The public halves of what a client's own proposal would bring into the tree.
-pub(super) fn keys_proposed(own: &OwnUpdate) -> impl Iterator<Item = &HpkePublicKey> {
+fn keys_proposed(own: &OwnUpdate) -> impl Iterator<Item = &HpkePublicKey> {
     std::iter::once(&own.leaf).chain(&own.parents).map(|pair| &pair.public)
 }
 
 /// The public halves of what a commit of one's own would bring there: its path, and the keys that it
 /// gives to ghosts.
-pub(super) fn keys_drawn<'k>(
+fn keys_drawn<'k>(
     pending: &'k PendingCommit,
     ghosts: &'k [NewGhost],
 ) -> impl Iterator<Item = &'k HpkePublicKey> {
@@ -148,7 +170,8 @@ impl Copies {
 
     /// Takes a copy.
     pub(super) fn copy(&mut self, stolen: Stolen) -> CopyId {
-        let Stolen { of, knows_epoch, keys, waiting, packages, request, epochs } = stolen;
+        let Stolen { of, keys, waiting, packages, request, epochs } = stolen;
+        let knows_epoch = epochs.1.is_none();
         let id = CopyId(self.epochs.len() as u32);
         self.epochs.push(vec![epochs]);
         for key in keys.iter().chain(&waiting) {
@@ -166,10 +189,12 @@ impl Copies {
             return None;
         }
         let copy = self.live.get(&id);
-        Some(copy.map_or(Copied::default(), |copy| Copied {
+        let spent = Copied { is_spent: true, ..Copied::default() };
+        Some(copy.map_or(spent, |copy| Copied {
             knows_epoch: copy.knows_epoch,
             keys_in_tree: copy.keys.len() as u32,
             packages: copy.packages.saturating_sub(taken(copy.of)),
+            is_spent: copy.is_spent(&taken),
         }))
     }
 
@@ -296,11 +321,9 @@ impl Copies {
         }
         self.dropped.clear();
         self.live.retain(|id, copy| {
-            let package = copy.packages > taken(copy.of);
-            let stays = copy.knows_epoch || !copy.keys.is_empty();
-            let stays = stays || package || copy.request.is_some();
-            self.dropped.extend((!stays).then_some((*id, copy.of)));
-            stays
+            let is_spent = copy.is_spent(&taken);
+            self.dropped.extend(is_spent.then_some((*id, copy.of)));
+            !is_spent
         });
     }
 
@@ -311,18 +334,18 @@ impl Copies {
         ghost: ClientId,
         request: u64,
         epoch: u64,
-        keys: &[HpkePublicKey],
+        keys: &[&HpkePublicKey],
     ) -> Vec<CopyId> {
         let mut recovered = vec![];
         for (id, copy) in self.live.iter_mut().filter(|(_, copy)| copy.of == ghost) {
             if copy.request.take() == Some(request) {
                 copy.knows_epoch = true;
-                copy.keys.extend(keys.iter().cloned());
+                copy.keys.extend(keys.iter().copied().cloned());
                 self.epochs[id.0 as usize].push((epoch, None));
                 recovered.push(*id);
             }
         }
-        for key in keys {
+        for &key in keys {
             if !recovered.is_empty() {
                 self.known.entry(key.clone()).or_default().extend(&recovered);
             }

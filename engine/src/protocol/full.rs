@@ -477,6 +477,11 @@ impl<S: Seeds> Protocol for FullTreeKem<S> {
 
     fn forget_messages_before(&mut self, message: MessageId) {
         self.post.forget_before(message);
+        // Nobody asks what a thief reads of messages that are forgotten.
+        let first = self.post.first_epoch().unwrap_or_else(|| self.epoch());
+        for thief in self.thieves.values_mut() {
+            thief.mail = thief.mail.split_off(&first);
+        }
     }
 
     fn ghost(&self, client: ClientId) -> Option<Ghost> {

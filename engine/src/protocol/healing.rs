@@ -12,7 +12,7 @@ use crate::crypto::HpkePublicKey;
 use crate::group::Transition;
 use crate::tree::{LeafIndex, OutsideTree};
 use crate::treekem::{key_of, recipients};
-use crate::treesync::{RatchetTree, Roster};
+use crate::treesync::{RatchetTree, Roster, keys_held};
 
 /// Checks a commit; `before` is the tree of the epoch in which it was made, `roster` that of the one that it
 /// leads to. Gives how many states were stolen; none where no path was proposed.
@@ -51,11 +51,7 @@ fn known_to_thief<'k>(
 ) -> Result<BTreeSet<&'k HpkePublicKey>, OutsideTree> {
     let mut known = BTreeSet::new();
     for leaf in stolen {
-        known.extend(before.leaf(*leaf).map(|leaf| &leaf.encryption_key));
-        let path = before.direct_path(*leaf)?;
-        let parents = path.iter().filter_map(|step| step.node.parent());
-        let merged = parents.filter(|it| it.unmerged_leaves.binary_search(leaf).is_err());
-        known.extend(merged.map(|parent| &parent.encryption_key));
+        known.extend(keys_held(before, *leaf)?);
     }
     // All are encrypted to keys of the old tree, so what one of them gives opens no other.
     let mut learned = vec![];
@@ -89,25 +85,14 @@ mod tests {
     use rand_core::SeedableRng;
 
     use super::super::clients::Clients;
+    use super::super::plain_seeds::Plain;
     use super::super::proposals::{Proposals, Renewal};
-    use super::super::{ClientId, Order, Seeds};
+    use super::super::{ClientId, Order};
     use super::*;
-    use crate::crypto::{CountingProvider, Crypto, Seed};
+    use crate::crypto::{CountingProvider, Crypto};
     use crate::group::{CommitRequest, Founding, Member, Protection};
     use crate::strategy::Strategy;
     use crate::treesync::{Proposal, RosterChange, merge_paths};
-
-    struct Plain;
-
-    impl Seeds for Plain {
-        fn seed(&self, domain: &'static str, entity: u64, counter: u64) -> Seed {
-            let mut seed = Seed::default();
-            seed[..8].copy_from_slice(&entity.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_le_bytes());
-            seed[8..16].copy_from_slice(&counter.to_le_bytes());
-            seed[16..].iter_mut().zip(domain.bytes()).for_each(|(to, letter)| *to = letter);
-            seed
-        }
-    }
 
     /// A group of four, the first of whom has added the others; the first two propose paths, which meet right
     /// above them, and the last commits. What was before, the commit, and the roster after it.

@@ -18,10 +18,11 @@ mod clients;
 mod copied;
 mod full;
 mod healing;
-
 mod messages;
 mod moves;
 mod opaque;
+#[cfg(test)]
+mod plain_seeds;
 mod post;
 mod private_tree;
 mod proposals;
@@ -45,7 +46,6 @@ pub use abilities::{Abilities, Common};
 pub use art::{FullArt, SharedArt};
 pub use copied::{Copied, CopyId};
 pub use full::FullTreeKem;
-
 pub use messages::{MessageId, PAST_EPOCHS, Reading, Received, Sent};
 pub use opaque::Opaque;
 pub use quarantine::Ghost;

@@ -304,6 +304,7 @@ mod tests {
     use rand_core::SeedableRng;
 
     use super::super::clients::Clients;
+    use super::super::plain_seeds::Plain;
     use super::*;
     use crate::crypto::{CountingProvider, Crypto, Seed};
     use crate::group::{CommitRequest, Member, PendingCommit};
@@ -312,19 +313,6 @@ mod tests {
     use crate::treesync::{KeyPackageSecrets, Proposal};
 
     const GONE: ClientId = ClientId(1);
-
-    /// A seed that shows its address.
-    struct Plain;
-
-    impl Seeds for Plain {
-        fn seed(&self, domain: &'static str, entity: u64, counter: u64) -> Seed {
-            let mut seed = Seed::default();
-            seed[..8].copy_from_slice(&entity.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_le_bytes());
-            seed[8..16].copy_from_slice(&counter.to_le_bytes());
-            seed[16..].iter_mut().zip(domain.bytes()).for_each(|(to, letter)| *to = letter);
-            seed
-        }
-    }
 
     /// A group of four whose first member makes every commit, and who has been told of all.
     struct Watched {

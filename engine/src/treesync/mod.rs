@@ -3,6 +3,7 @@
 
 mod apply;
 mod free_tree;
+mod held;
 mod key_package;
 mod leaf_node;
 mod negotiate;
@@ -22,6 +23,7 @@ pub use apply::{
     apply_remove, apply_update, check_package,
 };
 pub(crate) use apply::{add_leaf, leave_path};
+pub(crate) use held::keys_held;
 pub use key_package::{KeyPackage, KeyPackageSecrets, Profile};
 pub use leaf_node::{
     Capabilities, Credential, CredentialType, Extension, ExtensionType, ExternalSender, LeafNode,

@@ -4,31 +4,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use arboretum_engine::crypto::{CountingProvider, Op, Provider, RealProvider, Seed};
+use arboretum_engine::crypto::{CountingProvider, Op, Provider, RealProvider};
 use arboretum_engine::protocol::{
-    CaughtUp, ClientId, Draft, FullArt, MessageId, Order, Protocol, ProtocolError, Reading, Seeds,
+    CaughtUp, ClientId, Draft, FullArt, MessageId, Order, Protocol, ProtocolError, Reading,
     SharedArt,
 };
 use rand_chacha::ChaCha20Rng;
 use rand_core::{Rng, SeedableRng};
 
-/// Seeds by address: ChaCha20 keyed by the test's seed and the domain's letters.
-#[derive(Clone, Copy)]
-struct TestSeeds(u64);
-
-impl Seeds for TestSeeds {
-    fn seed(&self, domain: &'static str, entity: u64, counter: u64) -> Seed {
-        let mut key = [0; 32];
-        key[..8].copy_from_slice(&self.0.to_le_bytes());
-        key[8..].iter_mut().zip(domain.bytes()).for_each(|(key, letter)| *key = letter);
-        let mut rng = ChaCha20Rng::from_seed(key);
-        rng.set_stream(entity);
-        rng.set_word_pos(u128::from(counter) * 8);
-        let mut seed = Seed::default();
-        rng.fill_bytes(&mut seed);
-        seed
-    }
-}
+use crate::seeds::TestSeeds;
 
 type Full = FullArt<TestSeeds>;
 type Shared = SharedArt<TestSeeds>;

@@ -4,30 +4,14 @@
 mod costs;
 mod differential;
 mod secrecy;
+#[path = "../common/seeds.rs"]
+mod seeds;
 
 use arboretum_engine::baseline::{KeyServerGroup, Pairwise, SenderKeys, Sharing};
-use arboretum_engine::crypto::{CountingProvider, Provider, RealProvider, Seed};
-use arboretum_engine::protocol::{ClientId, Order, Protocol, Seeds};
-use rand_chacha::ChaCha20Rng;
-use rand_core::{Rng, SeedableRng};
+use arboretum_engine::crypto::{CountingProvider, Provider, RealProvider};
+use arboretum_engine::protocol::{ClientId, Order, Protocol};
 
-/// Seeds by address: ChaCha20 keyed by the test's seed and the domain's letters.
-#[derive(Clone, Copy)]
-pub(crate) struct TestSeeds(pub(crate) u64);
-
-impl Seeds for TestSeeds {
-    fn seed(&self, domain: &'static str, entity: u64, counter: u64) -> Seed {
-        let mut key = [0; 32];
-        key[..8].copy_from_slice(&self.0.to_le_bytes());
-        key[8..].iter_mut().zip(domain.bytes()).for_each(|(key, letter)| *key = letter);
-        let mut rng = ChaCha20Rng::from_seed(key);
-        rng.set_stream(entity);
-        rng.set_word_pos(u128::from(counter) * 8);
-        let mut seed = Seed::default();
-        rng.fill_bytes(&mut seed);
-        seed
-    }
-}
+pub(crate) use seeds::TestSeeds;
 
 pub(crate) const REAL: &dyn Provider = &RealProvider;
 pub(crate) const COUNTING: &dyn Provider = &CountingProvider;

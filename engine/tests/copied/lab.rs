@@ -1,34 +1,16 @@
 //! Three fidelities side by side, and copies of the same states in each.
 
-use arboretum_engine::crypto::{CountingProvider, Seed};
+use arboretum_engine::crypto::CountingProvider;
 use arboretum_engine::protocol::{
-    ClientId, Copied, CopyId, Draft, FullTreeKem, MessageId, Order, Protocol, Seeds, SharedTreeKem,
+    ClientId, Copied, CopyId, Draft, FullTreeKem, MessageId, Order, Protocol, SharedTreeKem,
 };
 use arboretum_engine::strategy::Strategy;
 use rand_chacha::ChaCha20Rng;
 use rand_core::{Rng, SeedableRng};
 
+use crate::seeds::TestSeeds;
+
 use crate::remembering::REMEMBERING;
-
-/// Seeds that show their address.
-#[derive(Clone, Copy)]
-pub(crate) struct Plain(u64);
-
-impl Seeds for Plain {
-    fn seed(&self, domain: &'static str, entity: u64, counter: u64) -> Seed {
-        let mut key = [0; 32];
-        key[..8].copy_from_slice(&self.0.to_le_bytes());
-        for (at, letter) in domain.bytes().enumerate() {
-            key[8 + at % 24] ^= letter;
-        }
-        let mut rng = ChaCha20Rng::from_seed(key);
-        rng.set_stream(entity);
-        rng.set_word_pos(u128::from(counter) * 8);
-        let mut seed = Seed::default();
-        rng.fill_bytes(&mut seed);
-        seed
-    }
-}
 
 /// What has happened.
 #[derive(Clone, Copy, Debug, Default)]
@@ -72,9 +54,9 @@ impl std::ops::AddAssign for Seen {
 pub(crate) struct Drafts(Draft, Draft, Draft);
 
 pub(crate) struct Lab {
-    pub(crate) full: FullTreeKem<Plain>,
-    pub(crate) shared: SharedTreeKem<Plain>,
-    counted: SharedTreeKem<Plain>,
+    pub(crate) full: FullTreeKem<TestSeeds>,
+    pub(crate) shared: SharedTreeKem<TestSeeds>,
+    counted: SharedTreeKem<TestSeeds>,
     members: Vec<ClientId>,
     outside: Vec<ClientId>,
     next: u32,
@@ -96,7 +78,7 @@ impl Lab {
     }
 
     fn made(seed: u64, strategy: Strategy, quarantine: bool) -> Self {
-        let seeds = Plain(seed);
+        let seeds = TestSeeds(seed);
         let mut full = FullTreeKem::new(&REMEMBERING, seeds, strategy);
         let mut shared = SharedTreeKem::new(&REMEMBERING, seeds, strategy).unwrap();
         let mut counted = SharedTreeKem::new(&CountingProvider, seeds, strategy).unwrap();

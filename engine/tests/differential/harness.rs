@@ -1,39 +1,18 @@
 //! Three fidelities and a group in counts side by side, and what is done with them.
 
 use arboretum_engine::counted::{Changes, Cost, CountedGroup, Member, PathSizes, TaintedGroup};
-use arboretum_engine::crypto::{CountingProvider, Crypto, Op, Provider, RealProvider, Seed};
+use arboretum_engine::crypto::{CountingProvider, Crypto, Op, Provider, RealProvider};
 use arboretum_engine::group::{CommitCost, Followed};
-use arboretum_engine::protocol::{
-    ClientId, Draft, FullTreeKem, Order, Protocol, Seeds, SharedTreeKem,
-};
+use arboretum_engine::protocol::{ClientId, Draft, FullTreeKem, Order, Protocol, SharedTreeKem};
 use arboretum_engine::strategy::{Compaction, Layout, Placement, Removal, Strategy};
 use arboretum_engine::tree::Aggregates;
 use arboretum_engine::treesync::Roster;
 use rand_chacha::ChaCha20Rng;
 use rand_core::{Rng, SeedableRng};
 
+use crate::seeds::TestSeeds;
+
 use crate::remembering::REMEMBERING;
-
-/// Seeds by address, for tests: ChaCha20 keyed by the test's seed and the domain's length and
-/// letters, its stream the entity, its position the counter.
-#[derive(Clone, Copy)]
-pub(crate) struct TestSeeds(u64);
-
-impl Seeds for TestSeeds {
-    fn seed(&self, domain: &'static str, entity: u64, counter: u64) -> Seed {
-        let mut key = [0; 32];
-        key[..8].copy_from_slice(&self.0.to_le_bytes());
-        for (at, letter) in domain.bytes().enumerate() {
-            key[8 + at % 24] ^= letter.rotate_left(at as u32 / 24);
-        }
-        let mut rng = ChaCha20Rng::from_seed(key);
-        rng.set_stream(entity);
-        rng.set_word_pos(u128::from(counter) * 8);
-        let mut seed = Seed::default();
-        rng.fill_bytes(&mut seed);
-        seed
-    }
-}
 
 /// The group in counts that goes with a strategy.
 pub(crate) enum Counts {

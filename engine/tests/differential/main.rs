@@ -6,10 +6,13 @@
 //! |---|---|
 //! | this one | what is done with groups, under which strategies and seeds |
 //! | `harness` | the fidelities side by side |
+//! | `seeds` | seeds by address, which other tests have too |
 //! | `remembering` | the real provider, asked once for the same thing |
 
 mod harness;
 mod remembering;
+#[path = "../common/seeds.rs"]
+mod seeds;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;

@@ -2,34 +2,15 @@
 //! come back, or do not.
 
 use arboretum_engine::counted::{CountedGroup, Member as Counted, PathSizes};
-use arboretum_engine::crypto::{CountingProvider, Crypto, Provider, RealProvider, Seed};
+use arboretum_engine::crypto::{CountingProvider, Crypto, Provider, RealProvider};
 use arboretum_engine::group::{Followed, Member};
-use arboretum_engine::protocol::{
-    ClientId, Draft, FullTreeKem, Order, Protocol, Seeds, SharedTreeKem,
-};
+use arboretum_engine::protocol::{ClientId, Draft, FullTreeKem, Order, Protocol, SharedTreeKem};
 use arboretum_engine::strategy::Strategy;
 use arboretum_engine::treesync::Roster;
 use rand_chacha::ChaCha20Rng;
 use rand_core::{Rng, SeedableRng};
 
-#[derive(Clone, Copy)]
-pub(crate) struct TestSeeds(u64);
-
-impl Seeds for TestSeeds {
-    fn seed(&self, domain: &'static str, entity: u64, counter: u64) -> Seed {
-        let mut key = [0; 32];
-        key[..8].copy_from_slice(&self.0.to_le_bytes());
-        for (at, letter) in domain.bytes().enumerate() {
-            key[8 + at % 24] ^= letter.rotate_left(at as u32 / 24);
-        }
-        let mut rng = ChaCha20Rng::from_seed(key);
-        rng.set_stream(entity);
-        rng.set_word_pos(u128::from(counter) * 8);
-        let mut seed = Seed::default();
-        rng.fill_bytes(&mut seed);
-        seed
-    }
-}
+use crate::seeds::TestSeeds;
 
 type Full = FullTreeKem<TestSeeds>;
 type Shared = SharedTreeKem<TestSeeds>;

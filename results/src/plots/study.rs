@@ -242,7 +242,9 @@ pub(crate) fn axes(
     if figure.logarithmic {
         let x = axis::log_range(all().map(|point| point.0))?;
         let level = figure.level.iter().map(|(_, height)| *height);
-        let y = axis::log_range(all().map(|point| point.1).chain(level))?;
+        let bands = lines.iter().flat_map(|line| line.band.iter().flat_map(|it| [it.1, it.2]));
+        let bands = bands.filter(|height| *height > 0.0);
+        let y = axis::log_range(all().map(|point| point.1).chain(bands).chain(level))?;
         let x = Axis::log(&figure.x_label, x, words::short);
         return Some((x, Axis::log(&figure.y_label, y, words::short)));
     }

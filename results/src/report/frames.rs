@@ -3,7 +3,7 @@
 
 use maud::{Markup, html};
 
-use super::sketch::{self, name};
+use super::sketch::{self, literal, name};
 use super::table::{Cell, Table};
 use crate::PortraitRow;
 use crate::plots::canvas::Sketch;
@@ -60,7 +60,7 @@ pub(super) fn draw(tables: &Tables, id: &str) -> Option<Markup> {
             @for entry in icicle::legend() {
                 li {
                     svg.key viewBox="0 0 34 12" aria-hidden="true" {
-                        path class=[name(entry.color)] fill=(hex(entry.color)) d="M0 0H34V12H0z" {}
+                        path class=[name(entry.color)] fill=[literal(entry.color)] d="M0 0H34V12H0z" {}
                     }
                     (entry.name)
                 }
@@ -76,10 +76,6 @@ pub(super) fn draw(tables: &Tables, id: &str) -> Option<Markup> {
         }
         (table(tables).details("The figures of these moments"))
     })
-}
-
-fn hex(color: plotters::style::RGBColor) -> String {
-    format!("#{:02x}{:02x}{:02x}", color.0, color.1, color.2)
 }
 
 /// What the snapshots of the portraits count.

@@ -27,6 +27,7 @@ mod study;
 mod table;
 mod text;
 
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use crate::bootstrap::Estimate;
@@ -93,6 +94,8 @@ pub struct StudySection {
     pub seeds: u32,
     /// What its small size sets in every cell's scenario, if that is what was run.
     pub smaller: Vec<String>,
+    /// What the command line changed in every cell: `key=value`.
+    pub set: Vec<String>,
     /// The sentence that answers it.
     pub answer: Option<Finding>,
     /// Its expectations.
@@ -146,9 +149,15 @@ impl Report {
         if std::fs::symlink_metadata(file).is_err() {
             return Ok(());
         }
-        match std::fs::read(file) {
-            Ok(bytes) if bytes.is_empty() || page::is_page(&bytes) => Ok(()),
-            _ => Err(ResultsError::NotAPage { file: PathBuf::from(file) }),
+        let refused = || ResultsError::NotAPage { file: PathBuf::from(file) };
+        // A device or a pipe would give way to the page, or never end.
+        if !std::fs::metadata(file).is_ok_and(|about| about.is_file()) {
+            return Err(refused());
         }
+        let mut beginning = vec![];
+        let there = std::fs::File::open(file).map_err(|_| refused())?;
+        there.take(page::BEGINNING as u64).read_to_end(&mut beginning).map_err(|_| refused())?;
+        let may = beginning.is_empty() || page::is_page(&beginning);
+        if may { Ok(()) } else { Err(refused()) }
     }
 }

@@ -14,7 +14,7 @@ const SCRIPT: &str = include_str!("../../assets/report/page.js");
 const GENERATOR: &str = "Arboretum report";
 
 /// Where in a file that would stand.
-const BEGINNING: usize = 2_000;
+pub(super) const BEGINNING: usize = 2_000;
 
 /// Whether these are the bytes of a page of ours.
 pub(super) fn is_page(bytes: &[u8]) -> bool {

@@ -175,7 +175,7 @@ fn turned((x, y): Point) -> String {
 }
 
 /// A colour that the page has no name for.
-fn literal(color: RGBColor) -> Option<String> {
+pub(super) fn literal(color: RGBColor) -> Option<String> {
     let RGBColor(r, g, b) = color;
     name(color).is_none().then(|| format!("#{r:02x}{g:02x}{b:02x}"))
 }

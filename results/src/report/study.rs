@@ -50,10 +50,13 @@ pub(super) fn draw(study: &StudySection, id: &str) -> Markup {
 fn answer(study: &StudySection) -> Markup {
     let told = match &study.answer {
         Some(answer) => told(study, answer),
-        None => match study.expectations.iter().find(|finding| finding.estimate.is_some()) {
-            Some(finding) => html! { (verdict(study, finding)) },
-            None => html! { "The points that would answer it were not run." },
-        },
+        None => {
+            match study.expectations.iter().find(|it| it.estimate.is_some_and(|found| found.n > 0))
+            {
+                Some(finding) => html! { (verdict(study, finding)) },
+                None => html! { "The points that would answer it were not run." },
+            }
+        }
     };
     html! {
         div.answer {
@@ -248,7 +251,7 @@ fn limits(study: &StudySection) -> Markup {
     let points = study.tables.points().len();
     let (fewest, most) = seeds(study);
     let not_run = study.expectations.iter().filter(|finding| finding.holds.is_none()).count();
-    let sets = study.provenance.as_ref().map_or(vec![], overrides);
+    let sets: Vec<_> = study.set.iter().map(|set| format!("--set {set}")).collect();
     html! {
         ul {
             @if is_part(study) {
@@ -277,14 +280,4 @@ fn limits(study: &StudySection) -> Markup {
             li { "The figures are of the settings above. What they do not vary is not known to be without effect." }
         }
     }
-}
-
-/// What the command line changed in every cell.
-fn overrides(found: &crate::Provenance) -> Vec<String> {
-    let words = &found.command;
-    let after = |at: usize| match words[at].as_str() {
-        "--set" => words.get(at + 1).cloned(),
-        word => word.strip_prefix("--set=").map(str::to_owned),
-    };
-    (0..words.len()).filter_map(after).map(|set| format!("--set {set}")).collect()
 }

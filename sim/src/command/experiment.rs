@@ -103,7 +103,7 @@ pub(super) fn run(experiment: &Experiment, options: &RunOptions) -> Result<ExitC
     let target = options.out.clone().unwrap_or_else(|| free_target(&name, options.force));
     let refused = |error: arboretum_results::ResultsError| Failure::input(error.to_string());
     RunFolder::check_target(&target, options.force).map_err(refused)?;
-    let stop = super::run::stop_on_interrupt();
+    let stop = super::threads::stop_on_interrupt();
     let should_stop = || stop.load(std::sync::atomic::Ordering::Relaxed);
     let Some(summary) = play(experiment, &should_stop)? else {
         eprintln!("arboretum: interrupted; an experiment has no parts, so nothing is kept");

@@ -1,6 +1,18 @@
 //! The `arboretum` command: arguments, files, terminals and clocks. Everything it computes is
 //! computed elsewhere.
 //!
+//! | file | what it owns |
+//! |---|---|
+//! | `arguments` | the command line |
+//! | `run`, `study`, `compare`, `plot`, `report`, `verify`, `conformance`, `calibrate`, `price`, `capacity`, `trace`, `splice`, `list`, `schema` | the subcommands of these names |
+//! | `scenario`, `experiment` | which scenario or experiment is meant, and whether it can run |
+//! | `protocols` | the protocols by name, and what each refuses |
+//! | `make` | a scenario's protocol, made |
+//! | `played` | a scenario's groups, played |
+//! | `pricing` | counts times the costs of a device |
+//! | `threads` | threads, work side by side, the wish to stop |
+//! | `progress`, `host`, `whole`, `failure` | what a terminal shows; clocks and memory; files that appear whole; why a command ends without having done its work |
+//!
 //! Exit codes: 0 done; 1 the run failed (an invariant, an audit, a digest, an expectation); 2
 //! the input or the command line is wrong; 130 interrupted, with everything finished kept.
 
@@ -26,6 +38,7 @@ mod scenario;
 mod schema;
 mod splice;
 mod study;
+mod threads;
 mod trace;
 mod verify;
 mod whole;

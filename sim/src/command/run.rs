@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 
 use arboretum_engine::crypto::Op;
 use arboretum_results::{Host, Provenance, RunFolder, RunRecorder, Summary, WriteOptions};
@@ -18,6 +17,7 @@ use super::played::{self, Played};
 use super::progress::Meter;
 use super::protocols::is_peer;
 use super::scenario::{Chosen, choose};
+use super::threads::{pool, stop_on_interrupt};
 use crate::simulation::{Fault, Settings};
 
 /// Names of the ledger's operations, in its order: columns of commits.csv.
@@ -99,15 +99,6 @@ pub(super) fn provenance(seed: u64, source: &str, digest: &str, started: u64) ->
     }
 }
 
-/// What becomes true when somebody presses Ctrl-C.
-pub(super) fn stop_on_interrupt() -> Arc<AtomicBool> {
-    let stop = Arc::new(AtomicBool::new(false));
-    let asked = stop.clone();
-    // Only one handler can be set in a process; a second run in it keeps the first.
-    let _ = ctrlc::set_handler(move || asked.store(true, Ordering::Relaxed));
-    stop
-}
-
 /// Plays a scenario at its fidelity.
 pub(crate) fn simulate(
     chosen: &Chosen,
@@ -116,9 +107,7 @@ pub(crate) fn simulate(
     stop_before_event: Option<u64>,
 ) -> Result<Finished, Failure> {
     let scenario = &chosen.scenario;
-    let threads = common.threads.map_or(0, |threads| threads as usize);
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
-    let pool = pool.map_err(|error| Failure::run(error.to_string()))?;
+    let pool = pool(common)?;
     let stop = stop_on_interrupt();
     let meter = Meter::new(scenario.duration, common.quiet);
     let (clock, cpu_before) = (Clock::start(), host::cpu_s());

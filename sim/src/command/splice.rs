@@ -13,10 +13,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use arboretum_results::{Growth, StudyTables, fits, read_cells};
-use arboretum_workloads::Study;
+use arboretum_results::{Growth, StudyTables, fits};
 
 use super::failure::Failure;
+use super::{study, whole};
 
 const BEGIN: &str = "<!-- ";
 const END: &str = "<!-- end -->";
@@ -30,29 +30,15 @@ pub(crate) fn splice(page: &Path, folders: &[PathBuf]) -> Result<ExitCode, Failu
     let text = text.map_err(|error| Failure::input(format!("cannot read {shown}: {error}")))?;
     let mut studies = BTreeMap::new();
     for folder in folders {
-        let (name, tables) = read(folder)?;
-        studies.insert(name, tables);
+        let (study, tables) = study::read(folder)?;
+        studies.insert(study.name, tables);
     }
     let (spliced, count) =
         fill(&text, &studies).map_err(|what| Failure::input(format!("{shown}: {what}")))?;
-    // The page appears whole or not at all.
-    let partial = page.with_extension(format!("partial-{}", std::process::id()));
-    let written = fs::write(&partial, spliced).and_then(|()| fs::rename(&partial, page));
-    written.map_err(|error| {
-        let _ = fs::remove_file(&partial);
-        Failure::run(format!("cannot write {shown}: {error}"))
-    })?;
+    whole::write(page, &spliced)
+        .map_err(|error| Failure::run(format!("cannot write {shown}: {error}")))?;
     println!("{shown}: {count} numbers");
     Ok(ExitCode::SUCCESS)
-}
-
-fn read(folder: &Path) -> Result<(String, StudyTables), Failure> {
-    let study = Study::load(&folder.join("study.toml"));
-    let study = study.map_err(|error| Failure::Scenario(Box::new(error)))?;
-    let cells = read_cells(folder, study.axes.len());
-    let cells = cells.map_err(|error| Failure::input(error.to_string()))?;
-    let axes = study.axes.iter().map(|axis| axis.name.clone()).collect();
-    Ok((study.name, StudyTables::new(axes, cells)))
 }
 
 /// The text with its numbers, and how many.

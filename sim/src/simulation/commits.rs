@@ -42,7 +42,7 @@ impl World<'_, '_> {
         }
         let mut requests = self.delivery.take_requests();
         let committer =
-            if by_servers { self.server_for_requests() } else { self.member_for(&mut requests) };
+            if by_servers { self.draw_server() } else { self.member_for(&mut requests) };
         let Some(committer) = committer else {
             self.delivery.put_back(requests);
             self.batch_waiting = true;

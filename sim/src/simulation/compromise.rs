@@ -2,7 +2,7 @@
 //! protocol is asked what each copy still leads to. Nothing in the group notices: a run has the same
 //! records with and without them.
 
-use arboretum_engine::protocol::{ClientId, CopyId, PAST_EPOCHS, ProtocolError, Sent};
+use arboretum_engine::protocol::{ClientId, Copied, CopyId, PAST_EPOCHS, ProtocolError, Sent};
 use arboretum_results::{Distribution, Healing, Recorder};
 use arboretum_workloads::Millis;
 
@@ -62,7 +62,7 @@ impl World<'_, '_> {
     ) -> Result<(), ProtocolError> {
         self.plan_compromise();
         let Some(compromise) = self.scenario.measure.compromise else { return Ok(()) };
-        let mut stream = self.root_seed.stream("compromise", self.compromises.times, 0);
+        let times = self.compromises.times;
         self.compromises.times += 1;
         let has_state = |client: &ClientId| {
             let entry = self.clients.get(*client);
@@ -70,15 +70,12 @@ impl World<'_, '_> {
         };
         let clients = (0..self.clients.iter().len() as u32).map(ClientId);
         let mut members: Vec<ClientId> = clients.filter(has_state).collect();
-        for _ in 0..compromise.clients {
-            if members.is_empty() {
-                break;
-            }
-            let drawn = stream.below(members.len() as u64) as usize;
-            let client = members.swap_remove(drawn);
-            self.take_copy(client, recorder)?;
-        }
-        Ok(())
+        // By lot, and each has its own: who else is a member there changes nobody's.
+        members.sort_by_cached_key(|client| {
+            self.people_seed.stream("compromise", client.0.into(), times).below(u64::MAX)
+        });
+        members.truncate(compromise.clients as usize);
+        members.into_iter().try_for_each(|client| self.take_copy(client, recorder))
     }
 
     fn take_copy(
@@ -126,6 +123,7 @@ impl World<'_, '_> {
                 }
                 continue;
             }
+            old = 0;
             match self.protocol.copy_reads(copy, message) {
                 Err(ProtocolError::NoSuchMessage(_)) => break,
                 Ok(false) => {}
@@ -144,7 +142,8 @@ impl World<'_, '_> {
         let (now, epoch) = (self.now, self.protocol.epoch());
         let mut healed = vec![];
         for copy in self.compromises.copies.iter_mut().filter(|copy| copy.spent.is_none()) {
-            let found = self.protocol.copied(copy.id).unwrap_or_default();
+            let spent = Copied { is_spent: true, ..Copied::default() };
+            let found = self.protocol.copied(copy.id).unwrap_or(spent);
             if copy.knows && !found.knows_epoch {
                 copy.until = epoch;
                 if copy.healed.is_none() {
@@ -154,8 +153,7 @@ impl World<'_, '_> {
             }
             copy.reopened |= copy.healed.is_some() && found.knows_epoch;
             copy.knows = found.knows_epoch;
-            let is_spent = !copy.knows && found.keys_in_tree == 0 && found.packages == 0;
-            copy.spent = is_spent.then_some(now);
+            copy.spent = found.is_spent.then_some(now);
         }
         for client in healed {
             self.note(recorder, "healed", client);

@@ -15,8 +15,8 @@ const NOMINAL: [u64; Op::ALL.len()] =
 /// What a byte weighs likewise: it is hashed twice.
 const NOMINAL_BYTE: u64 = 2;
 
-/// What a member keeps of each node above it and of its own leaf: a private key, at most.
-const NODE_KEY: u64 = 64;
+/// What a member keeps of each node above it and of its own leaf: a private key, 66 bytes at most.
+const NODE_KEY: u64 = 66;
 
 /// What a member keeps beside its tree and its node keys: the secrets of its epoch, its signature key, the
 /// group's context.
@@ -57,7 +57,10 @@ impl World<'_, '_> {
             self.note_work(WorkKind::Process, receiver, (1, bytes));
         }
         let keys = u64::from(self.protocol.tree().height) + 1;
-        self.facts.work.note_state(tree_bytes + NODE_KEY * keys + EPOCH_STATE);
+        // Where there is no tree that members keep, nothing says what they do.
+        if tree_bytes > 0 {
+            self.facts.work.note_state(tree_bytes + NODE_KEY * keys + EPOCH_STATE);
+        }
         // Epochs that stand in no table, those of a warm-up, add nothing.
         let so_far = self.facts.public.last().copied().unwrap_or_default();
         let place = epoch as usize;

@@ -26,6 +26,12 @@ pub fn summary(folder: &Path) -> Value {
     serde_json::from_str(&text).unwrap()
 }
 
+/// A number of a summary, its keys joined by dots.
+pub fn number(summary: &Value, name: &str) -> u64 {
+    let value = name.split('.').fold(summary, |value, key| &value[key]);
+    value.as_u64().unwrap_or_else(|| panic!("{name} in {summary}"))
+}
+
 /// A run's digest.
 pub fn digest(folder: &Path) -> String {
     summary(folder)["digest"].as_str().unwrap().to_owned()

@@ -109,12 +109,13 @@ fn weights_of(exponent: f64, people: usize) -> impl Iterator<Item = f64> {
 fn zipf(ranked: &[f64]) -> Zipf {
     let people = ranked.len();
     let sum: f64 = ranked.iter().sum();
-    let log = |rank: usize| libm::log((rank + 1) as f64);
-    let seen = ranked.iter().enumerate().map(|(rank, value)| value * log(rank)).sum::<f64>() / sum;
+    let logs: Vec<f64> = (1..=people).map(|rank| libm::log(rank as f64)).collect();
+    let seen = ranked.iter().zip(&logs).map(|(value, log)| value * log).sum::<f64>() / sum;
     let expected = |exponent: f64| {
         let (mut weighted, mut all) = (0.0, 0.0);
-        for (rank, weight) in weights_of(exponent, people).enumerate() {
-            weighted += weight * log(rank);
+        for log in &logs {
+            let weight = libm::exp(-exponent * log);
+            weighted += weight * log;
             all += weight;
         }
         weighted / all

@@ -141,7 +141,7 @@ fn exponential(sample: &Sample) -> Family {
 /// The shapes between which one is looked for.
 const SHAPES: (f64, f64) = (0.01, 100.0);
 
-/// Bisections: half of a double's digits and more.
+/// Bisections: more than a double has digits.
 const HALVINGS: u32 = 60;
 
 /// The likelihood's derivative in the shape has one root, and grows through it (the scale is put in).
@@ -151,10 +151,10 @@ fn weibull(sample: &Sample) -> Family {
     // Divided by the largest, no power is beyond what a double holds.
     let largest = all().copied().fold(0.0, f64::max);
     let mean_log = sample.ended.iter().map(|value| libm::log(value / largest)).sum::<f64>() / count;
+    let logs: Vec<f64> = all().map(|value| libm::log(value / largest)).collect();
     let slope = |shape: f64| {
         let (mut sum, mut weighted) = (0.0, 0.0);
-        for value in all() {
-            let log = libm::log(value / largest);
+        for log in &logs {
             let power = libm::exp(shape * log);
             sum += power;
             weighted += power * log;

@@ -10,7 +10,7 @@ use super::family::{Candidate, Family};
 use super::sample::Typical;
 use super::{FitError, TraceFit};
 use crate::demand::Demand;
-use crate::scenario::Scenario;
+use crate::scenario::{MAX_DURATION, Scenario};
 use crate::time::Millis;
 
 /// How often people are drawn to set the scale of absences right.
@@ -165,7 +165,7 @@ snapshot_every = "{snapshots}"
 "audits.mismatched" = {{ max = 0 }}
 "invariants.violated" = {{ max = 0 }}
 "#,
-            days = self.days.ceil().max(1.0) as u64,
+            days = (self.days.ceil().max(1.0) as u64).min(MAX_DURATION.0 / Millis::DAY.0),
             events = self.events,
             actors = self.actors,
             length = self.days,

@@ -21,7 +21,7 @@ pub use system::{
     OldClients, Recovery, Service,
 };
 pub use validate::MAX_MEMBERS;
-pub(crate) use validate::{Wrong, check_expectations, check_name, require};
+pub(crate) use validate::{MAX_DURATION, Wrong, check_expectations, check_name, require};
 
 use crate::sample::Distribution;
 use crate::time::Millis;

@@ -13,7 +13,7 @@ pub const MAX_MEMBERS: u32 = 1 << 24;
 const MAX_DEVICES: u32 = 100;
 
 /// The longest virtual time: ten years.
-const MAX_DURATION: Millis = Millis(3_650 * 86_400_000);
+pub(crate) const MAX_DURATION: Millis = Millis(3_650 * 86_400_000);
 
 /// The most people who may be expected to come.
 const MAX_ARRIVALS: f64 = 10_000_000.0;

@@ -8,7 +8,7 @@ use super::thief::{OwnDraft, Thief};
 use super::{FullDraft, FullTreeKem};
 use crate::crypto::{Crypto, Secret};
 use crate::group::{PendingCommit, PublicGroup, Transition};
-use crate::protocol::copied::{Entrant, Stolen, broken, keys_drawn, keys_held, keys_proposed};
+use crate::protocol::copied::{Entrant, Stolen, broken};
 use crate::protocol::post::{Kind, open_attachment};
 use crate::protocol::rebuild::Successor;
 use crate::protocol::{ClientId, CopyId, Draft, MessageId, Protocol, ProtocolError, Seeds};
@@ -36,17 +36,13 @@ impl<S: Seeds> FullTreeKem<S> {
         let member = state.member.as_ref().map(|(member, _)| state.base + member.epoch());
         let view = member.or(invited).ok_or(not_a_member)?;
         let (newest, limit) = (self.epoch(), self.ghosts.limit(client));
-        let tree = &self.observer().ok_or(ProtocolError::EpochGone(0))?.tree;
-        let keys = if limit.is_none() { keys_held(tree, leaf)? } else { vec![] };
         let own = drafts.iter().filter(|it| it.order.by == client && it.epoch == newest);
         let own: Vec<&FullDraft> = own.filter_map(|draft| draft.inner.look()).collect();
-        let mut waiting: Vec<_> =
-            self.waiting.own(client).flat_map(keys_proposed).cloned().collect();
-        for FullDraft { pending, successor, ghosts, .. } in &own {
-            waiting.extend(keys_drawn(pending, ghosts).cloned());
-            let founded = successor.iter().flat_map(|it| keys_drawn(&it.founded, &[]));
-            waiting.extend(founded.cloned());
-        }
+        let tree = &self.observer().ok_or(ProtocolError::EpochGone(0))?.tree;
+        let on_the_way = own.iter().map(|it| (&it.pending, it.successor.as_ref(), &it.ghosts[..]));
+        let epochs = (view, limit.map(|limit| limit + 1));
+        let updates = self.waiting.own(client);
+        let stolen = Stolen::of(client, (tree, leaf), epochs, updates, on_the_way)?;
         let mut thief = Thief { packages: self.clients.packages(client), ..Thief::default() };
         thief.drafts.extend(own.iter().map(|draft| OwnDraft {
             pending: draft.pending.clone(),
@@ -59,13 +55,9 @@ impl<S: Seeds> FullTreeKem<S> {
         }
         self.bring_up(client, newest, &mut thief)?;
         let id = self.copies.copy(Stolen {
-            of: client,
-            knows_epoch: limit.is_none(),
-            keys,
-            waiting,
-            packages: thief.packages,
+            packages: self.clients.packages(client),
             request: self.ghosts.request(client),
-            epochs: (view, limit.map(|limit| limit + 1)),
+            ..stolen
         });
         self.thieves.insert(id, thief);
         self.check_thieves(None)?;
@@ -236,7 +228,7 @@ impl<S: Seeds> FullTreeKem<S> {
         let state = self.states.get(&ghost).and_then(|state| state.member.as_ref());
         let Some((member, _)) = state else { return };
         let pairs = std::iter::once(member.keys.leaf()).chain(member.keys.parents());
-        let keys: Vec<_> = pairs.map(|pair| pair.public.clone()).collect();
+        let keys: Vec<_> = pairs.map(|pair| &pair.public).collect();
         let newest = self.epoch();
         for id in self.copies.recover(ghost, request, newest, &keys) {
             if let Some(thief) = self.thieves.get_mut(&id) {
@@ -268,21 +260,10 @@ impl<S: Seeds> FullTreeKem<S> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::crypto::{RealProvider, Seed};
+    use crate::crypto::RealProvider;
     use crate::protocol::Order;
+    use crate::protocol::plain_seeds::Plain;
     use crate::strategy::Strategy;
-
-    struct Plain;
-
-    impl Seeds for Plain {
-        fn seed(&self, domain: &'static str, entity: u64, counter: u64) -> Seed {
-            let mut seed = Seed::default();
-            seed[..8].copy_from_slice(&entity.to_le_bytes());
-            seed[8..16].copy_from_slice(&counter.to_le_bytes());
-            seed[16..].iter_mut().zip(domain.bytes()).for_each(|(to, letter)| *to = letter);
-            seed
-        }
-    }
 
     /// A group of three, of whom the second has been copied.
     fn copied() -> (FullTreeKem<Plain>, CopyId) {

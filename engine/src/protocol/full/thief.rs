@@ -1,6 +1,7 @@
 //! A copied state with its secrets at fidelity `full`: what somebody can really do with it and the bytes that are
 //! sent, which the book of copies (`protocol/copied.rs`) is held to after each commit. He knows nothing of whom a ciphertext is
-//! for: he tries every private key on every one, and derives what follows.
+//! for: he tries every private key that stands in the tree, and the newest [`OLD_KEYS`] that do not, on every one, and
+//! derives what follows. Who knows nothing goes on for [`TRIES`] commits.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -216,14 +217,15 @@ impl Thief {
         self.drafts.clear();
         let stands = |pair: &HpkeKeyPair| roster.has_encryption_key(&pair.public);
         let old = self.ring.iter().filter(|pair| !stands(pair)).count();
-        let mut forgotten = old.saturating_sub(OLD_KEYS);
+        let mut too_many = old.saturating_sub(OLD_KEYS);
         let mut seen = BTreeSet::new();
         self.ring.retain(|pair| {
             if stands(pair) {
                 return seen.insert(pair.public.clone());
             }
-            forgotten = forgotten.saturating_sub(1);
-            forgotten == 0
+            let is_kept = too_many == 0;
+            too_many = too_many.saturating_sub(1);
+            is_kept
         });
         let knows = self.secrets.is_some() || !seen.is_empty();
         self.idle = if knows { 0 } else { self.idle.saturating_add(1) };

@@ -7,11 +7,11 @@ use std::sync::Arc;
 use super::messages::erased;
 use super::{Epoch, Invitation, SharedDraft, SharedTreeKem};
 use crate::group::{PendingCommit, Transition};
-use crate::protocol::copied::{Entrant, Stolen, keys_drawn, keys_held, keys_proposed};
+use crate::protocol::copied::{Entrant, Stolen};
 use crate::protocol::{ClientId, CopyId, Draft, MessageId, PAST_EPOCHS, ProtocolError, Seeds};
 use crate::tree::LeafIndex;
 use crate::treedem::SecretTree;
-use crate::treesync::RosterChange;
+use crate::treesync::{RosterChange, keys_held};
 
 /// What a client had for messages.
 pub(super) struct Drawer {
@@ -46,26 +46,17 @@ impl<S: Seeds> SharedTreeKem<S> {
         let (view, leaf) = (membership.view(), membership.leaf);
         let newest = self.newest()?;
         let limit = self.ghosts.limit(client);
-        let tree = &newest.public.tree;
-        let keys = if limit.is_none() { keys_held(tree, leaf)? } else { vec![] };
         let own = drafts.iter().filter(|it| it.order.by == client && it.epoch == newest.number);
-        let mut waiting: Vec<_> =
-            self.waiting.own(client).flat_map(keys_proposed).cloned().collect();
-        for draft in own.filter_map(|draft| draft.inner.look()) {
-            let SharedDraft { pending, successor, ghosts, .. } = draft;
-            waiting.extend(keys_drawn(pending, ghosts).cloned());
-            let founded = successor.iter().flat_map(|it| keys_drawn(&it.founded, &[]));
-            waiting.extend(founded.cloned());
-        }
+        let own = own.filter_map(|draft| draft.inner.look::<SharedDraft>());
+        let own = own.map(|it| (&it.pending, it.successor.as_ref(), &it.ghosts[..]));
+        let epochs = (view, limit.map(|limit| limit + 1));
+        let place = (&newest.public.tree, leaf);
+        let stolen = Stolen::of(client, place, epochs, self.waiting.own(client), own)?;
         let drawer = self.traffic.drawer(client, view);
         let id = self.copies.copy(Stolen {
-            of: client,
-            knows_epoch: limit.is_none(),
-            keys,
-            waiting,
             packages: self.clients.packages(client),
             request: self.ghosts.request(client),
-            epochs: (view, limit.map(|limit| limit + 1)),
+            ..stolen
         });
         self.drawers.insert(id, drawer);
         Ok(id)

@@ -6,6 +6,7 @@ use super::{Epoch, SharedTreeKem};
 use crate::group::Transition;
 use crate::protocol::{Order, ProtocolError, Seeds};
 use crate::treekem::NewPath;
+use crate::treesync::keys_held;
 
 impl<S: Seeds> SharedTreeKem<S> {
     /// Tells who goes, comes and moves by a commit and what is held after it, and has it checked.
@@ -39,13 +40,8 @@ impl<S: Seeds> SharedTreeKem<S> {
     pub(super) fn watch(&mut self, epoch: &Epoch) -> Result<(), ProtocolError> {
         let watched: Vec<_> = self.witness.members().collect();
         for client in watched {
-            let (tree, leaf) = (&epoch.public.tree, self.membership(client)?.leaf);
-            let path = tree.direct_path(leaf)?;
-            let parents = path.iter().filter_map(|step| step.node.parent());
-            let merged = parents.filter(|it| it.unmerged_leaves.binary_search(&leaf).is_err());
-            let own = tree.leaf(leaf).map(|leaf| &leaf.encryption_key);
-            let keys = own.into_iter().chain(merged.map(|parent| &parent.encryption_key));
-            self.witness.holds(client, keys);
+            let keys = keys_held(&epoch.public.tree, self.membership(client)?.leaf)?;
+            self.witness.holds(client, keys.into_iter());
         }
         Ok(())
     }

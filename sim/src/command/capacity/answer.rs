@@ -116,8 +116,9 @@ impl OfSeed {
             let holding = tried.iter().filter(|row| row.holds(budgets));
             holding.flat_map(|row| row.shares(budgets)).any(|(budget, _)| budget.name == name)
         };
-        if binds.iter().any(|(name, _)| !within(name)) {
-            largest = None;
+        let unseen: Vec<_> = binds.iter().filter(|(name, _)| !within(name)).cloned().collect();
+        if !unseen.is_empty() {
+            (largest, binds) = (None, unseen);
         }
         Self { seed, largest, fails, binds }
     }

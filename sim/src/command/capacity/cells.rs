@@ -38,8 +38,9 @@ pub(super) fn scaled(scenario: &Scenario, members: u32, seed: u64) -> Scenario {
     let mut scaled = scenario.clone();
     scaled.seed = seed;
     scaled.group.members = members;
-    // Bounds are of the scenario's own size.
+    // Bounds are of the scenario's own size, and no budget asks what a copied state leads to.
     scaled.expect.clear();
+    scaled.measure.compromise = None;
     if let Some(arrivals) = &mut scaled.workload.arrivals {
         arrivals.per_day *= factor;
     }
@@ -56,6 +57,9 @@ pub(super) fn counts(
     should_stop: &dyn Fn() -> bool,
 ) -> Result<Option<Counts>, Failure> {
     let toml = scenario.to_toml();
+    // What is possible at the scenario's own size may not be at this one.
+    Scenario::parse("the scenario at this size", &toml, &[])
+        .map_err(|error| Failure::Scenario(Box::new(error)))?;
     let address = address::address(&Job::Scenario(scenario.clone().into()), &toml)
         .map_err(|error| Failure::input(error.to_string()))?;
     let folder = cells.join(address);

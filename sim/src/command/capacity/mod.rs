@@ -16,7 +16,6 @@ mod search;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::atomic::Ordering;
 
 use arboretum_results::Provenance;
 use arboretum_workloads::{Fidelity, MAX_MEMBERS, Profile, Scenario};
@@ -32,7 +31,7 @@ use super::pricing::{self, Priced, WEEK_S};
 use super::protocols::is_peer;
 use super::run::INTERRUPTED;
 use super::scenario;
-use super::study::local;
+use super::threads::side_by_side;
 
 /// Protocols whose members keep a channel for each other member beside what the model of memory counts.
 const CHANNELS: &[&str] = &["pairwise", "sender-keys"];
@@ -166,40 +165,17 @@ type Searched = (Vec<OfSeed>, Vec<Tried>);
 
 /// A search for each seed, side by side; none if somebody has stopped them.
 fn search_all(options: &CapacityOptions, question: &Question) -> Result<Option<Searched>, Failure> {
-    let threads = options.common.threads.map_or(0, |threads| threads as usize);
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
-    let pool = pool.map_err(|error| Failure::run(error.to_string()))?;
-    let stop = local::asked_to_stop();
     let first = question.scenario.seed;
     let seeds: Vec<u64> = (0..u64::from(options.seeds)).map(|seed| first + seed).collect();
-    let done = local::side_by_side(&pool, &seeds, |seed| {
-        let found =
-            search_one(question, *seed, options.common.quiet, &|| stop.load(Ordering::Relaxed));
-        // One that fails ends the others.
-        if found.is_err() {
-            stop.store(true, Ordering::Relaxed);
-        }
-        found
-    });
-    let (mut answers, mut tried, mut is_whole) = (vec![], vec![], true);
-    // What failed is told first: the others were stopped for it.
-    let mut failed = None;
-    for one in done {
-        match one {
-            Ok(Some((answer, rows))) => {
-                answers.push(answer);
-                tried.extend(rows);
-            }
-            Ok(None) => is_whole = false,
-            Err(failure) => failed = failed.or(Some(failure)),
-        }
-    }
-    if let Some(failure) = failed {
-        return Err(failure);
-    }
+    let done = side_by_side(&options.common, &seeds, |seed, should_stop| {
+        search_one(question, *seed, options.common.quiet, should_stop)
+    })?;
+    let Some(done) = done else { return Ok(None) };
+    let (mut answers, rows): (Vec<_>, Vec<_>) = done.into_iter().unzip();
+    let mut tried: Vec<Tried> = rows.into_iter().flatten().collect();
     answers.sort_by_key(|answer| answer.seed);
-    tried.sort_by_key(|row: &Tried| (row.seed, row.members));
-    Ok(is_whole.then_some((answers, tried)))
+    tried.sort_by_key(|row| (row.seed, row.members));
+    Ok(Some((answers, tried)))
 }
 
 /// The search with one seed.
@@ -276,13 +252,19 @@ fn tell(options: &CapacityOptions, answer: &Answer, folder: &Path) -> Result<Exi
     // Some seed has no group at all.
     let without = answer.seeds.iter().find(|seed| seed.largest.is_none());
     let broken = without.and_then(|seed| seed.binds.first());
+    let smallest = answer.tried.iter().map(|row| row.members).min();
     let (name, share) = broken.map_or(("", 1.0), |(name, share)| (&name[..], *share));
     let limit = answer.budgets.iter().find(|budget| budget.name == name);
     let limit = limit.map_or(0.0, |budget| budget.limit);
+    let fails = without.and_then(|seed| seed.fails).unwrap_or(search::SMALLEST);
+    // In smaller groups nothing of the kind may have happened at all.
+    let why = match smallest == Some(fails) {
+        true => "no group is small enough",
+        false => "no smaller group shows it",
+    };
     Err(Failure::input_with_help(
         format!(
-            "no group is small enough: {} members take {} of {name}, and the budget is {}",
-            without.and_then(|seed| seed.fails).unwrap_or(search::SMALLEST),
+            "{why}: {fails} members take {} of {name}, and the budget is {}",
             told(name, share * limit),
             told(name, limit)
         ),

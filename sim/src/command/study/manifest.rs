@@ -16,6 +16,7 @@ use super::{address, refused};
 use crate::command::arguments::CellOptions;
 use crate::command::failure::Failure;
 use crate::command::run::INTERRUPTED;
+use crate::command::whole;
 
 /// The version of the layout below.
 const SCHEMA: u32 = 1;
@@ -65,15 +66,9 @@ impl Manifest {
         let cells = folder.join("cells");
         fs::create_dir_all(&cells)
             .map_err(|error| Failure::run(format!("cannot write {}: {error}", cells.display())))?;
-        let aside = path.with_extension(format!("partial-{}", std::process::id()));
         let text = serde_json::to_string_pretty(self).map_err(std::io::Error::other);
-        let written = text
-            .and_then(|text| fs::write(&aside, text + "\n"))
-            .and_then(|()| fs::rename(&aside, &path));
-        written.map_err(|error| {
-            let _ = fs::remove_file(&aside);
-            Failure::run(format!("cannot write {}: {error}", path.display()))
-        })
+        text.and_then(|text| whole::write(&path, &(text + "\n")))
+            .map_err(|error| Failure::run(format!("cannot write {}: {error}", path.display())))
     }
 
     /// Reads one that was written by this program.

@@ -29,7 +29,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use arboretum_results::{CellRow, Provenance, StudyFigure, StudyTables, plot_study, read_cells};
+use arboretum_results::{CellRow, Provenance, StudyFigure, StudyTables, plot_study};
 use arboretum_workloads::{Filter, Plot, Study, find_study, place, studies};
 use sha2::{Digest, Sha256};
 
@@ -37,7 +37,7 @@ use self::expect::{Verdict, verdicts};
 use self::manifest::Manifest;
 pub(crate) use self::manifest::run_task;
 use self::plan::Plan;
-pub(crate) use self::section::section;
+pub(crate) use self::section::{read, section};
 use self::slurm::Submission;
 use super::arguments::{Executor, StudyOptions};
 use super::failure::Failure;
@@ -290,10 +290,8 @@ fn figure(study: &Study, tables: &StudyTables, plot: &Plot) -> StudyFigure {
 
 /// Redraws the figures of a study's folder from its tables.
 pub(crate) fn plot(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
-    let study = Study::load(&folder.join("study.toml")).map_err(refused)?;
-    let cells = read_cells(folder, study.axes.len());
-    let cells = cells.map_err(|error| Failure::input(error.to_string()))?;
-    draw(&study, &StudyTables::new(axes(&study), cells), folder)
+    let (study, tables) = read(folder)?;
+    draw(&study, &tables, folder)
 }
 
 fn tell(

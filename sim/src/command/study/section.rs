@@ -3,25 +3,25 @@
 use std::path::Path;
 
 use arboretum_results::{
-    Provenance, ResultsError, StudySection, StudyTables, read_aggregate, read_cells,
-    read_provenance,
+    ResultsError, StudySection, StudyTables, read_aggregate, read_cells, read_provenance,
 };
 use arboretum_workloads::{Filter, Study, find_study};
 
 use super::expect::{self, Verdict};
+use super::verify::filter_of;
 use super::{axes, figure, refused, statistics};
 use crate::command::failure::Failure;
 
 /// Reads a study's folder. Where it keeps means alone, the definition is that of the shipped study
 /// whose name it has.
 pub(crate) fn section(folder: &Path) -> Result<StudySection, Failure> {
-    let study = definition(folder)?;
+    let (study, tables) = read(folder)?;
     let failed = |error: ResultsError| Failure::input(error.to_string());
-    let tables = tables(&study, folder).map_err(failed)?;
     let provenance = match folder.join("provenance.json").exists() {
         true => Some(read_provenance(folder).map_err(failed)?),
         false => None,
     };
+    let filter = provenance.as_ref().map_or_else(Filter::default, |it| filter_of(folder, it));
     let mut verdicts = expect::verdicts(&study, &tables);
     verdicts.extend(statistics::verdicts(&study, &tables));
     let text = |key: &str| {
@@ -33,7 +33,8 @@ pub(crate) fn section(folder: &Path) -> Result<StudySection, Failure> {
         in_counts: study.scenario.contains_key("operations"),
         grid: grid(&study)?,
         seeds: study.seeds,
-        smaller: smaller(&study, provenance.as_ref()),
+        smaller: smaller(&study, &filter),
+        set: filter.set,
         answer: expect::answer(&study, &tables),
         expectations: verdicts.into_iter().map(Verdict::finding).collect(),
         figures: study.plots.iter().map(|plot| figure(&study, &tables, plot)).collect(),
@@ -47,11 +48,9 @@ pub(crate) fn section(folder: &Path) -> Result<StudySection, Failure> {
     })
 }
 
-/// What the small size sets, if the command asked for it.
-fn smaller(study: &Study, provenance: Option<&Provenance>) -> Vec<String> {
-    let is_quick =
-        provenance.is_some_and(|found| found.command.iter().any(|word| word == "--quick"));
-    let set = study.quick.set.iter().filter(|_| is_quick);
+/// What the small size sets, if it is that.
+fn smaller(study: &Study, filter: &Filter) -> Vec<String> {
+    let set = study.quick.set.iter().filter(|_| filter.quick);
     set.map(|(key, value)| format!("{key} = {value}")).collect()
 }
 
@@ -59,6 +58,13 @@ fn smaller(study: &Study, provenance: Option<&Provenance>) -> Vec<String> {
 fn grid(study: &Study) -> Result<usize, Failure> {
     let whole = Filter { seeds: Some(1), ..Filter::default() };
     study.cells(&study.name, &whole).map(|cells| cells.len()).map_err(refused)
+}
+
+/// The study of a folder and its tables: its cells, or means alone.
+pub(crate) fn read(folder: &Path) -> Result<(Study, StudyTables), Failure> {
+    let study = definition(folder)?;
+    let tables = tables(&study, folder).map_err(|error| Failure::input(error.to_string()))?;
+    Ok((study, tables))
 }
 
 fn definition(folder: &Path) -> Result<Study, Failure> {
@@ -89,5 +95,5 @@ fn tables(study: &Study, folder: &Path) -> Result<StudyTables, ResultsError> {
         return Ok(StudyTables::new(axes, cells));
     }
     let means = read_aggregate(folder, &axes)?;
-    Ok(StudyTables { axes, cells: vec![], means })
+    Ok(StudyTables::of_means(axes, means))
 }

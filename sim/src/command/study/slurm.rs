@@ -7,10 +7,10 @@ use std::process::Command;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use super::local::asked_to_stop;
 use super::manifest::Manifest;
 use super::plan::Plan;
 use crate::command::failure::Failure;
+use crate::command::threads::stop_on_interrupt;
 
 /// The most tasks of an array: what Slurm allows unless its administrator says otherwise
 /// (`MaxArraySize`). More cells make more cells a task.
@@ -79,7 +79,7 @@ pub(super) fn submitted(folder: &Path) -> Option<String> {
 
 /// Waits until a job has left the queue; false if somebody does not want to wait any more.
 pub(super) fn wait(job: &str) -> Result<bool, Failure> {
-    let stop = asked_to_stop();
+    let stop = stop_on_interrupt();
     let mut failures = 0;
     loop {
         match is_queued(job) {

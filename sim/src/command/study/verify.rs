@@ -5,18 +5,18 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::atomic::Ordering;
 
-use arboretum_results::{CellRow, read_cells, read_provenance};
+use arboretum_results::{CellRow, Provenance, read_cells, read_provenance};
 use arboretum_workloads::{Filter, Study};
 use clap::Parser;
 
 use super::cell;
-use super::local::asked_to_stop;
 use super::manifest::Manifest;
 use super::plan::Plan;
 use super::refused;
 use crate::command::arguments::{Arguments, Command, VerifyOptions};
 use crate::command::failure::Failure;
 use crate::command::run::INTERRUPTED;
+use crate::command::threads::stop_on_interrupt;
 
 /// Whether a folder is a study's, with its cells.
 pub(crate) fn is_study(folder: &Path) -> bool {
@@ -30,9 +30,9 @@ pub(crate) fn verify(options: &VerifyOptions) -> Result<ExitCode, Failure> {
     let study = Study::load(&folder.join("study.toml")).map_err(refused)?;
     let recorded = read_cells(folder, study.axes.len()).map_err(unreadable)?;
     let provenance = read_provenance(folder).map_err(unreadable)?;
-    let filter = Manifest::filter_in(folder).unwrap_or_else(|| filter_of(&provenance.command));
+    let filter = filter_of(folder, &provenance);
     let plan = Plan::new(study, &filter, folder.clone())?;
-    let stop = asked_to_stop();
+    let stop = stop_on_interrupt();
     let should_stop = || stop.load(Ordering::Relaxed);
     let sample = sample(recorded, options.cells);
     let mut others = vec![];
@@ -70,9 +70,13 @@ fn sample(mut rows: Vec<CellRow>, count: usize) -> Vec<CellRow> {
     rows
 }
 
-/// What part of a study a command line has asked for; the whole, if it cannot be read.
-fn filter_of(command: &[String]) -> Filter {
-    match Arguments::try_parse_from(command).map(|arguments| arguments.command) {
+/// Which part of its study a folder has: that of its manifest, if tasks have run it, or what the command
+/// line has asked for; the whole, if that cannot be read.
+pub(super) fn filter_of(folder: &Path, provenance: &Provenance) -> Filter {
+    if let Some(filter) = Manifest::filter_in(folder) {
+        return filter;
+    }
+    match Arguments::try_parse_from(&provenance.command).map(|arguments| arguments.command) {
         Ok(Command::Study(options)) => options.filter(),
         _ => Filter::default(),
     }

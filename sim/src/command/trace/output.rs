@@ -4,23 +4,27 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::command::failure::Failure;
+use crate::command::whole;
 
 /// Where something is to be written.
 pub(super) struct Output {
     path: PathBuf,
-    aside: PathBuf,
 }
 
 impl Output {
     /// Checks, before anything is read, that the file can be written.
     pub(super) fn new(path: &Path, force: bool) -> Result<Self, Failure> {
         let shown = path.display();
-        let Some(name) = path.file_name() else {
+        if path.file_name().is_none() {
             return Err(Failure::input(format!("{shown} cannot name a file")));
-        };
+        }
         let there = fs::symlink_metadata(path).ok();
         if there.as_ref().is_some_and(fs::Metadata::is_dir) {
             return Err(Failure::input(format!("{shown} is a folder: give a file, -o FILE")));
+        }
+        // A device or a pipe would give way to a file.
+        if there.is_some() && !fs::metadata(path).is_ok_and(|about| about.is_file()) {
+            return Err(Failure::input(format!("{shown} is no file: give another one, -o FILE")));
         }
         if there.is_some() && !force {
             let help = "pass --force to replace it, or another -o FILE";
@@ -31,8 +35,7 @@ impl Output {
             let what = format!("{shown}: there is no folder {}", parent.display());
             return Err(Failure::input(what));
         }
-        let hidden = format!(".{}.partial-{}", name.to_string_lossy(), std::process::id());
-        Ok(Self { aside: path.with_file_name(hidden), path: path.to_path_buf() })
+        Ok(Self { path: path.to_path_buf() })
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -43,12 +46,9 @@ impl Output {
         self.path.display().to_string()
     }
 
-    /// Writes the text aside and gives it the file's name.
+    /// Writes the text, whole or not at all.
     pub(super) fn write(&self, text: &str) -> Result<(), Failure> {
-        let done = fs::write(&self.aside, text).and_then(|()| fs::rename(&self.aside, &self.path));
-        done.map_err(|error| {
-            // Best effort: the first error is the one worth telling.
-            let _ = fs::remove_file(&self.aside);
+        whole::write(&self.path, text).map_err(|error| {
             Failure::input(format!("cannot write {}: {error}", self.path.display()))
         })
     }

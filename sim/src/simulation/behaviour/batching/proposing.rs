@@ -20,6 +20,8 @@ const DRAWS: u64 = 8;
 #[derive(Debug, Default)]
 pub(in crate::simulation) struct Proposing {
     pub(super) waiting: Vec<ClientId>,
+    /// The same, to be asked for one of them.
+    proposed: BTreeSet<ClientId>,
     /// Who wants to renew its keys by a commit of the servers, in whatever epoch.
     pub(super) wanted: BTreeSet<ClientId>,
     /// By committer: whose proposals its commit covers.
@@ -78,7 +80,7 @@ impl World<'_, '_> {
     pub(super) fn propose(&mut self, client: ClientId) -> Result<bool, ProtocolError> {
         let received = self.delivery.received(self.now, self.clients.get(client).delay);
         let epoch = self.protocol.epoch();
-        if received != epoch || self.proposing.waiting.contains(&client) {
+        if received != epoch || self.proposing.proposed.contains(&client) {
             return Ok(false);
         }
         self.bring_forward(client, received)?;
@@ -93,6 +95,7 @@ impl World<'_, '_> {
         tally.ledger += sent.ledger;
         tally.bytes_sent += sent.bytes;
         self.proposing.waiting.push(client);
+        self.proposing.proposed.insert(client);
         Ok(true)
     }
 

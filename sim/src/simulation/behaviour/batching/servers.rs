@@ -47,7 +47,8 @@ impl World<'_, '_> {
         }
     }
 
-    fn draw_server(&mut self) -> Option<ClientId> {
+    /// A server that is free.
+    pub(in crate::simulation) fn draw_server(&mut self) -> Option<ClientId> {
         self.facts.batches += 1;
         let servers: Vec<_> = (0..self.scenario.workload.servers)
             .map(ClientId)
@@ -56,11 +57,6 @@ impl World<'_, '_> {
         let mut stream = self.root_seed.stream("server", self.facts.batches, 0);
         let at = stream.below((servers.len() as u64).max(1)) as usize;
         servers.get(at).copied()
-    }
-
-    /// A server that is free, for requests.
-    pub(in crate::simulation) fn server_for_requests(&mut self) -> Option<ClientId> {
-        self.draw_server()
     }
 
     /// Those who want to renew and are online propose; gives how many did, and the longest delay among them.
