@@ -118,7 +118,7 @@ fn an_experiment_is_run_with_what_it_has() {
 #[test]
 fn a_purge_of_every_second_leaf_blanks_every_parent() {
     let root = tempfile::tempdir().unwrap();
-    let small = ["--members", "64", "--fidelity", "counted", "--set", "duration=90min"];
+    let small = ["--members", "64", "--fidelity", "counted", "--set", "duration=6h"];
     let quiet = ["--set", "policy.update_every=1000d"];
     let run =
         run_into(root.path(), "run", &[&["alternate-blank"], &small[..], &quiet[..]].concat());

@@ -483,11 +483,23 @@ fn draw_hazard(
     Some(Millis(person.arrives.0 + Millis::from_secs_f64(days * 86_400.0).0.max(1)))
 }
 
+/// An absence of somebody who is so many times as active as the mean.
+fn absence(of_the_mean: Millis, activity: f64) -> Millis {
+    Millis::from_secs_f64(of_the_mean.as_secs_f64() / activity).max(Millis(1))
+}
+
+/// A share of a length of time.
+fn part(length: Millis, share: f64) -> Millis {
+    Millis((length.0 as f64 * share) as u64)
+}
+
 /// How a client stands when the run begins.
 #[derive(Clone, Copy, Debug)]
 enum First {
     /// Online since it arrived.
     Online,
+    /// In a session of which a share is left.
+    InSession { left: Millis, share: f64 },
     /// Offline, and for how long already.
     Offline { unseen: Millis },
 }
@@ -507,8 +519,8 @@ pub struct Sessions<'d> {
 
 impl Sessions<'_> {
     /// Somebody who arrives is online. Somebody who is there from the start is online in the
-    /// proportion of the mean times, and otherwise has spent a uniform share of a fresh
-    /// absence before the run began.
+    /// proportion of the mean times, and has spent a uniform share of the session or absence that is
+    /// under way: the start of a run is a moment like any other of a life that began long before.
     fn begin(&mut self, is_initial: bool, activity: f64) {
         self.first = Some(First::Online);
         let Source::Drawn(Some(rules), _) = &self.demand.source else { return };
@@ -516,17 +528,18 @@ impl Sessions<'_> {
             return;
         }
         let (online, offline) = (rules.online.mean_s(), rules.offline.mean_s() / activity);
-        if self.stream.uniform() >= online / (online + offline) {
-            let absence = self.draw_absence(rules, activity);
-            let unseen = Millis((absence.0 as f64 * self.stream.uniform()) as u64);
-            self.next = rules.after(Millis(0), Millis(absence.0 - unseen.0.min(absence.0)));
-            self.first = Some(First::Offline { unseen });
-        }
-    }
-
-    fn draw_absence(&mut self, rules: &SessionRules, activity: f64) -> Millis {
-        let absence = rules.offline.sample(&mut self.stream);
-        Millis::from_secs_f64(absence.as_secs_f64() / activity).max(Millis(1))
+        let is_online = self.stream.uniform() < online / (online + offline);
+        let lengths = if is_online { rules.online } else { rules.offline };
+        let length = lengths.sample_under_way(&mut self.stream);
+        let share = self.stream.uniform();
+        self.first = Some(if is_online {
+            First::InSession { left: part(length, share), share }
+        } else {
+            let absence = absence(length, activity);
+            let left = part(absence, share);
+            self.next = rules.after(Millis(0), left);
+            First::Offline { unseen: Millis(absence.0 - left.0) }
+        });
     }
 
     fn drawn(&mut self, rules: Option<SessionRules>, messages_per_day: f64) -> Option<Session> {
@@ -542,13 +555,17 @@ impl Sessions<'_> {
             let mean = messages_per_day * activity * length.as_secs_f64() / 86_400.0;
             return Some(self.session(online, self.end, mean));
         };
-        let length = rules.online.sample(&mut self.stream).max(Millis(1));
+        let (length, share) = match self.first.take() {
+            Some(First::InSession { left, share }) => (left, share),
+            _ => (rules.online.sample(&mut self.stream), 1.0),
+        };
+        let length = length.max(Millis(1));
         let offline = Millis(online.0 + length.0).min(self.end);
         let cycle_s = rules.online.mean_s() + rules.offline.mean_s() / activity;
         let mean = messages_per_day * activity * cycle_s / 86_400.0;
-        let session = self.session(online, offline, mean);
-        let absence = self.draw_absence(&rules, activity);
-        self.next = rules.after(offline, absence);
+        let session = self.session(online, offline, mean * share);
+        let away = absence(rules.offline.sample(&mut self.stream), activity);
+        self.next = rules.after(offline, away);
         Some(session)
     }
 

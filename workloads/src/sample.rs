@@ -88,6 +88,22 @@ impl Distribution {
         })
     }
 
+    /// Draws the duration that is under way at a moment of a long life: the chance of a duration to
+    /// be it grows with the duration (D. R. Cox, Renewal Theory, 1962, section 5.4).
+    pub fn sample_under_way(&self, stream: &mut Stream) -> Millis {
+        Millis::from_secs_f64(match *self {
+            Self::Constant { .. } => return self.sample(stream),
+            Self::Exponential { mean } => mean.as_secs_f64() * gamma(2.0, stream),
+            Self::LogNormal { mu, sigma, unit } => {
+                return Self::LogNormal { mu: sigma.mul_add(sigma, mu), sigma, unit }
+                    .sample(stream);
+            }
+            Self::Weibull { shape, scale } => {
+                scale.as_secs_f64() * libm::pow(gamma(1.0 + 1.0 / shape, stream), 1.0 / shape)
+            }
+        })
+    }
+
     /// The mean, in seconds.
     pub fn mean_s(&self) -> f64 {
         match *self {
@@ -130,6 +146,21 @@ pub(crate) fn normal(stream: &mut Stream) -> f64 {
     radius * libm::cos(2.0 * PI * stream.uniform())
 }
 
+/// The gamma distribution of scale 1 and a shape of at least 1, by the method of Marsaglia and Tsang
+/// (ACM Transactions on Mathematical Software 26(3), 2000).
+fn gamma(shape: f64, stream: &mut Stream) -> f64 {
+    let d = shape - 1.0 / 3.0;
+    let c = 1.0 / libm::sqrt(9.0 * d);
+    loop {
+        let x = normal(stream);
+        let root = c.mul_add(x, 1.0);
+        let v = root * root * root;
+        if v > 0.0 && libm::log(stream.positive()) < 0.5 * x * x + d - d * v + d * libm::log(v) {
+            return d * v;
+        }
+    }
+}
+
 /// Weights 1/rank^exponent for `count` people, the ranks in random order, their mean 1.
 pub fn zipf_weights(count: usize, exponent: f64, stream: &mut Stream) -> Vec<f64> {
     let mut weights: Vec<f64> = (1..=count).map(|rank| libm::pow(rank as f64, -exponent)).collect();
@@ -165,24 +196,45 @@ mod tests {
     use super::super::stream::RootSeed;
     use super::*;
 
-    fn mean_of(distribution: Distribution) -> f64 {
+    const HOUR: Millis = Millis(3_600_000);
+    const EACH: [Distribution; 5] = [
+        Distribution::Constant { value: HOUR },
+        Distribution::Exponential { mean: HOUR },
+        Distribution::LogNormal { mu: 0.5, sigma: 0.8, unit: Unit::Hours },
+        Distribution::Weibull { shape: 0.7, scale: HOUR },
+        Distribution::Weibull { shape: 3.0, scale: HOUR },
+    ];
+
+    fn mean_of(of: impl Fn(&mut Stream) -> f64) -> f64 {
         let mut stream = RootSeed::from_u64(9).stream("moments", 0, 0);
         let draws = 200_000;
-        let sum: f64 = (0..draws).map(|_| distribution.sample(&mut stream).as_secs_f64()).sum();
-        sum / f64::from(draws)
+        (0..draws).map(|_| of(&mut stream)).sum::<f64>() / f64::from(draws)
     }
 
     #[test]
     fn means_are_what_they_should_be() {
-        let hour = Millis(3_600_000);
-        for distribution in [
-            Distribution::Constant { value: hour },
-            Distribution::Exponential { mean: hour },
-            Distribution::LogNormal { mu: 0.5, sigma: 0.8, unit: Unit::Hours },
-            Distribution::Weibull { shape: 0.7, scale: hour },
-        ] {
-            let (found, expected) = (mean_of(distribution), distribution.mean_s());
+        for distribution in EACH {
+            let found = mean_of(|stream| distribution.sample(stream).as_secs_f64());
+            let expected = distribution.mean_s();
             assert!((found / expected - 1.0).abs() < 0.02, "{distribution:?}: {found} {expected}");
+        }
+    }
+
+    /// Weighting fresh durations by themselves gives the same moments as drawing those under way.
+    #[test]
+    fn durations_under_way_are_fresh_ones_in_proportion_to_their_length() {
+        for distribution in EACH {
+            let mean_s = distribution.mean_s();
+            for power in [-0.4, 0.5, 1.0] {
+                let found = mean_of(|stream| {
+                    libm::pow(distribution.sample_under_way(stream).as_secs_f64() / mean_s, power)
+                });
+                let expected = mean_of(|stream| {
+                    libm::pow(distribution.sample(stream).as_secs_f64() / mean_s, 1.0 + power)
+                });
+                let is_near = (found / expected - 1.0).abs() < 0.02;
+                assert!(is_near, "{distribution:?}, {power}: {found} {expected}");
+            }
         }
     }
 

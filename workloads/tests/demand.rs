@@ -1,7 +1,7 @@
 //! Demand: the same people whatever the system; sessions in order; golden values that no
 //! machine may change.
 
-use arboretum_workloads::{Demand, Distribution, Millis, RootSeed, Scenario, Trace, Unit};
+use arboretum_workloads::{Demand, Distribution, Millis, Person, RootSeed, Scenario, Trace, Unit};
 use rand_core::Rng;
 
 fn demand(overrides: &[&str]) -> Demand {
@@ -86,8 +86,13 @@ fn a_trace_gives_sessions_around_its_events() {
 #[test]
 fn sessions_follow_the_week_and_keep_their_mean() {
     let rhythm = "workload.sessions.rhythm={ peak = \"9h\", strength = 1.0, weekdays = 0.9 }";
-    let still =
-        ["duration=280d", "workload.silent.fraction=0", "workload.activity.zipf_exponent=0"];
+    // Sessions so short that the busiest hour has not fewer people away who could come.
+    let still = [
+        "duration=280d",
+        "workload.silent.fraction=0",
+        "workload.activity.zipf_exponent=0",
+        "workload.sessions.online.mean=1s",
+    ];
     let stay = ["workload.lifetime.scale=9999d", "workload.arrivals.per_day=0"];
     let begun = |more: &[&str]| -> Vec<u64> {
         let demand = demand(&[&still[..], &stay[..], more].concat());
@@ -160,27 +165,64 @@ fn servers_are_always_there() {
     assert!(demand.next_loss(2, 0, Millis(0)).is_some());
 }
 
+/// The start of a run is a moment like any other: its first day has as many people online, who come as often
+/// and say as much, as its thirtieth week.
+#[test]
+fn a_run_begins_in_the_middle_of_a_life() {
+    let demand = demand(&[
+        "group.members=20000",
+        "duration=211d",
+        "workload.activity={ zipf_exponent = 0.0, messages_per_day = 0.4 }",
+        "workload.arrivals.per_day=0",
+        "workload.lifetime={ distribution = \"constant\", value = \"300d\" }",
+        "workload.silent.fraction=0",
+        "workload.removals.per_member_per_day=0",
+        "workload.sessions.online={ distribution = \"log-normal\", mu = 0.0, sigma = 1.0, unit = \"h\" }",
+        "workload.sessions.offline={ distribution = \"log-normal\", mu = 2.5, sigma = 1.79, unit = \"h\" }",
+    ]);
+    let day = 86_400_000;
+    let (mut online, mut came, mut messages, mut sessions) = ([0; 2], [0; 2], [0_u32; 2], 0);
+    for session in (0..20_000).flat_map(|client| demand.sessions(client)) {
+        sessions += 1;
+        for (at, begins) in [(0, 0), (1, 210 * day)] {
+            let within = begins..begins + day;
+            online[at] += u32::from((session.online.0..session.offline.0).contains(&begins));
+            came[at] += u32::from(session.online.0 > begins && within.contains(&session.online.0));
+            let sent = session.message_times().filter(|time| within.contains(&time.0));
+            messages[at] += sent.count() as u32;
+        }
+    }
+    for [first, later] in [online, came, messages] {
+        let near = 5.0 * f64::from(2 * later).sqrt();
+        assert!(later > 400 && f64::from(first.abs_diff(later)) < near, "{first} {later}");
+    }
+    // An absence of 60.5 hours on average and a session of 1.65.
+    let per_day = f64::from(sessions) / 20_000.0 / 211.0;
+    assert!((per_day * 62.1 / 24.0 - 1.0).abs() < 0.02, "{per_day}");
+}
+
 /// These values were written down once and stand in every digest.
 #[test]
 fn streams_and_samplers_are_golden() {
     let mut stream = RootSeed::from_u64(1).stream("golden", 2, 3);
     assert_eq!(stream.next_u64(), GOLDEN_WORD);
     let hour = Millis(3_600_000);
-    let drawn: Vec<_> = [
+    let laws = [
         Distribution::Exponential { mean: hour },
         Distribution::LogNormal { mu: 2.5, sigma: 1.79, unit: Unit::Hours },
         Distribution::Weibull { shape: 0.59, scale: hour },
-    ]
-    .iter()
-    .map(|distribution| distribution.sample(&mut stream).0)
-    .collect();
+    ];
+    let drawn = laws.map(|law| law.sample(&mut stream).0);
     assert_eq!(drawn, GOLDEN_DRAWS);
+    let under_way = laws.map(|law| law.sample_under_way(&mut stream).0);
+    assert_eq!(under_way, GOLDEN_UNDER_WAY);
     assert_eq!(demand(&[]).digest(), GOLDEN_DEMAND);
 }
 
 const GOLDEN_WORD: u64 = 8_331_407_827_203_844_863;
 const GOLDEN_DRAWS: [u64; 3] = [859719, 18410829788, 9269473];
-const GOLDEN_DEMAND: u64 = 16888689578333208003;
+const GOLDEN_UNDER_WAY: [u64; 3] = [4149646, 8732223227, 35938913];
+const GOLDEN_DEMAND: u64 = 4150231461836583916;
 
 /// Users with further devices, some of whom are removed.
 fn with_devices(more: &[&str]) -> Demand {
@@ -230,7 +272,12 @@ fn a_purge_takes_users_with_all_their_devices() {
         assert_eq!(*of_user.entry(person.user).or_insert(is_out), is_out, "user {}", person.user);
     }
     let out = of_user.values().filter(|out| **out).count();
-    assert!(out > of_user.len() / 6 && out < of_user.len() / 2, "{out} of {}", of_user.len());
+    let is_there = |person: &&Person| {
+        let gone = [person.leaves, person.removed].into_iter().flatten().any(|gone| gone < at);
+        !person.further && person.arrives < at && !gone
+    };
+    let there = demand.people().iter().filter(is_there).count();
+    assert!(there > 300 && (there / 4..there / 3).contains(&out), "{out} of {there}");
     let of_them = demand.people().iter().filter(|it| it.further && it.removed == Some(at));
     assert!(of_them.count() > 100);
 }
