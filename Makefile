@@ -4,13 +4,16 @@ CARGO ?= cargo
 RELEASE = target/release/arboretum
 
 .PHONY: run test test-slurm test-peers test-peers-large fuzz fuzz-long cargo-fuzz interop test-interop test-report lint \
-	lint-all bench bench-peers conformance smoke notebooks clean help studies answers
+	lint-all bench bench-peers conformance smoke notebooks clean help studies answers record reference test-reference
 
 help:
 	@echo "make run          50,000 clients through a week, into runs/fifty-thousand"
 	@echo "make studies      every study in its small size, into runs/STUDY-quick, in minutes"
-	@echo "make answers      their numbers and plots into docs/answers.md (SIZE= for the full sizes)"
+	@echo "make answers      what is recorded, or those, as numbers and plots into docs/answers.md"
+	@echo "make record       a STUDY in its full size, for minutes or hours, into results/reference"
+	@echo "make reference    the pages of what is recorded, into runs/reference"
 	@echo "make test         all tests"
+	@echo "make test-reference CELLS (1) of each recorded study once more: the same digests"
 	@echo "make test-slurm   a study through a Slurm cluster of this one machine (root; installs it if need be)"
 	@echo "make test-peers   random groups of our clients, OpenMLS and mls-rs (compiles for minutes)"
 	@echo "make fuzz         hostile input for every decoder and the group, a minute of it"
@@ -45,15 +48,41 @@ studies: $(RELEASE)
 		echo "$$study"; $(RELEASE) study $$study --quick --quiet || failed="$$failed $$study"; \
 	done; test -z "$$failed" || { echo "does not hold:$$failed"; exit 1; }
 
-# The page names its plots by study and plot: img/answers/STUDY/PLOT.svg.
-SIZE ?= -quick
+# Of each study on the page what is recorded, or the small size of one that is not. The page names its
+# plots by study and plot: img/answers/STUDY/PLOT.svg.
 answers: $(RELEASE)
+	@rm -rf runs/answers; mkdir -p runs/answers
+	@for study in $$(grep -o '<!-- [a-z]* [a-z0-9-]* ' docs/answers.md | cut -d' ' -f3 | sort -u); do \
+		found=results/reference/$$study; test -d $$found || found=runs/$$study-quick; \
+		mkdir runs/answers/$$study && cp $$found/*.csv $$found/*.json runs/answers/$$study/ && \
+		$(RELEASE) plot runs/answers/$$study || exit 1; \
+	done
 	@for plot in $$(grep -o 'img/answers/[^)]*\.svg' docs/answers.md); do \
 		name=$${plot#img/answers/}; mkdir -p docs/$$(dirname $$plot); \
-		cp runs/$${name%/*}$(SIZE)/plots/$${name##*/} docs/$$plot || exit 1; \
+		cp runs/answers/$${name%/*}/plots/$${name##*/} docs/$$plot || exit 1; \
 	done
-	$(RELEASE) splice docs/answers.md $$(grep -o '<!-- [a-z]* [a-z-]* ' docs/answers.md \
-		| sed 's/^<!-- [a-z]* /runs\//; s/ $$/$(SIZE)/' | sort -u)
+	$(RELEASE) splice docs/answers.md runs/answers/*
+
+# A study in its full size, which may take hours, and its tables into results/reference.
+record: $(RELEASE)
+	@test -n "$(STUDY)" || { echo "make record STUDY=NAME: which one?"; exit 2; }
+	$(RELEASE) study $(STUDY)
+	mkdir -p results/reference/$(STUDY)
+	cp runs/$(STUDY)/provenance.json runs/$(STUDY)/cells.csv runs/$(STUDY)/aggregate.csv results/reference/$(STUDY)/
+
+# The pages of what is recorded.
+reference: $(RELEASE)
+	@mkdir -p runs/reference
+	@for study in $$(ls results/reference); do \
+		$(RELEASE) report results/reference/$$study -o runs/reference/$$study.html || exit 1; \
+	done
+
+# CELLS of each recorded study once more: their digests are what is recorded.
+CELLS ?= 1
+test-reference: $(RELEASE)
+	@for cells in results/reference/*/cells.csv; do \
+		$(RELEASE) verify $$(dirname $$cells) --cells $(CELLS) || exit 1; \
+	done
 
 # The workspace's own crates are tested with their assertions on and the optimiser at work.
 test:

@@ -96,7 +96,10 @@ const TEXTS: &[(&str, &str)] = &[
     ("healing.still_known", "copies that lead to the newest epoch at the end"),
     ("healing.epochs.", "healing time: from a copy to the first epoch it cannot derive, epochs"),
     ("healing.seconds.", "healing time of those that healed, seconds"),
-    ("healing.exposed_seconds.", "healing time, or until the end, of all copies, seconds"),
+    (
+        "healing.exposed_seconds.",
+        "time in which a copy led to the newest epoch, of all copies, seconds",
+    ),
     ("healing.residual_seconds.", "until no key of the tree and no package follows, seconds"),
     ("healing.messages_after.", "messages sent after a copy that it opens"),
     ("healing.messages_before.", "messages sent before a copy that it opens"),

@@ -122,7 +122,7 @@ pub struct Healing {
     pub epochs: FiveFigures,
     /// The same in seconds.
     pub seconds: FiveFigures,
-    /// The same, or until the end; over all copies.
+    /// All the time in which a copy led to the newest epoch, again ones included; over all copies.
     pub exposed_seconds: FiveFigures,
     /// Until it leads to no key of the tree either, and to no key package; over those that came to it, seconds.
     pub residual_seconds: FiveFigures,

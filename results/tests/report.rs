@@ -8,7 +8,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use arboretum_results::{
-    CellRow, Estimate, Finding, Report, StudyFigure, StudySection, StudyTables, WriteOptions,
+    CellRow, Estimate, Finding, Growth, PairedMetrics, Report, StudyFigure, StudySection,
+    StudyTables, WriteOptions, differences, fits,
 };
 
 /// Elements that have no end.
@@ -49,6 +50,13 @@ fn study(seeds: u64) -> StudySection {
         ..Finding::default()
     };
     let (says, after) = ("Fancy costs ".into(), " times as much.".into());
+    let paired = PairedMetrics {
+        axis: "strategy".into(),
+        base: Some("plain".into()),
+        metrics: vec!["cost".into(), "bound".into()],
+        at: vec![],
+    };
+    let growth = Growth { x: "n".into(), y: "cost".into(), at: vec![], from: None };
     StudySection {
         name: "small".into(),
         title: "A small study".into(),
@@ -77,6 +85,8 @@ fn study(seeds: u64) -> StudySection {
             powers: vec![("√n".into(), 0.5)],
             logarithmic: true,
         }],
+        differences: differences(&tables, &paired),
+        fits: fits(&tables, &growth),
         tables,
         provenance: None,
     }
@@ -86,6 +96,27 @@ fn page(section: StudySection) -> String {
     let mut report = Report::default();
     report.study(section);
     report.html()
+}
+
+/// A table for each metric that is compared, one of all that grows, and none where nothing is.
+#[test]
+fn differences_and_growth_are_tables() {
+    let html = page(study(8));
+    assert_well_formed(&html);
+    for metric in ["cost", "bound"] {
+        assert_eq!(html.matches(&format!("Differences in {metric}")).count(), 1, "{metric}");
+    }
+    let begins = html.find("Differences in cost").unwrap();
+    let table = &html[begins..begins + html[begins..].find("</table>").unwrap()];
+    assert_eq!(table.matches("strategy = plain").count(), 4, "{table}");
+    // log2 n of 16 is 4, half of it 2, times the mean of 1.01 to 1.08.
+    assert!(table.contains("data-value=\"-2.09"), "{table}");
+    let begins = html.find("<caption>Growth").unwrap();
+    let table = &html[begins..begins + html[begins..].find("</table>").unwrap()];
+    assert_eq!(table.matches(">log2</td>").count(), 2, "{table}");
+    let bare = StudySection { differences: vec![], fits: vec![], ..study(8) };
+    let html = page(bare);
+    assert!(!html.contains("Differences") && !html.contains("Growth"));
 }
 
 /// Tags open and close in order. Style and script are the page's own and left out.

@@ -56,6 +56,10 @@ fn of(summary: &Value, figure: &str) -> f64 {
 }
 
 /// The strategies under which keys are known in different ways, each at three fidelities.
+fn of_run(summary: &Value, figure: &str) -> f64 {
+    summary[figure].as_f64().unwrap_or_else(|| panic!("no {figure}"))
+}
+
 #[test]
 fn copies_lead_to_the_same_at_every_fidelity() {
     let root = tempfile::tempdir().unwrap();
@@ -109,9 +113,22 @@ fn nothing_in_the_group_notices() {
     let (rarely, often) = (summary(&rarely), summary(&often));
     assert_eq!((of(&rarely, "copies"), of(&often, "copies")), (2.0, 240.0));
     let events = fs::read_to_string(root.path().join("often/events.csv")).unwrap();
-    let count = |kind: &str| events.lines().filter(|line| line.contains(kind)).count() as f64;
-    assert_eq!(count(",copied,"), of(&often, "copies"));
-    assert_eq!(count(",healed,"), of(&often, "healed"));
+    let at = |kind: &str| -> Vec<f64> {
+        let lines = events.lines().filter(|line| line.contains(kind));
+        let ms = lines.map(|line| line.split(',').next().unwrap().parse::<f64>().unwrap());
+        ms.map(|ms| ms / 1e3).collect()
+    };
+    let (copied, healed, reopened) = (at(",copied,"), at(",healed,"), at(",reopened,"));
+    let open = copied.len() + reopened.len() - healed.len();
+    assert_eq!(copied.len() as f64, of(&often, "copies"));
+    assert_eq!(open as f64, of(&often, "still_known"));
+    assert!(reopened.len() as f64 >= of(&often, "reopened") && !reopened.is_empty());
+    // The time between being opened and being closed, of all copies together.
+    let sum = |times: &[f64]| times.iter().sum::<f64>();
+    let end = open as f64 * of_run(&often, "virtual_time_s");
+    let exposed = sum(&healed) + end - sum(&copied) - sum(&reopened);
+    let told = of(&often, "exposed_seconds.mean") * of(&often, "copies");
+    assert!((exposed - told).abs() <= of(&often, "copies"), "{exposed} and {told}");
 }
 
 /// Whoever renews daily is exposed for a shorter time than who never does.

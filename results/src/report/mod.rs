@@ -23,6 +23,7 @@ mod page;
 mod run;
 mod sketch;
 mod source;
+mod statistics;
 mod study;
 mod table;
 mod text;
@@ -31,7 +32,9 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use crate::bootstrap::Estimate;
+use crate::differences::DifferenceRow;
 use crate::error::ResultsError;
+use crate::fits::FitRow;
 use crate::folder::{Provenance, whole, write_text};
 use crate::plots::{StudyFigure, Tables};
 use crate::study::StudyTables;
@@ -102,6 +105,10 @@ pub struct StudySection {
     pub expectations: Vec<Finding>,
     /// What it draws.
     pub figures: Vec<StudyFigure>,
+    /// What it compares seed by seed; none where only means are kept.
+    pub differences: Vec<DifferenceRow>,
+    /// How its numbers grow.
+    pub fits: Vec<FitRow>,
     /// Its tables; without cells where only means are kept.
     pub tables: StudyTables,
     /// Where it was run.

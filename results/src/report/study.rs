@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use super::source;
 use super::table::{Cell, Table};
 use super::text::{self, count, sentence};
-use super::{Finding, StudySection, chart};
+use super::{Finding, StudySection, chart, statistics};
 use crate::metrics::metric_text;
 use crate::plots::StudyFigure;
 use crate::plots::study::shown;
@@ -33,6 +33,7 @@ pub(super) fn draw(study: &StudySection, id: &str) -> Markup {
                 (self::figure(study, figure, &format!("{id}-plot{}", at + 1)))
             }
             @if study.figures.is_empty() { p { "The study draws none." } }
+            (statistics::draw(study))
             h3 { "How it was run" }
             (method(study))
             h3 { "Limits" }

@@ -2,11 +2,12 @@
 //!
 //! ```text
 //! <!-- value STUDY METRIC axis=value … -->16 (15.9 to 16.1)<!-- end -->
-//! <!-- exponent STUDY METRIC along=AXIS axis=value … -->0.44 (0.42 to 0.45)<!-- end -->
+//! <!-- exponent STUDY METRIC along=AXIS from=NUMBER axis=value … -->0.44 (0.42 to 0.45)<!-- end -->
 //! ```
 //!
 //! What stands between is replaced, of the studies whose folders are given. A value is the mean over
-//! seeds and its interval; `"…"` encloses words with blanks.
+//! seeds and its interval; an exponent is fitted from the axis's value `from` on, or over all of it;
+//! `"…"` encloses words with blanks.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -133,17 +134,23 @@ fn value(tables: &StudyTables, metric: &str, at: &[(String, String)]) -> Result<
 }
 
 fn exponent(tables: &StudyTables, metric: &str, at: &[(String, String)]) -> Result<String, String> {
-    let along = at.iter().find(|(axis, _)| axis == "along").map(|(_, along)| along.clone());
-    let along = along.ok_or("does not say along which axis: along=AXIS")?;
-    column(tables, &along)?;
-    let others = at.iter().filter(|(axis, _)| axis != "along");
-    let mut place = vec![];
-    for (axis, value) in others {
-        column(tables, axis)?;
-        place.push((axis.clone(), vec![value.clone()]));
+    let (mut along, mut from, mut place) = (None, None, vec![]);
+    for (axis, value) in at {
+        match axis.as_str() {
+            "along" => along = Some(value.clone()),
+            "from" => {
+                let number = value.parse();
+                from = Some(number.map_err(|_| format!("begins at no number: from={value}"))?);
+            }
+            _ => {
+                column(tables, axis)?;
+                place.push((axis.clone(), vec![value.clone()]));
+            }
+        }
     }
-    let growth = Growth { x: along, y: metric.to_owned(), at: place, from: None };
-    match &fits(tables, &growth)[..] {
+    let x = along.ok_or("does not say along which axis: along=AXIS")?;
+    column(tables, &x)?;
+    match &fits(tables, &Growth { x, y: metric.to_owned(), at: place, from })[..] {
         [fit] => Ok(words_of(fit.power.slope, fit.power.interval)),
         _ => Err("names no curve that was run, or more than one".into()),
     }
@@ -195,7 +202,10 @@ mod tests {
             digest: String::new(),
             numbers: vec![("cost".into(), n * n + 8.0 * seed as f64)],
         };
+        // What is small grows otherwise.
+        let small = CellRow { numbers: vec![("cost".into(), 900.0)], ..cell(1.0, 1) };
         let cells = [10.0, 100.0, 1_000.0].into_iter().flat_map(|n| [cell(n, 1), cell(n, 2)]);
+        let cells = std::iter::once(small).chain(cells);
         let axes = vec!["u".into(), "n".into()];
         [("s".to_owned(), StudyTables::new(axes, cells.collect()))].into()
     }
@@ -203,7 +213,7 @@ mod tests {
     #[test]
     fn numbers_take_the_place_of_what_stood_there() {
         let value = "<!-- value s cost u=\"50 %\" n=1000 -->";
-        let exponent = "<!-- exponent s cost along=n -->";
+        let exponent = "<!-- exponent s cost along=n from=10 -->";
         let page = |first: &str, second: &str| {
             format!(
                 "a {value}{first}<!-- end --> b <!-- a note --> c {exponent}{second}<!-- end -->, \
@@ -228,6 +238,8 @@ mod tests {
             ("value s cost n", "no axis=value"),
             ("value s cost u=\"50 %", "quote"),
             ("exponent s cost u=\"50 %\"", "along=AXIS"),
+            ("exponent s cost along=n from=x", "no number"),
+            ("exponent s cost along=n from=100", "no curve"),
             ("exponent s price along=n", "no curve"),
         ] {
             let refused = fill(&format!("<!-- {marker} -->1<!-- end -->"), &studies()).unwrap_err();

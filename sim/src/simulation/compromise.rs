@@ -21,8 +21,10 @@ struct Copy {
     client: ClientId,
     at: Millis,
     epoch: u64,
-    /// Whether it led to the newest epoch when it was last looked at.
-    knows: bool,
+    /// Since when it leads to the newest epoch, if it did when it was last looked at.
+    knows: Option<Millis>,
+    /// For how long it did, before that.
+    exposed: Millis,
     /// When it first did not, and the epoch of that.
     healed: Option<(Millis, u64)>,
     /// The newest epoch that it did not lead to after one that it did.
@@ -94,7 +96,8 @@ impl World<'_, '_> {
             client,
             at: self.now,
             epoch,
-            knows: true,
+            knows: Some(self.now),
+            exposed: Millis(0),
             healed: None,
             until: 0,
             reopened: false,
@@ -140,30 +143,33 @@ impl World<'_, '_> {
     /// Asks what each copy leads to by now.
     pub(super) fn look_at_copies(&mut self, recorder: &mut dyn Recorder) {
         let (now, epoch) = (self.now, self.protocol.epoch());
-        let mut healed = vec![];
+        let mut changed = vec![];
         for copy in self.compromises.copies.iter_mut().filter(|copy| copy.spent.is_none()) {
             let spent = Copied { is_spent: true, ..Copied::default() };
             let found = self.protocol.copied(copy.id).unwrap_or(spent);
-            if copy.knows && !found.knows_epoch {
+            if !found.knows_epoch
+                && let Some(since) = copy.knows.take()
+            {
+                copy.exposed.0 += now.0 - since.0;
                 copy.until = epoch;
-                if copy.healed.is_none() {
-                    copy.healed = Some((now, epoch));
-                    healed.push(copy.client);
-                }
+                copy.healed.get_or_insert((now, epoch));
+                changed.push(("healed", copy.client));
+            } else if found.knows_epoch && copy.knows.is_none() {
+                copy.reopened = true;
+                copy.knows = Some(now);
+                changed.push(("reopened", copy.client));
             }
-            copy.reopened |= copy.healed.is_some() && found.knows_epoch;
-            copy.knows = found.knows_epoch;
             copy.spent = found.is_spent.then_some(now);
         }
-        for client in healed {
-            self.note(recorder, "healed", client);
+        for (what, client) in changed {
+            self.note(recorder, what, client);
         }
     }
 
     /// A message was sent: some with copies open it.
     pub(super) fn have_thieves_read(&mut self, sent: &Sent) -> Result<(), ProtocolError> {
         for copy in &mut self.compromises.copies {
-            if copy.knows || sent.epoch < copy.until {
+            if copy.knows.is_some() || sent.epoch < copy.until {
                 copy.after += u64::from(self.protocol.copy_reads(copy.id, sent.message)?);
             }
         }
@@ -186,11 +192,12 @@ impl World<'_, '_> {
             copies: copies.len() as u64,
             healed: count(|copy| copy.healed.is_some()),
             reopened: count(|copy| copy.reopened),
-            still_known: count(|copy| copy.knows),
+            still_known: count(|copy| copy.knows.is_some()),
             epochs: over(&|copy| Some(copy.healed?.1 - copy.epoch)),
             seconds: over(&|copy| Some(seconds(copy.at, copy.healed?.0))),
             exposed_seconds: over(&|copy| {
-                Some(seconds(copy.at, copy.healed.map_or(end, |(healed, _)| healed)))
+                let now = copy.knows.map_or(0, |since| end.0 - since.0);
+                Some((copy.exposed.0 + now) / 1_000)
             }),
             residual_seconds: over(&|copy| Some(seconds(copy.at, copy.spent?))),
             messages_after: over(&|copy| with_mail.then_some(copy.after)),

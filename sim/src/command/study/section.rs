@@ -12,8 +12,7 @@ use super::verify::filter_of;
 use super::{axes, figure, refused, statistics};
 use crate::command::failure::Failure;
 
-/// Reads a study's folder. Where it keeps means alone, the definition is that of the shipped study
-/// whose name it has.
+/// Reads a study's folder.
 pub(crate) fn section(folder: &Path) -> Result<StudySection, Failure> {
     let (study, tables) = read(folder)?;
     let failed = |error: ResultsError| Failure::input(error.to_string());
@@ -38,6 +37,8 @@ pub(crate) fn section(folder: &Path) -> Result<StudySection, Failure> {
         answer: expect::answer(&study, &tables),
         expectations: verdicts.into_iter().map(Verdict::finding).collect(),
         figures: study.plots.iter().map(|plot| figure(&study, &tables, plot)).collect(),
+        differences: statistics::compared(&study, &tables),
+        fits: statistics::grown(&study, &tables),
         tables,
         provenance,
         name: study.name,
@@ -67,7 +68,8 @@ pub(crate) fn read(folder: &Path) -> Result<(Study, StudyTables), Failure> {
     Ok((study, tables))
 }
 
-fn definition(folder: &Path) -> Result<Study, Failure> {
+/// The definition that a folder has or, without one, of the shipped study that it is called like.
+pub(super) fn definition(folder: &Path) -> Result<Study, Failure> {
     let file = folder.join("study.toml");
     if file.is_file() {
         return Study::load(&file).map_err(refused);

@@ -4,8 +4,8 @@
 use std::path::Path;
 
 use arboretum_results::{
-    Estimate, FitRow, Growth, PairedMetrics, ResultsError, StudyTables, differences, fits,
-    write_differences, write_fits,
+    DifferenceRow, Estimate, FitRow, Growth, PairedMetrics, ResultsError, StudyTables, differences,
+    fits, write_differences, write_fits,
 };
 use arboretum_workloads::{Fit, Form, Study, place, value_text};
 
@@ -18,22 +18,31 @@ pub(super) fn write(
     folder: &Path,
 ) -> Result<(), ResultsError> {
     if !study.paired.is_empty() {
-        let rows = study.paired.iter().flat_map(|paired| {
-            let paired = PairedMetrics {
-                axis: paired.axis.clone(),
-                base: paired.base.as_ref().map(value_text),
-                metrics: paired.metrics.clone(),
-                at: place(&paired.at),
-            };
-            differences(tables, &paired)
-        });
-        write_differences(folder, &tables.axes, &rows.collect::<Vec<_>>())?;
+        write_differences(folder, &tables.axes, &compared(study, tables))?;
     }
     if !study.fits.is_empty() {
-        let rows = study.fits.iter().flat_map(|fit| fits(tables, &growth(fit)));
-        write_fits(folder, &tables.axes, &rows.collect::<Vec<_>>())?;
+        write_fits(folder, &tables.axes, &grown(study, tables))?;
     }
     Ok(())
+}
+
+/// The differences that the study asks for.
+pub(super) fn compared(study: &Study, tables: &StudyTables) -> Vec<DifferenceRow> {
+    let rows = study.paired.iter().flat_map(|paired| {
+        let paired = PairedMetrics {
+            axis: paired.axis.clone(),
+            base: paired.base.as_ref().map(value_text),
+            metrics: paired.metrics.clone(),
+            at: place(&paired.at),
+        };
+        differences(tables, &paired)
+    });
+    rows.collect()
+}
+
+/// The growth that the study asks for.
+pub(super) fn grown(study: &Study, tables: &StudyTables) -> Vec<FitRow> {
+    study.fits.iter().flat_map(|fit| fits(tables, &growth(fit))).collect()
 }
 
 fn growth(fit: &Fit) -> Growth {

@@ -6,13 +6,13 @@ use std::process::ExitCode;
 use std::sync::atomic::Ordering;
 
 use arboretum_results::{CellRow, Provenance, read_cells, read_provenance};
-use arboretum_workloads::{Filter, Study};
+use arboretum_workloads::Filter;
 use clap::Parser;
 
 use super::cell;
 use super::manifest::Manifest;
 use super::plan::Plan;
-use super::refused;
+use super::section::definition;
 use crate::command::arguments::{Arguments, Command, VerifyOptions};
 use crate::command::failure::Failure;
 use crate::command::run::INTERRUPTED;
@@ -20,14 +20,14 @@ use crate::command::threads::stop_on_interrupt;
 
 /// Whether a folder is a study's, with its cells.
 pub(crate) fn is_study(folder: &Path) -> bool {
-    folder.join("study.toml").is_file() && folder.join("cells.csv").is_file()
+    folder.join("cells.csv").is_file()
 }
 
 /// Runs a sample of a study's cells again.
 pub(crate) fn verify(options: &VerifyOptions) -> Result<ExitCode, Failure> {
     let folder = &options.path;
     let unreadable = |error: arboretum_results::ResultsError| Failure::input(error.to_string());
-    let study = Study::load(&folder.join("study.toml")).map_err(refused)?;
+    let study = definition(folder)?;
     let recorded = read_cells(folder, study.axes.len()).map_err(unreadable)?;
     let provenance = read_provenance(folder).map_err(unreadable)?;
     let filter = filter_of(folder, &provenance);
@@ -40,7 +40,10 @@ pub(crate) fn verify(options: &VerifyOptions) -> Result<ExitCode, Failure> {
         let place = || format!("{} seed {}", row.point.join(" "), row.seed);
         let job = plan.job(&row.point, row.seed).ok_or_else(|| {
             let what = format!("{}: the study has no cell {}", folder.display(), place());
-            Failure::input_with_help(what, "study.toml and cells.csv are not of one run")
+            Failure::input_with_help(
+                what,
+                "its cells.csv is of another study, or of another definition of this one",
+            )
         })?;
         let Some(summary) = cell::play(job, folder, &should_stop)? else {
             return Ok(ExitCode::from(INTERRUPTED));
