@@ -4,7 +4,7 @@ CARGO ?= cargo
 RELEASE = target/release/arboretum
 
 .PHONY: run test test-slurm test-peers test-peers-large fuzz fuzz-long cargo-fuzz interop test-interop test-report lint \
-	lint-all bench bench-peers conformance smoke notebooks clean help studies answers record reference test-reference
+	lint-all bench bench-peers conformance smoke notebooks clean help studies answers record reference test-reference parquet
 
 help:
 	@echo "make run          50,000 clients through a week, into runs/fifty-thousand"
@@ -27,6 +27,7 @@ help:
 	@echo "make bench-peers  beside OpenMLS and mls-rs, for a quarter of an hour"
 	@echo "make conformance  the MLS working group's vectors in VECTORS (default ../shared/vectors)"
 	@echo "make notebooks    executes notebooks/ on quick results, which it makes"
+	@echo "make parquet      the tables of a FOLDER as Parquet"
 	@echo "make smoke        500 clients through two days, in seconds"
 
 $(RELEASE): FORCE
@@ -169,6 +170,12 @@ notebooks: $(NOTEBOOK_RESULTS)
 	ARBORETUM=$(abspath $(RELEASE)) ARBORETUM_RUNS=$(abspath runs/notebooks) \
 		target/notebooks-venv/bin/python -m pytest -q -p no:cacheprovider --nbmake --nbmake-timeout=300 \
 		--durations=10 notebooks
+
+# The tables of a run or a study as Parquet, into its parquet/.
+parquet:
+	@test -n "$(FOLDER)" || { echo "make parquet FOLDER=DIR: of which run or study?"; exit 2; }
+	notebooks/environment.sh target/notebooks-venv
+	target/notebooks-venv/bin/python notebooks/to_parquet.py $(FOLDER)
 
 clean:
 	$(CARGO) clean

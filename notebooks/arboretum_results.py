@@ -70,7 +70,7 @@ def shown(path):
 
 @dataclass
 class Study:
-    """A study's tables. `cells` is a row a cell, and is not part of what is recorded for reference;
+    """A study's tables. `cells` is a row a cell; not everything that is recorded for reference has it;
     `aggregate` has a row a point and metric: the axes, `metric`, `seeds`, `mean`, `lo`, `hi`."""
 
     name: str
