@@ -75,9 +75,6 @@ fn copied() -> (Lab, ClientId, CopyId) {
     (lab, victim, copy)
 }
 
-/// What is left of a copy that nothing can follow from.
-const SPENT: Copied = Copied { knows_epoch: false, keys_in_tree: 0, packages: 0, is_spent: true };
-
 fn is_healed(lab: &Lab, copy: CopyId) -> bool {
     let Copied { knows_epoch, keys_in_tree, .. } = lab.copied(copy);
     !knows_epoch && keys_in_tree == 0
@@ -130,7 +127,7 @@ fn a_copied_key_package_opens_the_group_again() {
     lab.publish(victim, 1);
     lab.commit(ClientId(0), &[victim], &[]);
     assert!(is_healed(&lab, copy));
-    assert_eq!(lab.copied(copy), SPENT);
+    assert_eq!(lab.copied(copy), Copied::SPENT);
 }
 
 #[test]
@@ -231,7 +228,7 @@ fn a_group_made_anew_is_known_by_package_and_resumption_key() {
     let half = lab.copied(copy);
     assert!(!half.knows_epoch && half.keys_in_tree > 0, "{half:?}");
     lab.commit(victim, &[], &[]);
-    assert_eq!(lab.copied(copy), SPENT);
+    assert_eq!(lab.copied(copy), Copied::SPENT);
     // Who makes the new group draws all of it.
     let other = lab.copy(ClientId(6));
     lab.publish(ClientId(6), 3);

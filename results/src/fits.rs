@@ -161,9 +161,10 @@ fn relative_error(ys: &[f64], fitted: impl Iterator<Item = f64>) -> f64 {
 
 /// Writes `fits.csv` into a study's folder, whole or not at all.
 pub fn write_fits(folder: &Path, axes: &[String], rows: &[FitRow]) -> Result<(), ResultsError> {
-    const FIXED: [&str; 14] = [
+    const FIXED: [&str; 15] = [
         "x",
         "y",
+        "from",
         "points",
         "seeds",
         "exponent",
@@ -182,6 +183,7 @@ pub fn write_fits(folder: &Path, axes: &[String], rows: &[FitRow]) -> Result<(),
     let rows = rows.iter().map(|row| {
         let mut cells = row.point.clone();
         cells.extend([row.growth.x.clone(), row.growth.y.clone()]);
+        cells.push(row.growth.from.map_or_else(String::new, |from| from.to_string()));
         cells.extend([row.points.to_string(), row.seeds.to_string()]);
         for Fitted { slope, interval, r2, error } in [row.power, row.log2] {
             let (lo, hi) = interval.unzip();
@@ -269,10 +271,13 @@ mod tests {
         write_fits(folder.path(), &one.axes, &fits(&one, &growth())).unwrap();
         let text = std::fs::read_to_string(folder.path().join("fits.csv")).unwrap();
         let lines: Vec<_> = text.lines().collect();
-        assert!(lines[0].starts_with("start,n,x,y,points,seeds,exponent,exponent_lo,"), "{text}");
-        assert!(lines[1].starts_with("warm,,n,y,5,1,") && lines[1].ends_with(",power"), "{text}");
+        assert!(
+            lines[0].starts_with("start,n,x,y,from,points,seeds,exponent,exponent_lo,"),
+            "{text}"
+        );
+        assert!(lines[1].starts_with("warm,,n,y,,5,1,") && lines[1].ends_with(",power"), "{text}");
         // A single seed has no interval.
-        assert_eq!(lines[1].split(',').nth(7), Some(""));
+        assert_eq!(lines[1].split(',').nth(8), Some(""));
         assert_eq!(lines.len(), 2);
     }
 }

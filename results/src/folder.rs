@@ -246,6 +246,16 @@ pub(crate) fn whole(
     done.map_err(|error| error.relocated(&aside, path))
 }
 
+/// Writes a text into a file, whole or not at all.
+pub fn write_whole(path: &Path, text: &str) -> Result<(), ResultsError> {
+    whole(path, |path| write_text(path, text))
+}
+
+/// Writes a value as JSON into a file, whole or not at all.
+pub fn write_whole_json(path: &Path, value: &impl Serialize) -> Result<(), ResultsError> {
+    whole(path, |path| write_json(path, value))
+}
+
 /// A hidden name beside `target`, on the same file system so that a rename is enough.
 fn sibling(target: &Path, what: &str) -> Result<PathBuf, ResultsError> {
     let name = target

@@ -65,7 +65,9 @@ pub use experiment::{
     OperationCounts, OperationRow,
 };
 pub use fits::{FitRow, Fitted, Growth, fits, write_fits};
-pub use folder::{ExperimentFolder, Machine, Provenance, RunFolder, WriteOptions};
+pub use folder::{
+    ExperimentFolder, Machine, Provenance, RunFolder, WriteOptions, write_whole, write_whole_json,
+};
 pub use groups::{ClientTotals, Groups, digest_of_groups};
 pub use metrics::metric_text;
 pub use plots::{StudyFigure, plot_comparison, plot_folder, plot_study};

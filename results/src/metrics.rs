@@ -100,7 +100,7 @@ const TEXTS: &[(&str, &str)] = &[
         "healing.exposed_seconds.",
         "time in which a copy led to the newest epoch, of all copies, seconds",
     ),
-    ("healing.residual_seconds.", "until no key of the tree and no package follows, seconds"),
+    ("healing.residual_seconds.", "until nothing can follow from a copy any more, seconds"),
     ("healing.messages_after.", "messages sent after a copy that it opens"),
     ("healing.messages_before.", "messages sent before a copy that it opens"),
     ("healing.oldest_before_s.", "age of the oldest of these, seconds"),

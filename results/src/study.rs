@@ -96,8 +96,8 @@ pub struct StudyTables {
     pub axes: Vec<String>,
     /// The cells: points in order, seeds within.
     pub cells: Vec<CellRow>,
-    /// Their means.
-    pub means: Vec<AggregateRow>,
+    /// Their means, which do not change: `places` says where each stands.
+    means: Vec<AggregateRow>,
     /// Where the mean of a metric at a point stands among them.
     places: BTreeMap<String, BTreeMap<Vec<String>, usize>>,
 }
@@ -117,6 +117,11 @@ impl StudyTables {
             of_metric.entry(row.point.clone()).or_insert(place);
         }
         Self { axes, cells: vec![], means, places }
+    }
+
+    /// The means: points in order, metrics within.
+    pub fn means(&self) -> &[AggregateRow] {
+        &self.means
     }
 
     /// Writes `study.toml`, `cells.csv` and `aggregate.csv` into a folder, each whole or not at
@@ -252,6 +257,11 @@ mod tests {
         assert_eq!(lines.len(), 3);
         assert_eq!(tables.points(), [["a".to_owned()], ["b".to_owned()]]);
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 3);
+        // What is found by its place is what a search finds.
+        for row in tables.means() {
+            assert_eq!(tables.mean(&row.point, &row.metric), Some(row.estimate), "{row:?}");
+        }
+        assert_eq!(tables.mean(&["c".to_owned()], "cost"), None);
         assert_eq!(crate::read_aggregate(folder.path(), &tables.axes).unwrap(), tables.means);
         let other = crate::read_aggregate(folder.path(), &["m".to_owned()]).unwrap_err();
         assert!(other.to_string().contains("expected the study's axis `m`"), "{other}");

@@ -124,7 +124,8 @@ pub struct Healing {
     pub seconds: FiveFigures,
     /// All the time in which a copy led to the newest epoch, again ones included; over all copies.
     pub exposed_seconds: FiveFigures,
-    /// Until it leads to no key of the tree either, and to no key package; over those that came to it, seconds.
+    /// Until nothing can follow from it: no key of the tree, no key package, no ghost's open request; over those that came
+    /// to it, seconds.
     pub residual_seconds: FiveFigures,
     /// Messages that a copy opens, of those that were sent after it was taken.
     pub messages_after: FiveFigures,

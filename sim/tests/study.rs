@@ -263,6 +263,29 @@ fn some_of_its_cells_are_run_again() {
     verify("4").code(2).stderr(predicate::str::contains("the study has no cell 0 8 seed 9"));
 }
 
+/// What is recorded of a shipped study is its tables: its definition is the shipped one.
+#[test]
+fn tables_of_a_shipped_study_are_enough() {
+    let root = tempfile::tempdir().unwrap();
+    let run = |words: &[&str]| {
+        let mut command = arboretum();
+        command.current_dir(root.path()).args(words).assert().success();
+    };
+    run(&["study", "ttkem-2021", "--only", "i=3", "--seeds", "2", "--quiet", "--out", "out"]);
+    let kept = root.path().join("ttkem-2021");
+    fs::create_dir(&kept).unwrap();
+    for table in ["cells.csv", "provenance.json"] {
+        fs::copy(root.path().join("out").join(table), kept.join(table)).unwrap();
+    }
+    run(&["verify", "ttkem-2021", "--cells", "2"]);
+    run(&["report", "ttkem-2021", "-o", "page.html"]);
+    run(&["plot", "ttkem-2021"]);
+    let plots =
+        |folder: &str| fs::read_dir(root.path().join(folder).join("plots")).unwrap().count();
+    assert_eq!(plots("ttkem-2021"), plots("out"));
+    assert!(!kept.join("study.toml").exists());
+}
+
 #[test]
 fn tasks_of_a_manifest_are_cells_of_the_study() {
     let world = World::new(STUDY);

@@ -165,40 +165,79 @@ fn servers_are_always_there() {
     assert!(demand.next_loss(2, 0, Millis(0)).is_some());
 }
 
-/// The start of a run is a moment like any other: its first day has as many people online, who come as often
-/// and say as much, as its thirtieth week.
-#[test]
-fn a_run_begins_in_the_middle_of_a_life() {
-    let demand = demand(&[
+/// 20,000 who stay, in a life with these absences.
+fn lasting(duration: &str, offline: &str, messages_per_day: &str) -> Demand {
+    demand(&[
         "group.members=20000",
-        "duration=211d",
-        "workload.activity={ zipf_exponent = 0.0, messages_per_day = 0.4 }",
+        &format!("duration={duration}"),
+        &format!(
+            "workload.activity={{ zipf_exponent = 0.0, messages_per_day = {messages_per_day} }}"
+        ),
         "workload.arrivals.per_day=0",
         "workload.lifetime={ distribution = \"constant\", value = \"300d\" }",
         "workload.silent.fraction=0",
         "workload.removals.per_member_per_day=0",
         "workload.sessions.online={ distribution = \"log-normal\", mu = 0.0, sigma = 1.0, unit = \"h\" }",
-        "workload.sessions.offline={ distribution = \"log-normal\", mu = 2.5, sigma = 1.79, unit = \"h\" }",
-    ]);
-    let day = 86_400_000;
+        &format!(
+            "workload.sessions.offline={{ distribution = \"log-normal\", {offline}, unit = \"h\" }}"
+        ),
+    ])
+}
+
+/// Counts of what happens at the start and at a later moment, which are to be alike.
+fn assert_alike(what: &str, [first, later]: [u32; 2]) {
+    let near = 5.0 * f64::from(2 * later).sqrt();
+    assert!(later > 400 && f64::from(first.abs_diff(later)) < near, "{what}: {first} {later}");
+}
+
+const HOUR: u64 = 3_600_000;
+const DAY: u64 = 24 * HOUR;
+
+/// The start of a run is a moment like any other: its first day has as many people online, who come as often
+/// and say as much, as its thirtieth week.
+#[test]
+fn a_run_begins_in_the_middle_of_a_life() {
+    let demand = lasting("211d", "mu = 2.5, sigma = 1.79", "0.4");
     let (mut online, mut came, mut messages, mut sessions) = ([0; 2], [0; 2], [0_u32; 2], 0);
     for session in (0..20_000).flat_map(|client| demand.sessions(client)) {
         sessions += 1;
-        for (at, begins) in [(0, 0), (1, 210 * day)] {
-            let within = begins..begins + day;
+        for (at, begins) in [0, 210 * DAY].into_iter().enumerate() {
+            let within = begins..begins + DAY;
             online[at] += u32::from((session.online.0..session.offline.0).contains(&begins));
             came[at] += u32::from(session.online.0 > begins && within.contains(&session.online.0));
             let sent = session.message_times().filter(|time| within.contains(&time.0));
             messages[at] += sent.count() as u32;
         }
     }
-    for [first, later] in [online, came, messages] {
-        let near = 5.0 * f64::from(2 * later).sqrt();
-        assert!(later > 400 && f64::from(first.abs_diff(later)) < near, "{first} {later}");
-    }
+    assert_alike("online", online);
+    assert_alike("came", came);
+    assert_alike("messages", messages);
     // An absence of 60.5 hours on average and a session of 1.65.
     let per_day = f64::from(sessions) / 20_000.0 / 211.0;
     assert!((per_day * 62.1 / 24.0 - 1.0).abs() < 0.02, "{per_day}");
+}
+
+/// Who is online when the run begins stays as long, and says as much from then on, as who is three weeks later.
+#[test]
+fn sessions_begin_before_the_run_does() {
+    let demand = lasting("22d", "mu = 0.5, sigma = 1.2", "5.0");
+    let (mut stays, mut says) = ([[0; 2]; 3], [0; 2]);
+    for session in (0..20_000).flat_map(|client| demand.sessions(client)) {
+        for (at, moment) in [0, 21 * DAY].into_iter().enumerate() {
+            let within = session.online.0..session.offline.0;
+            if !within.contains(&moment) {
+                continue;
+            }
+            for (stays, hours) in stays.iter_mut().zip([0, 1, 3]) {
+                stays[at] += u32::from(within.contains(&(moment + hours * HOUR)));
+            }
+            says[at] += session.message_times().filter(|time| time.0 >= moment).count() as u32;
+        }
+    }
+    for (counts, hours) in stays.into_iter().zip([0, 1, 3]) {
+        assert_alike(&format!("online for {hours} hours"), counts);
+    }
+    assert_alike("messages", says);
 }
 
 /// These values were written down once and stand in every digest.
@@ -206,7 +245,7 @@ fn a_run_begins_in_the_middle_of_a_life() {
 fn streams_and_samplers_are_golden() {
     let mut stream = RootSeed::from_u64(1).stream("golden", 2, 3);
     assert_eq!(stream.next_u64(), GOLDEN_WORD);
-    let hour = Millis(3_600_000);
+    let hour = Millis(HOUR);
     let laws = [
         Distribution::Exponential { mean: hour },
         Distribution::LogNormal { mu: 2.5, sigma: 1.79, unit: Unit::Hours },

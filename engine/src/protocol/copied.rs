@@ -38,7 +38,7 @@ use crate::treesync::{RatchetTree, Roster, RosterChange, THRESHOLD, keys_held};
 pub struct CopyId(pub u32);
 
 /// What a copied state leads to by now.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Copied {
     /// Whether it leads to the secrets of the newest epoch.
     pub knows_epoch: bool,
@@ -48,6 +48,12 @@ pub struct Copied {
     pub packages: u32,
     /// Whether nothing can follow from it any more.
     pub is_spent: bool,
+}
+
+impl Copied {
+    /// What is left of a copy that nothing can follow from.
+    pub const SPENT: Self =
+        Self { knows_epoch: false, keys_in_tree: 0, packages: 0, is_spent: true };
 }
 
 /// A client that a commit adds, or a new group.
@@ -189,8 +195,7 @@ impl Copies {
             return None;
         }
         let copy = self.live.get(&id);
-        let spent = Copied { is_spent: true, ..Copied::default() };
-        Some(copy.map_or(spent, |copy| Copied {
+        Some(copy.map_or(Copied::SPENT, |copy| Copied {
             knows_epoch: copy.knows_epoch,
             keys_in_tree: copy.keys.len() as u32,
             packages: copy.packages.saturating_sub(taken(copy.of)),

@@ -119,6 +119,8 @@ pub struct FullTreeKem<S> {
     observer: Option<(PublicGroup, Roster)>,
     by_leaf: BTreeMap<LeafIndex, ClientId>,
     moves: Moves,
+    /// Nobody is in an epoch before this one.
+    released: u64,
     /// What is proposed in the newest epoch.
     waiting: Proposals,
     /// Who committed last, and has published the newest GroupInfo.
@@ -146,6 +148,7 @@ impl<S: Seeds> FullTreeKem<S> {
             observer: None,
             by_leaf: BTreeMap::new(),
             moves: Moves::default(),
+            released: 0,
             waiting: Proposals::default(),
             publisher: None,
             published: None,
@@ -391,6 +394,7 @@ impl<S: Seeds> Protocol for FullTreeKem<S> {
     }
 
     fn release_before(&mut self, epoch: u64) {
+        self.released = epoch;
         self.moves.forget_before(epoch);
     }
 
@@ -477,8 +481,8 @@ impl<S: Seeds> Protocol for FullTreeKem<S> {
 
     fn forget_messages_before(&mut self, message: MessageId) {
         self.post.forget_before(message);
-        // Nobody asks what a thief reads of messages that are forgotten.
-        let first = self.post.first_epoch().unwrap_or_else(|| self.epoch());
+        // Nobody asks what a thief reads of messages that are forgotten, or of epochs in which nobody sends any more.
+        let first = self.post.first_epoch().map_or(self.released, |it| it.min(self.released));
         for thief in self.thieves.values_mut() {
             thief.mail = thief.mail.split_off(&first);
         }

@@ -12,7 +12,7 @@ pub(super) fn draw(study: &StudySection) -> Markup {
     html! {
         @if !study.differences.is_empty() {
             h3 { "Differences" }
-            p { "Of the same seeds, and so of the same people on the same days: what they have in common cancels out." }
+            p { "Seed by seed: what two runs of the same seed have in common cancels out." }
             @for metric in metrics(&study.differences) { (differences(study, metric)) }
         }
         @if !study.fits.is_empty() {
@@ -57,7 +57,8 @@ fn differences(study: &StudySection, metric: &str) -> Markup {
     let axes = study.tables.axes.iter().map(String::as_str);
     let columns: Vec<&str> =
         axes.chain(["less that at", "there", "difference", "from", "to", "seeds"]).collect();
-    let caption = format!("{metric}: mean difference and its 95 % interval");
+    let caption =
+        format!("{metric}: mean difference, and its 95 % interval where there are several seeds");
     let table = Table { caption: &caption, file: "differences.csv", columns: &columns, rows };
     let meaning = metric_text(metric);
     html! {
@@ -68,8 +69,9 @@ fn differences(study: &StudySection, metric: &str) -> Markup {
 
 fn growth(study: &StudySection) -> Markup {
     let rows = study.fits.iter().map(|row| {
-        let FitRow { point, growth, power, log2, .. } = row;
+        let FitRow { point, growth, points, power, log2, .. } = row;
         let mut cells = vec![Cell::text(&growth.y), Cell::text(&growth.x)];
+        cells.extend([Cell::optional(growth.from), Cell::whole(*points as u64)]);
         cells.extend(place(point));
         for Fitted { slope, interval, .. } in [power, log2] {
             cells.push(Cell::number(*slope));
@@ -80,12 +82,12 @@ fn growth(study: &StudySection) -> Markup {
     });
     let rows = rows.collect();
     let axes = study.tables.axes.iter().map(String::as_str);
-    let columns: Vec<&str> = ["growth of", "along"]
+    let columns: Vec<&str> = ["growth of", "along", "from there on", "points"]
         .into_iter()
         .chain(axes)
         .chain(["exponent", "from", "to", "a doubling adds", "from", "to", "fits better"])
         .collect();
-    let caption = "Growth, with 95 % intervals over the seeds";
+    let caption = "Growth, with 95 % intervals where there are several seeds";
     let table = Table { caption, file: "fits.csv", columns: &columns, rows };
     table.markup()
 }

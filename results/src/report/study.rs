@@ -202,7 +202,7 @@ fn table(study: &StudySection, figure: &StudyFigure) -> Markup {
 }
 
 fn seeds(study: &StudySection) -> (usize, usize) {
-    let counts = || study.tables.means.iter().map(|row| row.estimate.n);
+    let counts = || study.tables.means().iter().map(|row| row.estimate.n);
     (counts().min().unwrap_or(0), counts().max().unwrap_or(0))
 }
 

@@ -5,13 +5,13 @@ use std::hint::black_box;
 use std::process::ExitCode;
 
 use arboretum_engine::crypto::{CipherSuite, CryptoError, Op, Provider, SignedItem, provider};
+use arboretum_results::write_whole;
 use arboretum_workloads::Profile;
 
 use super::arguments::CalibrateOptions;
 use super::failure::Failure;
 use super::host::{self, Clock};
 use super::scenario::suites;
-use super::whole;
 
 /// How long a batch takes at least, in seconds: far above the clock's grain, and far below what a scheduler
 /// gives a thread at once.
@@ -171,9 +171,7 @@ pub(crate) fn run(options: &CalibrateOptions) -> Result<ExitCode, Failure> {
     match &options.output {
         None => print!("{text}"),
         Some(path) => {
-            whole::write(path, &text).map_err(|error| {
-                Failure::input(format!("cannot write {}: {error}", path.display()))
-            })?;
+            write_whole(path, &text).map_err(|error| Failure::input(error.to_string()))?;
             if !options.quiet {
                 eprintln!("arboretum: {}", path.display());
             }

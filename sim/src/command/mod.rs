@@ -11,7 +11,7 @@
 //! | `played` | a scenario's groups, played |
 //! | `pricing` | counts times the costs of a device |
 //! | `threads` | threads, work side by side, the wish to stop |
-//! | `progress`, `host`, `whole`, `failure` | what a terminal shows; clocks and memory; files that appear whole; why a command ends without having done its work |
+//! | `progress`, `host`, `failure` | what a terminal shows; clocks and memory; why a command ends without having done its work |
 //!
 //! Exit codes: 0 done; 1 the run failed (an invariant, an audit, a digest, an expectation); 2
 //! the input or the command line is wrong; 130 interrupted, with everything finished kept.
@@ -41,7 +41,6 @@ mod study;
 mod threads;
 mod trace;
 mod verify;
-mod whole;
 
 use std::process::ExitCode;
 

@@ -3,14 +3,14 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use super::experiment;
 use super::failure::Failure;
+use super::{experiment, study};
 
 /// Redraws the plots of each folder.
 pub(crate) fn plot(paths: &[PathBuf]) -> Result<ExitCode, Failure> {
     for path in paths {
-        let drawn = if path.join("study.toml").is_file() {
-            super::study::plot(path)?
+        let drawn = if study::is_one(path) {
+            study::plot(path)?
         } else if super::capacity::is_one(path) {
             super::capacity::plot(path)?
         } else {

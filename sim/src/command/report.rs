@@ -40,8 +40,7 @@ enum Kind {
 }
 
 fn kind(folder: &Path) -> Kind {
-    let has = |name: &str| folder.join(name).is_file();
-    match (has("study.toml") || has("aggregate.csv"), has("summary.json")) {
+    match (study::is_one(folder), folder.join("summary.json").is_file()) {
         (true, _) => Kind::Study,
         (_, true) => Kind::Run,
         _ => Kind::Neither,
@@ -51,6 +50,6 @@ fn kind(folder: &Path) -> Kind {
 fn neither(folder: &Path) -> Failure {
     let what = format!("{} is no folder of a study or a run", folder.display());
     let help = "give folders that `arboretum study` or `arboretum run` have written \
-                (with study.toml, aggregate.csv or summary.json)";
+                (with study.toml, cells.csv, aggregate.csv or summary.json)";
     Failure::input_with_help(what, help)
 }

@@ -14,10 +14,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use arboretum_results::{Growth, StudyTables, fits};
+use arboretum_results::{Growth, StudyTables, fits, write_whole};
 
 use super::failure::Failure;
-use super::{study, whole};
+use super::study;
 
 const BEGIN: &str = "<!-- ";
 const END: &str = "<!-- end -->";
@@ -36,8 +36,7 @@ pub(crate) fn splice(page: &Path, folders: &[PathBuf]) -> Result<ExitCode, Failu
     }
     let (spliced, count) =
         fill(&text, &studies).map_err(|what| Failure::input(format!("{shown}: {what}")))?;
-    whole::write(page, &spliced)
-        .map_err(|error| Failure::run(format!("cannot write {shown}: {error}")))?;
+    write_whole(page, &spliced).map_err(|error| Failure::run(error.to_string()))?;
     println!("{shown}: {count} numbers");
     Ok(ExitCode::SUCCESS)
 }

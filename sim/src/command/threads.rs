@@ -1,7 +1,7 @@
 //! The threads of a command, what they do side by side, and the wish of whoever watches it that it stop.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
@@ -15,13 +15,17 @@ pub(crate) fn pool(options: &QuietOptions) -> Result<ThreadPool, Failure> {
     pool.map_err(|error| Failure::run(error.to_string()))
 }
 
-/// What becomes true when somebody presses Ctrl-C.
+/// What becomes true when somebody presses Ctrl-C, the same one for all who ask.
 pub(crate) fn stop_on_interrupt() -> Arc<AtomicBool> {
-    let stop = Arc::new(AtomicBool::new(false));
-    let asked = stop.clone();
-    // Only one handler can be set in a process; what comes second in it keeps the first.
-    let _ = ctrlc::set_handler(move || asked.store(true, Ordering::Relaxed));
-    stop
+    static STOP: OnceLock<Arc<AtomicBool>> = OnceLock::new();
+    let stop = STOP.get_or_init(|| {
+        let stop = Arc::new(AtomicBool::new(false));
+        let asked = stop.clone();
+        // Without a handler Ctrl-C ends the process at once, which loses nothing that is finished.
+        let _ = ctrlc::set_handler(move || asked.store(true, Ordering::Relaxed));
+        stop
+    });
+    stop.clone()
 }
 
 /// Does every task on some thread, and gives what came of them in no order; none if somebody wants it to
@@ -32,15 +36,15 @@ pub(crate) fn side_by_side<I: Sync, T: Send>(
     tasks: &[I],
     run: impl Fn(&I, &(dyn Fn() -> bool + Sync)) -> Result<Option<T>, Failure> + Sync,
 ) -> Result<Option<Vec<T>>, Failure> {
-    let stop = stop_on_interrupt();
-    let should_stop = || stop.load(Ordering::Relaxed);
+    let (asked, failed) = (stop_on_interrupt(), AtomicBool::new(false));
+    let should_stop = || asked.load(Ordering::Relaxed) || failed.load(Ordering::Relaxed);
     let next = AtomicUsize::new(0);
     let done = pool(options)?.broadcast(|_| {
         let mut done = vec![];
         while let Some(task) = tasks.get(next.fetch_add(1, Ordering::Relaxed)) {
             let came = run(task, &should_stop);
             if came.is_err() {
-                stop.store(true, Ordering::Relaxed);
+                failed.store(true, Ordering::Relaxed);
             }
             done.push(came);
         }

@@ -16,7 +16,7 @@ use super::study;
 /// Reruns the scenario of a run folder.
 pub(crate) fn verify(options: &VerifyOptions) -> Result<ExitCode, Failure> {
     let path = &options.path;
-    if study::verify::is_study(path) {
+    if study::is_one(path) {
         return study::verify::verify(options);
     }
     let unreadable = |error: arboretum_results::ResultsError| Failure::input(error.to_string());

@@ -91,22 +91,26 @@ impl World<'_, '_> {
         self.note(recorder, "copied", client);
         let (before, oldest) = self.old_messages(id, client)?;
         let epoch = self.protocol.epoch();
+        // What a ghost holds leads to no epoch.
+        let leads = self.protocol.copied(id).unwrap_or(Copied::SPENT).knows_epoch;
+        if !leads {
+            self.note(recorder, "healed", client);
+        }
         self.compromises.copies.push(Copy {
             id,
             client,
             at: self.now,
             epoch,
-            knows: Some(self.now),
+            knows: leads.then_some(self.now),
             exposed: Millis(0),
-            healed: None,
-            until: 0,
+            healed: (!leads).then_some((self.now, epoch)),
+            until: if leads { 0 } else { epoch },
             reopened: false,
             spent: None,
             before,
             after: 0,
             oldest,
         });
-        self.look_at_copies(recorder);
         Ok(())
     }
 
@@ -140,13 +144,12 @@ impl World<'_, '_> {
         Ok((readable, oldest.map(|posted| Millis(self.now.0 - posted.0))))
     }
 
-    /// Asks what each copy leads to by now.
+    /// A commit was accepted: asks what each copy leads to by now.
     pub(super) fn look_at_copies(&mut self, recorder: &mut dyn Recorder) {
         let (now, epoch) = (self.now, self.protocol.epoch());
         let mut changed = vec![];
         for copy in self.compromises.copies.iter_mut().filter(|copy| copy.spent.is_none()) {
-            let spent = Copied { is_spent: true, ..Copied::default() };
-            let found = self.protocol.copied(copy.id).unwrap_or(spent);
+            let found = self.protocol.copied(copy.id).unwrap_or(Copied::SPENT);
             if !found.knows_epoch
                 && let Some(since) = copy.knows.take()
             {

@@ -3,13 +3,14 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use arboretum_results::{CellRow, StudyFigure, StudyTables, plot_study};
+use arboretum_results::{
+    CellRow, ResultsError, StudyFigure, StudyTables, plot_study, write_whole, write_whole_json,
+};
 use serde::{Deserialize, Serialize};
 
 use super::budget::{Budget, Measure};
 use super::search::Found;
 use crate::command::failure::Failure;
-use crate::command::whole;
 
 /// The most bytes of an answer's file.
 const MAX_BYTES: u64 = 256 << 20;
@@ -149,10 +150,9 @@ pub(super) fn binding(seeds: &[OfSeed], budgets: &[Limit]) -> Vec<(String, u32)>
 impl Answer {
     /// Writes `capacity.csv`, `capacity.json` and the figure.
     pub(super) fn write(&self, folder: &Path) -> Result<(), Failure> {
-        let failed = |error| Failure::run(format!("cannot write {}: {error}", folder.display()));
-        whole::write(&folder.join("capacity.csv"), &self.csv()).map_err(failed)?;
-        let text = serde_json::to_string_pretty(self).map_err(std::io::Error::other);
-        text.and_then(|text| whole::write(&folder.join(FILE), &(text + "\n"))).map_err(failed)?;
+        let failed = |error: ResultsError| Failure::run(error.to_string());
+        write_whole(&folder.join("capacity.csv"), &self.csv()).map_err(failed)?;
+        write_whole_json(&folder.join(FILE), self).map_err(failed)?;
         self.draw(folder).map(|_| ())
     }
 

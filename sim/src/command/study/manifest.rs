@@ -7,6 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use arboretum_results::write_whole_json;
 use arboretum_workloads::{Filter, MAX_CELLS, Study};
 use serde::{Deserialize, Serialize};
 
@@ -16,7 +17,6 @@ use super::{address, refused};
 use crate::command::arguments::CellOptions;
 use crate::command::failure::Failure;
 use crate::command::run::INTERRUPTED;
-use crate::command::whole;
 
 /// The version of the layout below.
 const SCHEMA: u32 = 1;
@@ -66,9 +66,7 @@ impl Manifest {
         let cells = folder.join("cells");
         fs::create_dir_all(&cells)
             .map_err(|error| Failure::run(format!("cannot write {}: {error}", cells.display())))?;
-        let text = serde_json::to_string_pretty(self).map_err(std::io::Error::other);
-        text.and_then(|text| whole::write(&path, &(text + "\n")))
-            .map_err(|error| Failure::run(format!("cannot write {}: {error}", path.display())))
+        write_whole_json(&path, self).map_err(|error| Failure::run(error.to_string()))
     }
 
     /// Reads one that was written by this program.

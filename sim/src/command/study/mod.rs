@@ -4,6 +4,7 @@
 //! |---|---|
 //! | this one | the command: which study, its folder, what is told |
 //! | `address` | what a cell is found by again |
+//! | `folder` | a study's folder: which study, which part of it, its tables |
 //! | `cell` | one cell: its run, its result on disk |
 //! | `plan` | which cells there are, and where each is kept |
 //! | `local` | cells on this machine |
@@ -17,6 +18,7 @@
 pub(super) mod address;
 pub(super) mod cell;
 mod expect;
+mod folder;
 pub(super) mod local;
 mod manifest;
 mod plan;
@@ -34,10 +36,11 @@ use arboretum_workloads::{Filter, Plot, Study, find_study, place, studies};
 use sha2::{Digest, Sha256};
 
 use self::expect::{Verdict, verdicts};
+pub(crate) use self::folder::{is_one, read};
 use self::manifest::Manifest;
 pub(crate) use self::manifest::run_task;
 use self::plan::Plan;
-pub(crate) use self::section::{read, section};
+pub(crate) use self::section::section;
 use self::slurm::Submission;
 use super::arguments::{Executor, StudyOptions};
 use super::failure::Failure;
@@ -264,7 +267,7 @@ fn figure(study: &Study, tables: &StudyTables, plot: &Plot) -> StudyFigure {
         let mut places = point.iter().zip(&columns);
         places.all(|(value, at)| at.is_none_or(|(_, values)| values.contains(value)))
     };
-    let drawn = tables.means.iter().filter(|mean| mean.metric == plot.y && is_drawn(&mean.point));
+    let drawn = tables.means().iter().filter(|mean| mean.metric == plot.y && is_drawn(&mean.point));
     let seeds = drawn.map(|mean| mean.estimate.n);
     let seeds = match (seeds.clone().min().unwrap_or(0), seeds.max().unwrap_or(0)) {
         (1, 1) => "one seed".to_owned(),
@@ -302,7 +305,7 @@ fn tell(
     folder: &Path,
 ) -> Result<(), Failure> {
     if options.json {
-        let means = tables.means.iter().map(|row| {
+        let means = tables.means().iter().map(|row| {
             let point = tables.axes.iter().cloned().zip(row.point.iter().cloned());
             let (lo, hi) = row.estimate.interval.unzip();
             serde_json::json!({

@@ -2,14 +2,12 @@
 
 use std::path::Path;
 
-use arboretum_results::{
-    ResultsError, StudySection, StudyTables, read_aggregate, read_cells, read_provenance,
-};
-use arboretum_workloads::{Filter, Study, find_study};
+use arboretum_results::{ResultsError, StudySection, read_provenance};
+use arboretum_workloads::{Filter, Study};
 
 use super::expect::{self, Verdict};
-use super::verify::filter_of;
-use super::{axes, figure, refused, statistics};
+use super::folder::{filter_of, read};
+use super::{figure, refused, statistics};
 use crate::command::failure::Failure;
 
 /// Reads a study's folder.
@@ -59,43 +57,4 @@ fn smaller(study: &Study, filter: &Filter) -> Vec<String> {
 fn grid(study: &Study) -> Result<usize, Failure> {
     let whole = Filter { seeds: Some(1), ..Filter::default() };
     study.cells(&study.name, &whole).map(|cells| cells.len()).map_err(refused)
-}
-
-/// The study of a folder and its tables: its cells, or means alone.
-pub(crate) fn read(folder: &Path) -> Result<(Study, StudyTables), Failure> {
-    let study = definition(folder)?;
-    let tables = tables(&study, folder).map_err(|error| Failure::input(error.to_string()))?;
-    Ok((study, tables))
-}
-
-/// The definition that a folder has or, without one, of the shipped study that it is called like.
-pub(super) fn definition(folder: &Path) -> Result<Study, Failure> {
-    let file = folder.join("study.toml");
-    if file.is_file() {
-        return Study::load(&file).map_err(refused);
-    }
-    let name = folder
-        .canonicalize()
-        .ok()
-        .and_then(|path| path.file_name().map(|name| name.to_string_lossy().into_owned()));
-    match find_study(name.as_deref().unwrap_or_default()) {
-        Ok(shipped) => Study::parse(shipped.name, shipped.text).map_err(refused),
-        Err(_) => {
-            let what = format!("{} has no study.toml", folder.display());
-            let help =
-                "a folder without one is called like a shipped study (`arboretum list studies`)";
-            Err(Failure::input_with_help(what, help))
-        }
-    }
-}
-
-/// The cells with their means, or the means alone.
-fn tables(study: &Study, folder: &Path) -> Result<StudyTables, ResultsError> {
-    let axes = axes(study);
-    if folder.join("cells.csv").exists() {
-        let cells = read_cells(folder, axes.len())?;
-        return Ok(StudyTables::new(axes, cells));
-    }
-    let means = read_aggregate(folder, &axes)?;
-    Ok(StudyTables::of_means(axes, means))
 }

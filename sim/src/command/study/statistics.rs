@@ -57,11 +57,8 @@ pub(super) fn verdicts(study: &Study, tables: &StudyTables) -> Vec<Verdict> {
         if rows.is_empty() {
             let metric = format!("growth of {}", fit.y);
             // Of points that were run without giving the number nothing holds.
-            let has = |metric: &str| {
-                let of_it = tables.means.iter().filter(|mean| mean.metric == metric);
-                of_it.count() > 0
-            };
-            let is_none = !tables.cells.is_empty() && !has(&fit.y);
+            let has_it = tables.means().iter().any(|mean| mean.metric == fit.y);
+            let is_none = !tables.cells.is_empty() && !has_it;
             let found = is_none.then(|| {
                 (format!("all {}", fit.x), Estimate { n: 0, mean: f64::NAN, interval: None })
             });

@@ -5,23 +5,15 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::atomic::Ordering;
 
-use arboretum_results::{CellRow, Provenance, read_cells, read_provenance};
-use arboretum_workloads::Filter;
-use clap::Parser;
+use arboretum_results::{CellRow, read_cells, read_provenance};
 
 use super::cell;
-use super::manifest::Manifest;
+use super::folder::{definition, filter_of};
 use super::plan::Plan;
-use super::section::definition;
-use crate::command::arguments::{Arguments, Command, VerifyOptions};
+use crate::command::arguments::VerifyOptions;
 use crate::command::failure::Failure;
 use crate::command::run::INTERRUPTED;
 use crate::command::threads::stop_on_interrupt;
-
-/// Whether a folder is a study's, with its cells.
-pub(crate) fn is_study(folder: &Path) -> bool {
-    folder.join("cells.csv").is_file()
-}
 
 /// Runs a sample of a study's cells again.
 pub(crate) fn verify(options: &VerifyOptions) -> Result<ExitCode, Failure> {
@@ -35,6 +27,8 @@ pub(crate) fn verify(options: &VerifyOptions) -> Result<ExitCode, Failure> {
     let stop = stop_on_interrupt();
     let should_stop = || stop.load(Ordering::Relaxed);
     let sample = sample(recorded, options.cells);
+    // What a cell that breaks an invariant leaves to be replayed does not belong among what was recorded.
+    let aside = Path::new("runs").join(format!("verify-{}", plan.study.name));
     let mut others = vec![];
     for row in &sample {
         let place = || format!("{} seed {}", row.point.join(" "), row.seed);
@@ -45,7 +39,7 @@ pub(crate) fn verify(options: &VerifyOptions) -> Result<ExitCode, Failure> {
                 "its cells.csv is of another study, or of another definition of this one",
             )
         })?;
-        let Some(summary) = cell::play(job, folder, &should_stop)? else {
+        let Some(summary) = cell::play(job, &aside, &should_stop)? else {
             return Ok(ExitCode::from(INTERRUPTED));
         };
         let again = summary["digest"].as_str().unwrap_or_default();
@@ -71,16 +65,4 @@ fn sample(mut rows: Vec<CellRow>, count: usize) -> Vec<CellRow> {
     rows.sort_by(|one, other| one.digest.cmp(&other.digest));
     rows.truncate(count);
     rows
-}
-
-/// Which part of its study a folder has: that of its manifest, if tasks have run it, or what the command
-/// line has asked for; the whole, if that cannot be read.
-pub(super) fn filter_of(folder: &Path, provenance: &Provenance) -> Filter {
-    if let Some(filter) = Manifest::filter_in(folder) {
-        return filter;
-    }
-    match Arguments::try_parse_from(&provenance.command).map(|arguments| arguments.command) {
-        Ok(Command::Study(options)) => options.filter(),
-        _ => Filter::default(),
-    }
 }

@@ -3,8 +3,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use arboretum_results::write_whole;
+
 use crate::command::failure::Failure;
-use crate::command::whole;
 
 /// Where something is to be written.
 pub(super) struct Output {
@@ -48,8 +49,6 @@ impl Output {
 
     /// Writes the text, whole or not at all.
     pub(super) fn write(&self, text: &str) -> Result<(), Failure> {
-        whole::write(&self.path, text).map_err(|error| {
-            Failure::input(format!("cannot write {}: {error}", self.path.display()))
-        })
+        write_whole(&self.path, text).map_err(|error| Failure::input(error.to_string()))
     }
 }
