@@ -172,16 +172,16 @@ impl StudyTables {
         Some(self.means[place].estimate)
     }
 
-    /// The mean of a metric at a point over that at another. Seeds that both were run with make the
-    /// interval; where only means are kept, it is what the two intervals allow together, which is
-    /// wider.
+    /// The mean of a metric at a point over that at another, and its interval, of the seeds that both were
+    /// run with. Where only means are kept, the interval is what the two intervals allow together, which
+    /// is wider.
     pub fn ratio(&self, point: &[String], other: &[String], metric: &str) -> Option<Estimate> {
         let (above, below) = (self.mean(point, metric)?, self.mean(other, metric)?);
-        let mean = above.mean / below.mean;
         let pairs: Vec<(f64, f64)> = self.pairs(point, other, metric);
         if let Some(paired) = estimate_ratio(&pairs, metric) {
-            return Some(Estimate { mean, ..paired });
+            return Some(paired);
         }
+        let mean = above.mean / below.mean;
         let bounds = above.interval.zip(below.interval);
         // Bounds of quotients: of numbers that are not below 0, and a divisor that is above it.
         let bounds = bounds.filter(|(above, below)| above.0 >= 0.0 && below.0 > 0.0);
@@ -273,11 +273,14 @@ mod tests {
             .flat_map(|seed| [cell("a", seed, 3.0 * seed as f64), cell("b", seed, seed as f64)]);
         let mut cells: Vec<_> = cells.collect();
         cells.sort_by(|one, next| one.point.cmp(&next.point));
-        let mut tables = StudyTables::new(vec!["p".into()], cells);
+        let mut tables = StudyTables::new(vec!["p".into()], cells.clone());
         let (a, b) = (["a".to_owned()], ["b".to_owned()]);
         let ratio = |tables: &StudyTables| tables.ratio(&a, &b, "cost").unwrap();
         let paired = ratio(&tables);
         assert_eq!((paired.n, paired.mean, paired.interval), (8, 3.0, Some((3.0, 3.0))));
+        // A seed that only one of them has says nothing of how they compare.
+        cells.insert(8, cell("a", 9, 1e6));
+        assert_eq!(ratio(&StudyTables::new(vec!["p".into()], cells)), paired);
         tables.cells.clear();
         let (lo, hi) = ratio(&tables).interval.unwrap();
         assert!(lo < 2.5 && hi > 3.5, "{lo} {hi}");

@@ -5,7 +5,7 @@ use std::path::Path;
 use maud::{Markup, html};
 
 use super::table::{Cell, Table};
-use super::{RunSection, frames, sketch, source};
+use super::{RunSection, frames, sketch, source, text};
 use crate::clients::BYTES_BY_AWAY;
 use crate::metrics::metric_text;
 use crate::plots::words::{number, span, whole};
@@ -59,7 +59,7 @@ pub(super) fn draw(run: &RunSection, id: &str) -> Markup {
     html! {
         section id=(id) aria-labelledby=(heading) {
             h2 id=(heading) { (title(run)) }
-            @if !run.scenario.1.trim().is_empty() { p.question { (run.scenario.1.trim()) } }
+            @if !run.scenario.1.trim().is_empty() { p.question { (text::prose(&run.scenario.1)) } }
             div.answer {
                 h3 { "In one sentence" }
                 p { (sentence(run)) }

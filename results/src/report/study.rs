@@ -19,12 +19,12 @@ pub(super) fn draw(study: &StudySection, id: &str) -> Markup {
     html! {
         section id=(id) aria-labelledby=(heading) {
             h2 id=(heading) { (study.title) }
-            p.question { (study.question.trim()) }
+            p.question { (text::prose(&study.question)) }
             @if !study.source.is_empty() { p.note { "Set-up after: " (study.source) "." } }
             (answer(study))
             @if !study.analysis.trim().is_empty() {
                 h3 { "What the figures show, and what they do not" }
-                p { (study.analysis.trim()) }
+                p { (text::prose(&study.analysis)) }
             }
             h3 { "What was expected" }
             (expectations(study))
@@ -213,7 +213,7 @@ fn method(study: &StudySection) -> Markup {
     let axes: Vec<&str> = study.tables.axes.iter().map(String::as_str).collect();
     html! {
         ul {
-            @if !title.is_empty() { li { (sentence(title)) ". " (about) } }
+            @if !title.is_empty() { li { (sentence(title)) ". " (text::prose(about)) } }
             li {
                 (count(points, "point", "points")) " of a grid of " (study.grid) " (" (axes.join(" × ")) ") "
                 @if points == 1 { "was" } @else { "were" }

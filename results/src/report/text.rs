@@ -38,6 +38,20 @@ pub(super) fn place(axes: &[String], point: &[String], than: Option<&Vec<String>
     format!("{}, over {}", at.join(", "), changed.join(", "))
 }
 
+/// A text whose `names` stand between backticks.
+pub(super) fn prose(text: &str) -> Markup {
+    let parts: Vec<&str> = text.trim().split('`').collect();
+    // One without an end is a backtick.
+    if parts.len().is_multiple_of(2) {
+        return html! { (text.trim()) };
+    }
+    html! {
+        @for (at, part) in parts.iter().enumerate() {
+            @if at % 2 == 0 { (part) } @else { code { (part) } }
+        }
+    }
+}
+
 /// A sentence begins large.
 pub(super) fn sentence(text: &str) -> String {
     let mut letters = text.trim().chars();
@@ -81,6 +95,14 @@ mod tests {
         assert_eq!(of(1, None), "one seed, no interval");
         assert_eq!(of(8, Some((0.5, 2000.4))), "95\u{a0}% interval 0.5 to 2,000, 8 seeds");
         assert_eq!(of(4, Some((16.0, 16.0))), "the same with all 4 seeds");
+    }
+
+    #[test]
+    fn names_between_backticks_are_code() {
+        let of = |text| prose(text).into_string();
+        assert_eq!(of(" a `b < c` d"), "a <code>b &lt; c</code> d");
+        assert_eq!(of("`a`"), "<code>a</code>");
+        assert_eq!(of("a `b"), "a `b");
     }
 
     #[test]

@@ -48,7 +48,11 @@ pub(crate) fn verify(options: &VerifyOptions) -> Result<ExitCode, Failure> {
         }
     }
     if others.is_empty() {
-        println!("{}: {} cells run again, the same digests", folder.display(), sample.len());
+        let what = match sample.len() {
+            1 => "a cell run again, the same digest".to_owned(),
+            cells => format!("{cells} cells run again, the same digests"),
+        };
+        println!("{}: {what}", folder.display());
         return Ok(ExitCode::SUCCESS);
     }
     Err(Failure::run(format!(
