@@ -17,6 +17,8 @@ const PARTS: &[(&str, &[&str])] = &[
     ("bonsai-2024", &["n=243", "degree=3", "churn=tenths"]),
     ("quarantined-2024", &["silent=100"]),
     ("fifty-thousand", &["fidelity=counted", "members=1000", "days=1"]),
+    ("scaling", &["members=2,4,16,64"]),
+    ("two-servers", &["members=200", "updates=0"]),
     ("eviction", &["members=200", "evict_after=30 d"]),
 ];
 
@@ -24,12 +26,10 @@ const PARTS: &[(&str, &[&str])] = &[
 const NOT_RECORDED: &[&str] = &[
     "rebalance",
     "evict-first",
-    "scaling",
     "healing",
     "scaling-lived-in",
     "tree-growth",
     "history",
-    "two-servers",
     "offline",
     "creation",
     "join-link",
