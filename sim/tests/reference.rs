@@ -19,13 +19,13 @@ const PARTS: &[(&str, &[&str])] = &[
     ("fifty-thousand", &["fidelity=counted", "members=1000", "days=1"]),
     ("scaling", &["members=2,4,16,64"]),
     ("two-servers", &["members=200", "updates=0"]),
+    ("evict-first", &["silent=0 %", "eviction=never", "strategy=rfc9420"]),
     ("eviction", &["members=200", "evict_after=30 d"]),
 ];
 
 /// Studies whose full size takes hours, and is not recorded yet.
 const NOT_RECORDED: &[&str] = &[
     "rebalance",
-    "evict-first",
     "healing",
     "scaling-lived-in",
     "tree-growth",
