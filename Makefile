@@ -13,7 +13,7 @@ help:
 	@echo "make record       a STUDY in its full size, for minutes or hours, into results/reference"
 	@echo "make reference    the pages of what is recorded, into runs/reference"
 	@echo "make test         all tests"
-	@echo "make test-reference CELLS (1) of each recorded study once more: the same digests"
+	@echo "make test-reference CELLS (1) of each study recorded with its cells once more"
 	@echo "make test-slurm   a study through a Slurm cluster of this one machine (root; installs it if need be)"
 	@echo "make test-peers   random groups of our clients, OpenMLS and mls-rs (compiles for minutes)"
 	@echo "make fuzz         hostile input for every decoder and the group, a minute of it"
