@@ -482,7 +482,7 @@ impl<S: Seeds> Protocol for FullTreeKem<S> {
     fn forget_messages_before(&mut self, message: MessageId) {
         self.post.forget_before(message);
         // Nobody asks what a thief reads of messages that are forgotten, or of epochs in which nobody sends any more.
-        let first = self.post.first_epoch().map_or(self.released, |it| it.min(self.released));
+        let first = self.post.first_epoch(self.released);
         for thief in self.thieves.values_mut() {
             thief.mail = thief.mail.split_off(&first);
         }

@@ -113,9 +113,10 @@ impl Post {
         self.epochs.retain(|_, left| *left > 0);
     }
 
-    /// The first epoch in which any message was sent that is left.
-    pub(super) fn first_epoch(&self) -> Option<u64> {
-        self.epochs.keys().next().copied()
+    /// The first epoch of which any message is left, or in which somebody can still send: nobody is in one
+    /// before `released`.
+    pub(super) fn first_epoch(&self, released: u64) -> u64 {
+        self.epochs.keys().next().map_or(released, |first| *first.min(&released))
     }
 }
 

@@ -115,7 +115,7 @@ impl Traffic {
         if self.open.is_empty() {
             return;
         }
-        let first = self.post.first_epoch().map_or(self.released, |it| it.min(self.released));
+        let first = self.post.first_epoch(self.released);
         self.open = self.open.split_off(&first);
     }
 
