@@ -61,7 +61,11 @@ fn copies_lead_to_the_same_at_every_fidelity() {
     let root = tempfile::tempdir().unwrap();
     let file = scenario(root.path());
     let text = ["--set", "workload.messages.attachments=0.3", "--set", "duration=4d"];
-    let text = [&text[..], &["--set", "service.retention=1d"]].concat();
+    // Messages are forgotten while who lags behind for minutes still sends in old epochs.
+    let slow = "network.delay={ distribution = \"constant\", value = \"9min\" }";
+    let slow = ["--set", slow, "--set", "network.max_delay=10min"];
+    let kept = ["--set", "service.retention=6h", "--set", "workload.activity.messages_per_day=20"];
+    let text = [&text[..], &kept, &slow].concat();
     let none = ["--set", "duration=3d"];
     for (number, (strategy, more)) in [
         ("rfc9420", &text[..]),
