@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use crate::distribution::FiveFigures;
 use crate::records::ratio;
 use crate::summary::{Host, Members, SCHEMA};
 
@@ -78,6 +79,8 @@ pub struct ExperimentFacts {
     pub members: Members,
     /// Administrators.
     pub administrators: u64,
+    /// `key_age_operations`.
+    pub key_age: Option<FiveFigures>,
     /// Levels of the tree at the end.
     pub tree_depth: u64,
     /// The machine's side.
@@ -129,6 +132,10 @@ pub struct ExperimentSummary {
     /// Members who were silent; absent without absences.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub absence: Option<AbsenceFigures>,
+    /// Of members at the end, operations since each got keys of its own: since it was added, or last
+    /// renewed them by a commit or a proposal; absent with absences.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key_age_operations: Option<FiveFigures>,
     /// Levels of the tree at the end.
     pub tree_depth: u64,
     /// Lower bounds.
@@ -286,6 +293,7 @@ impl ExperimentRecorder {
             strategy: facts.strategy,
             fidelity: "counted".into(),
             members: Members { max, ..facts.members },
+            key_age_operations: facts.key_age,
             tree_depth: facts.tree_depth,
             host: facts.host,
             ..summary

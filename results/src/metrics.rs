@@ -49,6 +49,10 @@ const TEXTS: &[(&str, &str)] = &[
     ("blank_paths.closed", "removed members whose path has all keys again"),
     ("blank_paths.open", "removed members whose path still lacks keys at the end"),
     ("blank_paths.seconds.", "from a removal to the first snapshot with all keys back"),
+    (
+        "key_age_s.",
+        "of members at the end, since the keys of their leaves came into the group, seconds",
+    ),
     ("tree.", "the tree at the end"),
     ("tree.width_over_members", "leaves for each member at the end"),
     ("catch_up.", "what a returning client fetches and processes"),

@@ -79,6 +79,9 @@ pub struct Summary {
     /// How long the paths of removed members stay blank.
     #[serde(default)]
     pub blank_paths: BlankPaths,
+    /// Of members at the end, since the keys of their leaves came into the group, seconds.
+    #[serde(default)]
+    pub key_age_s: FiveFigures,
     /// The tree at the end.
     pub tree: TreeFigures,
     /// What returning clients fetched and processed.
@@ -316,6 +319,7 @@ pub struct RunFacts {
     pub operations: Operations,
     pub rebalancing: Rebalancing,
     pub quarantine: Quarantine,
+    pub key_age_s: FiveFigures,
     /// `commits.rejected`.
     pub commits_rejected: u64,
     pub rejected_work: RejectedWork,
@@ -370,6 +374,7 @@ impl Summary {
                 open: recorded.tree.last().and_then(|row| row.blank_paths).unwrap_or(0),
                 seconds: recorded.blank_path_s.five_figures(),
             },
+            key_age_s: facts.key_age_s,
             tree: states.last().map_or_else(TreeFigures::default, |state| state.tree),
             catch_up: CatchUpFigures {
                 bytes: recorded.catch_up_bytes.five_figures(),

@@ -1,9 +1,11 @@
 //! What clients do by rule: each value shows its effect in a small simulation, on the same demand.
 
+use std::collections::BTreeMap;
+
 use arboretum_engine::crypto::{CountingProvider, Op};
 use arboretum_engine::protocol::SharedTreeKem;
-use arboretum_results::{CommitRow, Event, Recorded, RunRecorder};
-use arboretum_sim::simulation::{self, Behaviour, Settings, StreamSeeds};
+use arboretum_results::{CommitRow, Distribution, Event, Recorded, RunRecorder};
+use arboretum_sim::simulation::{self, Behaviour, Outcome, Settings, StreamSeeds};
 use arboretum_workloads::{Demand, Millis, RootSeed, Scenario, Trace};
 
 /// People who come at a steady rate, look in now and then, and never renew a key by themselves.
@@ -45,7 +47,7 @@ fn scenario(text: &str, strategy: &str, set: &[&str]) -> Scenario {
     Scenario::parse("test", text, &set).unwrap()
 }
 
-fn play_trace(scenario: &Scenario, trace: Option<Trace>) -> Recorded {
+fn simulate(scenario: &Scenario, trace: Option<Trace>) -> (Outcome, Recorded) {
     let (strategy, _) = Behaviour::of(scenario).unwrap();
     let seeds = StreamSeeds::new(&RootSeed::from_u64(scenario.seed), 0);
     let mut protocol = SharedTreeKem::new(&CountingProvider, seeds, strategy).unwrap();
@@ -59,8 +61,12 @@ fn play_trace(scenario: &Scenario, trace: Option<Trace>) -> Recorded {
         should_stop: &|| false,
         progress: &mut |_| {},
     };
-    simulation::run(scenario, &demand, &mut protocol, &mut recorder, settings).unwrap();
-    recorder.finish()
+    let run = simulation::run(scenario, &demand, &mut protocol, &mut recorder, settings);
+    (run.unwrap(), recorder.finish())
+}
+
+fn play_trace(scenario: &Scenario, trace: Option<Trace>) -> Recorded {
+    simulate(scenario, trace).1
 }
 
 fn play(text: &str, strategy: &str, set: &[&str]) -> Recorded {
@@ -430,4 +436,44 @@ fn what_makes_no_sense_together_is_refused_with_the_reason() {
     let scenario = scenario(STILL, "rfc9420+warming=on-join", &[]);
     assert_eq!(scenario.duration, Millis::DAY);
     assert!(Behaviour::of(&scenario).is_ok());
+}
+
+/// The ages of members' keys at the end, from the commits and events alone.
+fn key_ages(recorded: &Recorded, founders: u32, end: u64) -> Distribution {
+    let mut keyed: BTreeMap<u32, u64> = (0..founders).map(|client| (client, 0)).collect();
+    // Of one moment a removal comes first: whoever is removed and added at once has new keys.
+    let mut changes: Vec<(u64, bool, u32)> = vec![];
+    changes.extend(events(recorded, "removed").map(|row| (row.time_ms, false, row.client)));
+    changes.extend(events(recorded, "added").map(|row| (row.time_ms, true, row.client)));
+    changes.extend(recorded.commits.iter().map(|row| (row.time_ms, true, row.committer)));
+    changes.sort_unstable();
+    for (time, has_keys, client) in changes {
+        if has_keys {
+            keyed.insert(client, time)
+        } else {
+            keyed.remove(&client)
+        };
+    }
+    let mut ages = Distribution::default();
+    keyed.values().for_each(|time| ages.record((end - time) / 1_000));
+    ages
+}
+
+#[test]
+fn the_ages_of_keys_are_those_of_the_last_commit_or_add() {
+    let policy = ["policy.update_every=6h", "policy.evict_after=5h", "duration=2d"];
+    let mut means = vec![];
+    for (strategy, set) in [
+        ("rfc9420", &policy[..]),
+        ("rfc9420", &policy[2..]),
+        ("rfc9420+compaction=swap:2", &policy),
+    ] {
+        let scenario = scenario(CHURN, strategy, set);
+        let (outcome, recorded) = simulate(&scenario, None);
+        let ages = key_ages(&recorded, 64, scenario.duration.0);
+        assert_eq!(outcome.key_age_s, ages.five_figures(), "{strategy} {set:?}");
+        assert_eq!(recorded.tree.last().map(|row| row.members), Some(ages.count()), "{strategy}");
+        means.push(outcome.key_age_s.mean.unwrap());
+    }
+    assert!(means[0] < means[1] / 2.0, "renewals and evictions make keys younger: {means:?}");
 }

@@ -40,6 +40,9 @@ const NOT_RECORDED: &[&str] = &[
     "versus",
 ];
 
+/// What the names of numbers begin with that summaries have had only since most of this was recorded.
+const YOUNGER: &[&str] = &["key_age_"];
+
 fn reference() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../results/reference")
 }
@@ -69,6 +72,10 @@ fn every_study_comes_to_what_is_recorded() {
         let found = rows(&out.join("aggregate.csv"));
         assert!(found.len() > 10, "{study}");
         for (key, means) in found {
+            let (_, metric) = key.rsplit_once(',').unwrap();
+            if !recorded.contains_key(&key) && YOUNGER.iter().any(|it| metric.starts_with(it)) {
+                continue;
+            }
             assert_eq!(recorded.get(&key), Some(&means), "{study}: {key}");
         }
     }

@@ -197,6 +197,15 @@ impl Group {
         }
     }
 
+    /// Whether an operation has given its issuer new keys of its own, as the path of a commit does. A
+    /// manager, or who taints nodes, keys the parents of others alone.
+    pub(super) fn renews_issuer(&self, operation: &Operation, committed: bool) -> bool {
+        match self {
+            Self::TreeKem(_) => committed,
+            Self::Tainted(_) | Self::Multicast(_) => operation.kind == OperationKind::Update,
+        }
+    }
+
     /// Whether its paths are RFC 9420's, so that their bytes are known.
     pub(super) fn has_bytes(&self) -> bool {
         matches!(self, Self::TreeKem(_))

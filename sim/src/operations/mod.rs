@@ -5,9 +5,11 @@
 //! | this one | an experiment from its first operation to its summary |
 //! | `absent` | members who have fallen silent, and what is done about them |
 //! | `contestant` | which protocol an experiment's strategy names, and what it does with an operation |
+//! | `key_ages` | for how long members have had their own keys |
 
 mod absent;
 mod contestant;
+mod key_ages;
 
 use arboretum_engine::counted::CountedError;
 use arboretum_results::{
@@ -18,6 +20,7 @@ use arboretum_workloads::{Experiment, OperationKind, RootSeed, Sequence};
 use absent::Absent;
 pub use absent::SHARES;
 pub use contestant::{Contestant, ContestantError, PRESETS};
+use key_ages::KeyAges;
 
 /// How often somebody is asked whether to stop.
 const ASK_EVERY: u64 = 1 << 12;
@@ -45,6 +48,8 @@ pub fn play(
     let holders = RootSeed::from_u64(experiment.seed).stream("holders", 0, 0);
     let (policy, members) = (experiment.group.inactive, experiment.group.members);
     let mut absent = absences.then(|| Absent::new(policy, members, holders));
+    // Of the silent, `absence` says who is exposed.
+    let mut key_ages = (!absences).then(|| KeyAges::new(members));
     let mut recorder = ExperimentRecorder::default();
     let mut start = None;
     let mut done = 0_u64;
@@ -62,6 +67,9 @@ pub fn play(
         let (mut cost, committed) = group.apply(&operation, experiment.operations.commits)?;
         if let Some((before, _)) = absence {
             cost += before;
+        }
+        if let Some(ages) = &mut key_ages {
+            ages.apply(&operation, group.renews_issuer(&operation, committed));
         }
         if !operation.measured {
             continue;
@@ -96,6 +104,7 @@ pub fn play(
         strategy: experiment.group.strategy.clone(),
         members,
         administrators: experiment.operations.administrators.into(),
+        key_age: key_ages.map(|ages| ages.figures()),
         tree_depth: group.depth().into(),
         host: Host::default(),
     })))

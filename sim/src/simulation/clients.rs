@@ -48,6 +48,8 @@ pub(super) struct Client {
     pub(super) last_seen: Millis,
     /// How often it has gone offline: tells its absences apart.
     pub(super) absences: u32,
+    /// When the keys of its leaf came into the group, if it is a member.
+    pub(super) keyed_at: Millis,
     /// When its keys should be renewed next; none if only events demand it.
     pub(super) renew_at: Option<Millis>,
     /// Messages sent since its last renewal.

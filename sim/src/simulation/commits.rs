@@ -297,7 +297,9 @@ impl World<'_, '_> {
     /// A client's keys are new: the next renewal is a period away.
     pub(super) fn has_new_keys(&mut self, client: ClientId) {
         let due = self.scenario.policy.update_every.map(|period| self.later(period));
+        let now = self.now;
         let entry = self.clients.get_mut(client);
+        entry.keyed_at = now;
         entry.messages = 0;
         entry.renew_at = due;
         if let Some(due) = due {

@@ -8,8 +8,8 @@ use arboretum_engine::group::CommitCost;
 use arboretum_engine::protocol::{ClientId, Draft, Order, ProtocolError};
 use arboretum_engine::tree::LeafIndex;
 use arboretum_results::{
-    Abilities, ClientHistogram, ClientTotals, CommitRow, Credentials, Exposure, KeyServer,
-    Recorder, System, TreeRow, WorkKind,
+    Abilities, ClientHistogram, ClientTotals, CommitRow, Credentials, Distribution, Exposure,
+    FiveFigures, KeyServer, Recorder, System, TreeRow, WorkKind,
 };
 use arboretum_workloads::Person;
 
@@ -294,6 +294,16 @@ impl World<'_, '_> {
         }
     }
 
+    /// For how long members have had the keys of their leaves, seconds: who has copied one reads on
+    /// until it is replaced.
+    fn key_ages(&self) -> FiveFigures {
+        let mut ages = Distribution::default();
+        for client in self.clients.iter().filter(|it| it.standing == Standing::Member) {
+            ages.record((self.now.0 - client.keyed_at.0) / 1_000);
+        }
+        ages.five_figures()
+    }
+
     fn totals(&self) -> Vec<ClientTotals> {
         let totals = |(number, client): (u32, &Client)| ClientTotals {
             was_member: self.facts.ever.contains(&ClientId(number)),
@@ -337,6 +347,7 @@ impl World<'_, '_> {
             operations: self.facts.operations,
             rebalancing: self.facts.rebalancing,
             quarantine: self.ghosts.facts(),
+            key_age_s: self.key_ages(),
             rejected: self.facts.rejected,
             rejected_work: self.facts.rejected_work,
             system: self.system(),

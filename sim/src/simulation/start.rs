@@ -98,6 +98,7 @@ impl World<'_, '_> {
         let renewal = first_renewal(&self.scenario.policy, &self.root_seed, client, now);
         let entry = self.clients.get_mut(client);
         entry.standing = Standing::Member;
+        entry.keyed_at = now;
         entry.renew_at = renewal;
         entry.messages = 0;
         if let Some(at) = renewal {

@@ -8,8 +8,8 @@ use arboretum_engine::protocol::{ClientId, Draft, Protocol, ProtocolError};
 use arboretum_engine::tree::LeafIndex;
 use arboretum_results::{
     Abilities, Audits, ClientHistogram, ClientTotals, Devices as DeviceFigures, Distribution,
-    Event as EventRow, Invariants, Links, Operations, Quarantine, Rebalancing, Recorder, Recovery,
-    RejectedWork, System, Work,
+    Event as EventRow, FiveFigures, Invariants, Links, Operations, Quarantine, Rebalancing,
+    Recorder, Recovery, RejectedWork, System, Work,
 };
 use arboretum_workloads::{Demand, Millis, RootSeed, Scenario, Sessions};
 
@@ -68,6 +68,8 @@ pub struct Outcome {
     pub rebalancing: Rebalancing,
     /// Members whose keys others have made.
     pub quarantine: Quarantine,
+    /// Of members at the end, since the keys of their leaves came into the group, seconds.
+    pub key_age_s: FiveFigures,
     /// Commits that lost the race.
     pub rejected: u64,
     /// What those had cost.

@@ -259,6 +259,7 @@ impl World<'_, '_> {
             facts.renewed += u64::from(!is_new);
             let entry = self.ghosts.since.entry(client).or_insert((now, now));
             entry.1 = now;
+            self.clients.get_mut(client).keyed_at = now;
             self.note(recorder, if is_new { "ghost" } else { "ghost renewed" }, client);
         }
         let most = &mut self.ghosts.facts.ghosts_max;
