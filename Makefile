@@ -159,7 +159,8 @@ conformance: $(RELEASE)
 
 # Studies that notebooks load, at their small size; notebooks/README.md says what they show.
 NOTEBOOK_STUDIES = ttkem-2021 ttkem-2021-administrators multicast-2022 concurrent-2025 bonsai-2024 \
-	quarantined-2024 rebalance scaling scaling-lived-in tree-growth eviction versus
+	quarantined-2024 fifty-thousand rebalance scaling scaling-lived-in tree-growth two-servers evict-first \
+	eviction offline creation sequencing versus healing
 NOTEBOOK_RESULTS = $(addprefix runs/notebooks/,$(NOTEBOOK_STUDIES))
 # Real keys give the same counts, in minutes.
 notebook-options-scaling = --only fidelity=counted

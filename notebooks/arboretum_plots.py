@@ -7,7 +7,7 @@ import itertools
 import matplotlib
 import matplotlib.pyplot as plt
 from cycler import cycler
-from matplotlib.ticker import FuncFormatter, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from arboretum_results import shown
 
@@ -107,10 +107,14 @@ def from_zero(panels):
 
 
 def logarithmic(panel, x=10, y=10):
-    """Logarithmic axes to these bases, with whole numbers beside them."""
+    """Logarithmic axes to these bases, with whole numbers beside them; to be said when all is drawn,
+    for where there are two powers of ten at most, there are numbers between them."""
     plain = FuncFormatter(lambda value, _: f"{value:,.10g}")
     for axis, scale, base in ((panel.xaxis, panel.set_xscale, x), (panel.yaxis, panel.set_yscale, y)):
         if base is not None:
             scale("log", base=base)
+            low, high = axis.get_view_interval()
+            if base == 10 and high < 100 * low:
+                axis.set_major_locator(LogLocator(base, subs=(1, 2, 5)))
             axis.set_major_formatter(plain)
             axis.set_minor_formatter(NullFormatter())

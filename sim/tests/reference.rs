@@ -20,6 +20,7 @@ const PARTS: &[(&str, &[&str])] = &[
     ("scaling", &["members=2,4,16,64"]),
     ("two-servers", &["members=200", "updates=0"]),
     ("evict-first", &["silent=0 %", "eviction=never", "strategy=rfc9420"]),
+    ("tree-growth", &["members=300", "days=7", "tree=art,2018-10,rfc9420"]),
     ("eviction", &["members=200", "evict_after=30 d"]),
 ];
 
@@ -28,7 +29,6 @@ const NOT_RECORDED: &[&str] = &[
     "rebalance",
     "healing",
     "scaling-lived-in",
-    "tree-growth",
     "history",
     "offline",
     "creation",
