@@ -83,6 +83,8 @@ pub struct ExperimentFacts {
     pub key_age: Option<FiveFigures>,
     /// Levels of the tree at the end.
     pub tree_depth: u64,
+    /// `tree_blank_parents`.
+    pub tree_blank_parents: Option<u64>,
     /// The machine's side.
     pub host: Host,
 }
@@ -138,6 +140,9 @@ pub struct ExperimentSummary {
     pub key_age_operations: Option<FiveFigures>,
     /// Levels of the tree at the end.
     pub tree_depth: u64,
+    /// Blank parents at the end; absent where a protocol leaves none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tree_blank_parents: Option<u64>,
     /// Lower bounds.
     pub bounds: Bounds,
     /// The machine's side; never part of a digest.
@@ -295,6 +300,7 @@ impl ExperimentRecorder {
             members: Members { max, ..facts.members },
             key_age_operations: facts.key_age,
             tree_depth: facts.tree_depth,
+            tree_blank_parents: facts.tree_blank_parents,
             host: facts.host,
             ..summary
         }

@@ -80,8 +80,9 @@ pub use records::{CatchUp, CommitRow, Event, PortraitRow, TreeRow};
 pub use report::{Finding, Report, StudySection};
 pub use study::{AggregateRow, CellRow, StudyTables, aggregate};
 pub use summary::{
-    Audits, BlankPaths, CatchUpFigures, Commits, CostRange, Host, Invariants, Members, Operations,
-    Quarantine, Rebalancing, RejectedWork, RunFacts, Summary, TreeFigures, UpdateCost, Welcomes,
+    Audits, BlankPaths, CatchUpFigures, Commits, CostRange, Evicted, Host, Invariants, Joins,
+    Members, Operations, Quarantine, Rebalancing, RejectedWork, RunFacts, Summary, TreeFigures,
+    UpdateCost, Welcomes,
 };
 pub use system::{
     Abilities, Credentials, Devices, Exposure, Healing, KeyServer, Links, Messages, Metadata,

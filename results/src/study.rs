@@ -33,9 +33,9 @@ impl CellRow {
         Self { point, seed, digest: digest.to_owned(), numbers }
     }
 
-    /// Adds a number that is the quotient of two others, if both are there and it is one.
-    pub fn add_ratio(&mut self, name: &str, of: &str, by: &str) {
-        let quotient = self.number(of).zip(self.number(by)).map(|(of, by)| of / by);
+    /// Adds a number that is the quotient of two, if both are there and it is one.
+    pub fn add_quotient(&mut self, name: &str, of: Option<f64>, by: Option<f64>) {
+        let quotient = of.zip(by).map(|(of, by)| of / by);
         let quotient = quotient.filter(|quotient| quotient.is_finite());
         self.numbers.extend(quotient.map(|quotient| (name.to_owned(), quotient)));
     }
@@ -294,7 +294,7 @@ mod tests {
         for (name, of, by) in
             [("half", "host.wall_s", "cost"), ("no", "cost", "none"), ("x", "y", "cost")]
         {
-            row.add_ratio(name, of, by);
+            row.add_quotient(name, row.number(of), row.number(by));
         }
         assert_eq!(
             (row.number("half"), row.number("no"), row.number("x")),

@@ -79,7 +79,13 @@ pub struct Summary {
     /// How long the paths of removed members stay blank.
     #[serde(default)]
     pub blank_paths: BlankPaths,
-    /// Of members at the end, since the keys of their leaves came into the group, seconds.
+    /// Who was evicted, and came back.
+    #[serde(default)]
+    pub evicted: Evicted,
+    /// What newcomers fetched.
+    #[serde(default)]
+    pub joins: Joins,
+    /// Of members at the end, since the keys of their leaves were made, seconds.
     #[serde(default)]
     pub key_age_s: FiveFigures,
     /// The tree at the end.
@@ -262,6 +268,24 @@ pub struct BlankPaths {
     pub seconds: FiveFigures,
 }
 
+/// People who were evicted by a policy, each counted once, and who of them was let in again.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Evicted {
+    /// Clients that were evicted at some time.
+    pub people: u64,
+    /// Of these, those that were let in again: who was evicted and had not gone for good.
+    pub people_back: u64,
+    /// How often somebody was let in again after an eviction.
+    pub times_back: u64,
+}
+
+/// What a client fetches that comes in by a Welcome, after the group was made.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Joins {
+    /// Bytes of the Welcome and of the tree.
+    pub bytes: FiveFigures,
+}
+
 /// What returning clients fetched and processed, per catch-up.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct CatchUpFigures {
@@ -319,6 +343,8 @@ pub struct RunFacts {
     pub operations: Operations,
     pub rebalancing: Rebalancing,
     pub quarantine: Quarantine,
+    pub evicted: Evicted,
+    pub joins: Joins,
     pub key_age_s: FiveFigures,
     /// `commits.rejected`.
     pub commits_rejected: u64,
@@ -374,6 +400,8 @@ impl Summary {
                 open: recorded.tree.last().and_then(|row| row.blank_paths).unwrap_or(0),
                 seconds: recorded.blank_path_s.five_figures(),
             },
+            evicted: facts.evicted,
+            joins: facts.joins,
             key_age_s: facts.key_age_s,
             tree: states.last().map_or_else(TreeFigures::default, |state| state.tree),
             catch_up: CatchUpFigures {

@@ -1,10 +1,10 @@
 //! What clients do by rule: each value shows its effect in a small simulation, on the same demand.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use arboretum_engine::crypto::{CountingProvider, Op};
 use arboretum_engine::protocol::SharedTreeKem;
-use arboretum_results::{CommitRow, Distribution, Event, Recorded, RunRecorder};
+use arboretum_results::{CommitRow, Distribution, Event, Evicted, Recorded, RunRecorder};
 use arboretum_sim::simulation::{self, Behaviour, Outcome, Settings, StreamSeeds};
 use arboretum_workloads::{Demand, Millis, RootSeed, Scenario, Trace};
 
@@ -445,11 +445,17 @@ fn key_ages(recorded: &Recorded, founders: u32, end: u64) -> Distribution {
     let mut changes: Vec<(u64, bool, u32)> = vec![];
     changes.extend(events(recorded, "removed").map(|row| (row.time_ms, false, row.client)));
     changes.extend(events(recorded, "added").map(|row| (row.time_ms, true, row.client)));
-    changes.extend(recorded.commits.iter().map(|row| (row.time_ms, true, row.committer)));
+    let commits: BTreeSet<_> =
+        recorded.commits.iter().map(|row| (row.time_ms, row.committer)).collect();
+    changes.extend(commits.iter().map(|(time, committer)| (*time, true, *committer)));
     changes.sort_unstable();
+    // All packages were published when their client registered, founders' at time zero.
+    let mut registered = keyed.clone();
+    registered.extend(events(recorded, "register").map(|row| (row.client, row.time_ms)));
     for (time, has_keys, client) in changes {
+        let made = if commits.contains(&(time, client)) { time } else { registered[&client] };
         if has_keys {
-            keyed.insert(client, time)
+            keyed.insert(client, made)
         } else {
             keyed.remove(&client)
         };
@@ -476,4 +482,36 @@ fn the_ages_of_keys_are_those_of_the_last_commit_or_add() {
         means.push(outcome.key_age_s.mean.unwrap());
     }
     assert!(means[0] < means[1] / 2.0, "renewals and evictions make keys younger: {means:?}");
+}
+
+#[test]
+fn whoever_is_evicted_before_its_first_return_comes_back_all_the_same() {
+    let set = ["policy.evict_after=1h", "duration=3d"];
+    for strategy in ["rfc9420", "rfc9420+compaction=swap:2", "rebuild"] {
+        let (outcome, recorded) = simulate(&scenario(CHURN, strategy, &set), None);
+        // Who has a Welcome that waits for it; who was removed with one; who of them has come online
+        // since and not been added.
+        let [mut waits, mut removed, mut out] = [(); 3].map(|()| BTreeSet::<u32>::new());
+        let mut cases = 0;
+        for Event { kind, client, .. } in &recorded.events {
+            match &**kind {
+                "added" => {
+                    waits.insert(*client);
+                    removed.remove(client);
+                    out.remove(client);
+                }
+                "removed" if waits.remove(client) => cases += usize::from(removed.insert(*client)),
+                "online" => {
+                    waits.remove(client);
+                    out.extend(removed.take(client));
+                }
+                _ => {}
+            }
+        }
+        assert!(cases > 20, "{strategy}: {cases}");
+        // Some had left for good, and some ask still.
+        assert!(out.len() * 4 < cases, "{strategy}: {} of {cases} are not let in", out.len());
+        let Evicted { people, people_back, times_back } = outcome.evicted;
+        assert!(people >= people_back && times_back >= people_back && people_back > 20);
+    }
 }

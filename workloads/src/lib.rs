@@ -58,8 +58,8 @@ pub use scenario::{
 pub use shipped::{Shipped, find_shipped, shipped};
 pub use stream::{RootSeed, Stream};
 pub use study::{
-    Answer, Axis, AxisValue, Cell, Expect, Filter, Fit, Form, Job, MAX_CELLS, Paired, Plot, Quick,
-    Study, find_study, place, studies, value_text, value_texts,
+    Answer, Axis, AxisValue, Cell, Divisor, Expect, Filter, Fit, Form, Job, MAX_CELLS, Paired,
+    Plot, Quick, Study, find_study, place, studies, value_text, value_texts,
 };
 pub use time::Millis;
 pub use trace::{Trace, TraceError};

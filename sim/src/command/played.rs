@@ -112,6 +112,8 @@ fn facts(scenario: &Scenario, outcome: &Outcome, host: Host) -> RunFacts {
         operations: outcome.operations,
         rebalancing: outcome.rebalancing,
         quarantine: outcome.quarantine,
+        evicted: outcome.evicted,
+        joins: outcome.joins,
         key_age_s: outcome.key_age_s,
         commits_rejected: outcome.rejected,
         rejected_work: outcome.rejected_work,

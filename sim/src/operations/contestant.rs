@@ -211,6 +211,15 @@ impl Group {
         matches!(self, Self::TreeKem(_))
     }
 
+    /// Blank parents of its tree; none where nothing is ever blank.
+    pub(super) fn blank_parents(&self) -> Option<u32> {
+        match self {
+            Self::TreeKem(group) => Some(group.tree().blank_parents),
+            Self::Tainted(group) => Some(group.tree().blank_parents),
+            Self::Multicast(_) => None,
+        }
+    }
+
     /// Levels of its tree.
     pub(super) fn depth(&self) -> u8 {
         match self {

@@ -106,6 +106,7 @@ pub fn play(
         administrators: experiment.operations.administrators.into(),
         key_age: key_ages.map(|ages| ages.figures()),
         tree_depth: group.depth().into(),
+        tree_blank_parents: group.blank_parents().map(u64::from),
         host: Host::default(),
     })))
 }

@@ -5,7 +5,7 @@ use arboretum_engine::crypto::Ledger;
 use arboretum_engine::protocol::ClientId;
 use arboretum_workloads::Millis;
 
-use super::delivery::Requests;
+use super::delivery::{Reason, Requests};
 use super::outside::Progress;
 
 /// How a client stands to the group, as the Delivery Service sees it.
@@ -48,8 +48,13 @@ pub(super) struct Client {
     pub(super) last_seen: Millis,
     /// How often it has gone offline: tells its absences apart.
     pub(super) absences: u32,
-    /// When the keys of its leaf came into the group, if it is a member.
+    /// When the keys of its leaf were made, if it is a member.
     pub(super) keyed_at: Millis,
+    /// How often it has been evicted, and how often let in again after that.
+    pub(super) evictions: u32,
+    pub(super) readmissions: u32,
+    /// Whether it is out since it was evicted.
+    pub(super) is_evicted: bool,
     /// When its keys should be renewed next; none if only events demand it.
     pub(super) renew_at: Option<Millis>,
     /// Messages sent since its last renewal.
@@ -79,6 +84,21 @@ pub(super) struct Client {
 }
 
 impl Client {
+    /// It is out.
+    pub(super) fn is_removed_for(&mut self, reason: Reason) {
+        if reason == Reason::Evict {
+            self.evictions += 1;
+            self.is_evicted = true;
+        }
+    }
+
+    /// It is in.
+    pub(super) fn is_in_again(&mut self) {
+        if std::mem::take(&mut self.is_evicted) {
+            self.readmissions += 1;
+        }
+    }
+
     /// Whether messages reach it.
     pub(super) fn is_awake(&self) -> bool {
         self.online && self.lost.is_none()

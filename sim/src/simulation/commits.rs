@@ -235,7 +235,7 @@ impl World<'_, '_> {
         };
         self.count_requests(&draft.order, &requests);
         let order = draft.order.clone();
-        order.adds.iter().for_each(|added| self.delivery.take_package(*added));
+        order.adds.iter().for_each(|added| self.take_package(*added));
         let cost = draft.cost;
         self.put_into_effect(draft, false, recorder)?;
         self.delivery.accept(self.now);
@@ -264,14 +264,16 @@ impl World<'_, '_> {
     }
 
     pub(super) fn count_requests(&mut self, order: &Order, requests: &Requests) {
-        let is_for = |reason| {
-            let done = |(client, why): &&(ClientId, Reason)| {
+        let mut count = |reason| {
+            let is_done = |(client, why): &&(ClientId, Reason)| {
                 *why == reason && order.removes.contains(client)
             };
-            requests.removes.iter().filter(done).count() as u32
+            let done = requests.removes.iter().filter(is_done);
+            done.inspect(|(client, _)| self.clients.get_mut(*client).is_removed_for(reason)).count()
         };
-        self.facts.leaves = is_for(Reason::Leave);
-        self.facts.evictions = is_for(Reason::Evict);
+        let (leaves, evictions) = (count(Reason::Leave), count(Reason::Evict));
+        self.facts.leaves = leaves as u32;
+        self.facts.evictions = evictions as u32;
     }
 
     /// Members come and go with an accepted commit; those online hear of it.

@@ -38,6 +38,33 @@ impl Requests {
     }
 }
 
+/// A client's key packages, the oldest first: when so many of them were published.
+#[derive(Clone, Debug, Default)]
+struct Packages(VecDeque<(Millis, u32)>);
+
+impl Packages {
+    fn left(&self) -> u32 {
+        self.0.iter().map(|(_, count)| count).sum()
+    }
+
+    fn publish(&mut self, count: u32, now: Millis) {
+        if count > 0 {
+            self.0.push_back((now, count));
+        }
+    }
+
+    /// Takes the oldest of several.
+    fn take(&mut self) -> Option<Millis> {
+        let (published, count) = self.0.front_mut()?;
+        let published = *published;
+        *count -= 1;
+        if *count == 0 {
+            self.0.pop_front();
+        }
+        Some(published)
+    }
+}
+
 /// The Delivery Service of one group.
 #[derive(Debug, Default)]
 pub(super) struct DeliveryService {
@@ -47,7 +74,7 @@ pub(super) struct DeliveryService {
     first: u64,
     waiting: Requests,
     /// Key packages left in the directory.
-    directory: BTreeMap<ClientId, u32>,
+    directory: BTreeMap<ClientId, Packages>,
     /// Adds that took a last-resort package.
     pub(super) last_resort: u64,
 }
@@ -85,25 +112,29 @@ impl DeliveryService {
     }
 
     /// A client publishes key packages.
-    pub(super) fn publish(&mut self, client: ClientId, packages: u32) {
-        *self.directory.entry(client).or_default() += packages;
+    pub(super) fn publish(&mut self, client: ClientId, packages: u32, now: Millis) {
+        self.directory.entry(client).or_default().publish(packages, now);
     }
 
     /// A client publishes new packages in the place of those that were taken, up to as many as it
     /// keeps; gives how many.
-    pub(super) fn refill(&mut self, client: ClientId, kept: u32) -> u32 {
-        let left = self.directory.entry(client).or_default();
-        let missing = kept.saturating_sub(*left);
-        *left += missing;
+    pub(super) fn refill(&mut self, client: ClientId, kept: u32, now: Millis) -> u32 {
+        let packages = self.directory.entry(client).or_default();
+        let missing = kept.saturating_sub(packages.left());
+        packages.publish(missing, now);
         missing
     }
 
-    /// A committer takes a client's package; the last one is never used up.
-    pub(super) fn take_package(&mut self, client: ClientId) {
-        match self.directory.get_mut(&client) {
-            Some(left) if *left > 1 => *left -= 1,
-            _ => self.last_resort += 1,
+    /// A committer takes a client's oldest package, and the last one again and again; gives when it was
+    /// published.
+    pub(super) fn take_package(&mut self, client: ClientId) -> Option<Millis> {
+        let packages = self.directory.get_mut(&client);
+        if let Some(packages) = packages.filter(|packages| packages.left() > 1) {
+            return packages.take();
         }
+        self.last_resort += 1;
+        let last = self.directory.get(&client)?.0.front()?;
+        Some(last.0)
     }
 
     /// A client asks to be added.
@@ -163,10 +194,14 @@ mod tests {
     }
 
     #[test]
-    fn the_last_package_is_never_used_up() {
+    fn the_oldest_package_is_taken_and_the_last_one_never_used_up() {
         let mut service = DeliveryService::default();
-        service.publish(ClientId(1), 2);
-        (0..3).for_each(|_| service.take_package(ClientId(1)));
-        assert_eq!(service.last_resort, 2);
+        let client = ClientId(1);
+        service.publish(client, 2, Millis(5));
+        let mut take = |service: &mut DeliveryService| service.take_package(client).unwrap().0;
+        assert_eq!((take(&mut service), take(&mut service), service.last_resort), (5, 5, 1));
+        assert_eq!(service.refill(client, 3, Millis(9)), 2);
+        assert_eq!([(); 4].map(|()| take(&mut service)), [5, 9, 9, 9]);
+        assert_eq!((service.last_resort, service.take_package(ClientId(2))), (3, None));
     }
 }

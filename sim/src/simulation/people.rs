@@ -89,15 +89,19 @@ impl World<'_, '_> {
                 self.is_leaving(client);
                 return self.find_oneself_removed(client);
             }
-        } else if self.clients.get(client).standing == Standing::Member {
+        } else if matches!(self.clients.get(client).purpose, Some(Purpose::Enter)) {
+            self.commit(client)?;
+        } else if self.clients.get(client).standing != Standing::Asked {
+            // A Welcome waits for it, and its removal may wait as well.
             self.fetch_mail(client)?;
             self.bring_forward(client, self.protocol.epoch())?;
+            if self.clients.get(client).standing == Standing::Outside {
+                return self.find_oneself_removed(client);
+            }
             if self.is_shut_out(client) {
                 return self.seek_shares(client);
             }
             self.is_in(client)?;
-        } else if matches!(self.clients.get(client).purpose, Some(Purpose::Enter)) {
-            self.commit(client)?;
         }
         self.look_after_devices(client)?;
         let warming = self.behaviour.warming.on_return_after();

@@ -8,8 +8,8 @@ use arboretum_engine::group::CommitCost;
 use arboretum_engine::protocol::{ClientId, Draft, Order, ProtocolError};
 use arboretum_engine::tree::LeafIndex;
 use arboretum_results::{
-    Abilities, ClientHistogram, ClientTotals, CommitRow, Credentials, Distribution, Exposure,
-    FiveFigures, KeyServer, Recorder, System, TreeRow, WorkKind,
+    Abilities, ClientHistogram, ClientTotals, CommitRow, Credentials, Distribution, Evicted,
+    Exposure, FiveFigures, Joins, KeyServer, Recorder, System, TreeRow, WorkKind,
 };
 use arboretum_workloads::Person;
 
@@ -294,8 +294,19 @@ impl World<'_, '_> {
         }
     }
 
-    /// For how long members have had the keys of their leaves, seconds: who has copied one reads on
-    /// until it is replaced.
+    /// Who has been evicted, and who of them is or was back.
+    fn evicted(&self) -> Evicted {
+        let mut evicted = Evicted::default();
+        for client in self.clients.iter() {
+            evicted.people += u64::from(client.evictions > 0);
+            evicted.people_back += u64::from(client.readmissions > 0);
+            evicted.times_back += u64::from(client.readmissions);
+        }
+        evicted
+    }
+
+    /// How old the keys of members' leaves are, seconds: who has copied one reads on until it is
+    /// replaced.
     fn key_ages(&self) -> FiveFigures {
         let mut ages = Distribution::default();
         for client in self.clients.iter().filter(|it| it.standing == Standing::Member) {
@@ -347,6 +358,8 @@ impl World<'_, '_> {
             operations: self.facts.operations,
             rebalancing: self.facts.rebalancing,
             quarantine: self.ghosts.facts(),
+            evicted: self.evicted(),
+            joins: Joins { bytes: self.facts.join_bytes.five_figures() },
             key_age_s: self.key_ages(),
             rejected: self.facts.rejected,
             rejected_work: self.facts.rejected_work,

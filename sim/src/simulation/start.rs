@@ -60,7 +60,7 @@ impl World<'_, '_> {
     ) -> Result<(), ProtocolError> {
         let order = Order { by: creator, adds: adds.to_vec(), removes: vec![], now: UNIX_ZERO };
         let draft = self.protocol.commit(order)?;
-        adds.iter().for_each(|client| self.delivery.take_package(*client));
+        adds.iter().for_each(|client| self.take_package(*client));
         self.put_into_effect(draft, true, recorder)?;
         adds.iter().for_each(|client| self.enter(*client));
         Ok(())
@@ -88,6 +88,13 @@ impl World<'_, '_> {
         Ok(())
     }
 
+    /// A client is added by a key package of its: it has the package's keys until it renews them.
+    pub(super) fn take_package(&mut self, client: ClientId) {
+        if let Some(published) = self.delivery.take_package(client) {
+            self.clients.get_mut(client).keyed_at = published;
+        }
+    }
+
     /// A client is in the group now.
     pub(super) fn enter(&mut self, client: ClientId) {
         let now = self.now;
@@ -98,7 +105,7 @@ impl World<'_, '_> {
         let renewal = first_renewal(&self.scenario.policy, &self.root_seed, client, now);
         let entry = self.clients.get_mut(client);
         entry.standing = Standing::Member;
-        entry.keyed_at = now;
+        entry.is_in_again();
         entry.renew_at = renewal;
         entry.messages = 0;
         if let Some(at) = renewal {
@@ -112,7 +119,8 @@ impl World<'_, '_> {
         if !self.scenario.service.refill_packages {
             return Ok(());
         }
-        let missing = self.delivery.refill(client, self.scenario.policy.key_packages);
+        let kept = self.scenario.policy.key_packages;
+        let missing = self.delivery.refill(client, kept, self.now);
         if missing > 0 {
             let published = self.protocol.publish(client, missing)?;
             let tally = &mut self.clients.get_mut(client).tally;
@@ -134,7 +142,7 @@ impl World<'_, '_> {
         }
         let packages = self.scenario.policy.key_packages;
         let published = self.protocol.register(client, packages)?;
-        self.delivery.publish(client, packages);
+        self.delivery.publish(client, packages, self.now);
         let tally = &mut self.clients.get_mut(client).tally;
         tally.ledger += published.ledger;
         tally.bytes_sent += published.bytes;

@@ -72,6 +72,9 @@ impl World<'_, '_> {
 
     /// A client has come in by its Welcome.
     pub(super) fn note_joined(&mut self, joined: &CaughtUp) {
+        if self.facts.snapshots > 0 {
+            self.facts.join_bytes.record(joined.bytes);
+        }
         self.note_work(WorkKind::Join, joined.ledger, (joined.commits, joined.bytes));
     }
 

@@ -8,8 +8,8 @@ use arboretum_engine::protocol::{ClientId, Draft, Protocol, ProtocolError};
 use arboretum_engine::tree::LeafIndex;
 use arboretum_results::{
     Abilities, Audits, ClientHistogram, ClientTotals, Devices as DeviceFigures, Distribution,
-    Event as EventRow, FiveFigures, Invariants, Links, Operations, Quarantine, Rebalancing,
-    Recorder, Recovery, RejectedWork, System, Work,
+    Event as EventRow, Evicted, FiveFigures, Invariants, Joins, Links, Operations, Quarantine,
+    Rebalancing, Recorder, Recovery, RejectedWork, System, Work,
 };
 use arboretum_workloads::{Demand, Millis, RootSeed, Scenario, Sessions};
 
@@ -68,7 +68,11 @@ pub struct Outcome {
     pub rebalancing: Rebalancing,
     /// Members whose keys others have made.
     pub quarantine: Quarantine,
-    /// Of members at the end, since the keys of their leaves came into the group, seconds.
+    /// Who was evicted, and came back.
+    pub evicted: Evicted,
+    /// What newcomers fetched.
+    pub joins: Joins,
+    /// Of members at the end, since the keys of their leaves were made, seconds.
     pub key_age_s: FiveFigures,
     /// Commits that lost the race.
     pub rejected: u64,
@@ -110,6 +114,8 @@ pub(super) struct Facts {
     pub(super) leaves: u32,
     pub(super) evictions: u32,
     pub(super) batches: u64,
+    /// What each fetched who came in by a Welcome after the group was made.
+    pub(super) join_bytes: Distribution,
     pub(super) links: Links,
     pub(super) recovery: Recovery,
     pub(super) recovery_ms: Distribution,

@@ -346,6 +346,11 @@ mod tests {
             ("[scenario]", "ratios = { n = [\"a\", \"b\"] }\n[scenario]", "called `n`"),
             (
                 "[scenario]",
+                "ratios = { d = [\"a\", 0] }\n[scenario]",
+                "divided by the number of `d`",
+            ),
+            (
+                "[scenario]",
                 "paired = [{ axis = \"m\", metrics = [\"a\"] }]\n[scenario]",
                 "no axis `m`",
             ),

@@ -6,7 +6,7 @@
 //! | this one | the file: schema and limits |
 //! | `answer` | the sentence that answers it |
 //! | `grid` | the cells of a study: points of the grid, each with a seed |
-//! | `statistics` | what is computed beside means: paired differences, growth |
+//! | `statistics` | what is computed beside means: quotients, paired differences, growth |
 //! | `shipped` | the studies that come with the lab |
 
 mod answer;
@@ -25,7 +25,7 @@ use crate::scenario::{ScenarioError, Wrong, check_name, require};
 pub use answer::Answer;
 pub use grid::{Cell, Filter, Job, value_text, value_texts};
 pub use shipped::{find_study, studies};
-pub use statistics::{Fit, Form, Paired};
+pub use statistics::{Divisor, Fit, Form, Paired};
 
 /// The most cells of one study.
 pub const MAX_CELLS: usize = 100_000;
@@ -65,9 +65,10 @@ pub struct Study {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(with = "Vec<serde_json::Map<String, serde_json::Value>>")]
     pub without: Vec<toml::Table>,
-    /// Numbers that are the quotient of two others of each cell, by their names: `[of, by]`.
+    /// Numbers that are the quotient of two others of each cell, by their names, or of one and a plain
+    /// number: `[of, by]`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub ratios: BTreeMap<String, [String; 2]>,
+    pub ratios: BTreeMap<String, (String, Divisor)>,
     /// Which values of an axis are compared, seed by seed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub paired: Vec<Paired>,
@@ -235,7 +236,9 @@ impl Study {
             require(!left_out.is_empty(), "without", "name at least one value")?;
             self.check_place("without", left_out, &[])?;
         }
-        for name in self.ratios.keys() {
+        for (name, (_, by)) in &self.ratios {
+            let divides = !matches!(by, Divisor::Number(by) if !by.is_normal());
+            require(divides, "ratios", format!("nothing is divided by the number of `{name}`"))?;
             let taken = ["seed", "digest"].contains(&name.as_str());
             let told =
                 !name.is_empty() && !taken && !self.axes.iter().any(|axis| axis.name == *name);

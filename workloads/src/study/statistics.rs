@@ -1,11 +1,21 @@
-//! What is computed of a study beside means: paired differences along an axis, and how a number
-//! grows along one.
+//! What is computed of a study beside means: quotients, paired differences along an axis, and how a
+//! number grows along one.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Study, value_text};
 use crate::scenario::{Wrong, require};
+
+/// What a number of a cell is divided by.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Divisor {
+    /// A plain number: 86,400 makes days of seconds.
+    Number(f64),
+    /// Another number of the cell, by its name.
+    Metric(String),
+}
 
 /// Differences between values of an axis, paired by seed: the same seed brings the same people on
 /// the same days. Told for every combination of the other axes that `at` leaves.

@@ -32,7 +32,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use arboretum_results::{CellRow, Provenance, StudyFigure, StudyTables, plot_study};
-use arboretum_workloads::{Filter, Plot, Study, find_study, place, studies};
+use arboretum_workloads::{Divisor, Filter, Plot, Study, find_study, place, studies};
 use sha2::{Digest, Sha256};
 
 use self::expect::{Verdict, verdicts};
@@ -92,8 +92,13 @@ fn finish(
     started: u64,
 ) -> Result<ExitCode, Failure> {
     let Plan { study, folder, .. } = plan;
-    for (name, [of, by]) in &study.ratios {
-        rows.iter_mut().for_each(|row| row.add_ratio(name, of, by));
+    for (name, (of, by)) in &study.ratios {
+        for row in &mut rows {
+            match by {
+                Divisor::Number(by) => row.add_quotient(name, row.number(of), Some(*by)),
+                Divisor::Metric(by) => row.add_quotient(name, row.number(of), row.number(by)),
+            }
+        }
     }
     let tables = StudyTables::new(axes(study), rows);
     let failed = |error: arboretum_results::ResultsError| Failure::run(error.to_string());
