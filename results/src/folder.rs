@@ -208,7 +208,7 @@ impl RunFolder<'_> {
 }
 
 /// Fills a folder aside and gives it its name at the end.
-fn write_aside(
+pub(crate) fn write_aside(
     target: &Path,
     fill: impl FnOnce(&Path) -> Result<(), ResultsError>,
 ) -> Result<(), ResultsError> {
@@ -310,7 +310,7 @@ pub(crate) fn write_text(path: &Path, text: &str) -> Result<(), ResultsError> {
     fs::write(path, text).map_err(ResultsError::write(path))
 }
 
-fn write_json(path: &Path, value: &impl Serialize) -> Result<(), ResultsError> {
+pub(crate) fn write_json(path: &Path, value: &impl Serialize) -> Result<(), ResultsError> {
     let text = serde_json::to_string_pretty(value)
         .map_err(|error| ResultsError::Write { path: path.to_path_buf(), source: error.into() })?;
     write_text(path, &(text + "\n"))

@@ -50,6 +50,7 @@ mod study;
 mod summary;
 mod system;
 mod table;
+mod tree_over_time;
 mod work;
 
 pub use bootstrap::{Estimate, estimate, estimate_ratio};
@@ -80,12 +81,13 @@ pub use records::{CatchUp, CommitRow, Event, PortraitRow, TreeRow};
 pub use report::{Finding, Report, StudySection};
 pub use study::{AggregateRow, CellRow, StudyTables, aggregate};
 pub use summary::{
-    Audits, BlankPaths, CatchUpFigures, Commits, CostRange, Evicted, Host, Invariants, Joins,
-    Members, Operations, Quarantine, Rebalancing, RejectedWork, RunFacts, Summary, TreeFigures,
-    UpdateCost, Welcomes,
+    Audits, BlankPaths, ByKind, CatchUpFigures, Commits, CostRange, Evicted, Host, Invariants,
+    Joins, KindCost, Members, Operations, Quarantine, Rebalancing, RejectedWork, RunFacts, Summary,
+    TreeFigures, UpdateCost, Welcomes,
 };
 pub use system::{
     Abilities, Credentials, Devices, Exposure, Healing, KeyServer, Links, Messages, Metadata,
     Recovery, Seen, System,
 };
+pub use tree_over_time::{Portrayed, TreeOverTime};
 pub use work::{Event as WorkEvent, Work, WorkKind, WorkRow, WorkTable};

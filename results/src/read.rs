@@ -165,7 +165,7 @@ pub fn read_aggregate(dir: &Path, axes: &[String]) -> Result<Vec<AggregateRow>, 
     })
 }
 
-fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, ResultsError> {
+pub(crate) fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, ResultsError> {
     let text = fs::read_to_string(path).map_err(ResultsError::read(path))?;
     serde_json::from_str(&text).map_err(|error| ResultsError::Json {
         path: path.to_path_buf(),

@@ -49,6 +49,9 @@ pub struct Summary {
     pub epochs: u64,
     /// Commits by fate and by kind.
     pub commits: Commits,
+    /// What accepted commits cost by what they do, the making of the group apart.
+    #[serde(default)]
+    pub by_kind: ByKind,
     /// What lost commits had cost.
     pub rejected_work: RejectedWork,
     /// Members that left by their own wish.
@@ -196,6 +199,32 @@ pub struct Commits {
     pub removes: u64,
     /// Accepted commits that do neither.
     pub updates: u64,
+}
+
+/// Accepted commits by what they do: most carry several proposals, where requests are collected.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct ByKind {
+    /// Those that add and remove nobody.
+    pub update: KindCost,
+    /// Those that only add.
+    pub add: KindCost,
+    /// Those that only remove.
+    pub remove: KindCost,
+    /// Those that do both.
+    pub add_remove: KindCost,
+}
+
+/// Means over the commits of a kind; `null` without any.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct KindCost {
+    /// How many there were.
+    pub commits: u64,
+    /// Members that one adds and removes.
+    pub changes: Option<f64>,
+    /// Ciphertexts of its path.
+    pub ciphertexts: Option<f64>,
+    /// Bytes of the message, without the Welcome.
+    pub bytes: Option<f64>,
 }
 
 /// What lost commits had cost.
@@ -378,6 +407,7 @@ impl Summary {
             quarantine: facts.quarantine,
             epochs: states.last().map_or(0, |state| state.epoch),
             commits: commits(recorded, facts.commits_rejected),
+            by_kind: by_kind(recorded),
             rejected_work: facts.rejected_work,
             leaves: total(|row| row.leaves.into()),
             evictions: total(|row| row.evictions.into()),
@@ -519,6 +549,28 @@ fn commits(recorded: &Recorded, rejected: u64) -> Commits {
     commits
 }
 
+fn by_kind(recorded: &Recorded) -> ByKind {
+    let cost = |kind: &str| {
+        let rows = || recorded.commits.iter().filter(move |row| row.kind() == kind);
+        let commits = rows().count() as u64;
+        let mean = |value: &dyn Fn(&CommitRow) -> u64| {
+            (commits > 0).then(|| ratio(rows().map(value).sum(), commits))
+        };
+        KindCost {
+            commits,
+            changes: mean(&|row| u64::from(row.adds) + u64::from(row.removes)),
+            ciphertexts: mean(&|row| row.ciphertexts),
+            bytes: mean(&|row| row.bytes),
+        }
+    };
+    ByKind {
+        update: cost("update"),
+        add: cost("add"),
+        remove: cost("remove"),
+        add_remove: cost("add+remove"),
+    }
+}
+
 fn leaves(value: &Value, key: String, names: &mut Vec<String>) {
     match value {
         Value::Number(_) | Value::Null => names.push(key),
@@ -542,5 +594,36 @@ fn flatten(value: &Value, key: String, numbers: &mut Vec<(String, f64)>) {
             }
         }
         _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::recorder::{Recorder as _, RunRecorder};
+
+    #[test]
+    fn commits_are_told_apart_by_what_they_do() {
+        let mut recorder = RunRecorder::new(&[]);
+        let row = CommitRow { has_path: true, ..CommitRow::default() };
+        recorder.commit(CommitRow { creation: true, has_path: false, adds: 9, ..row.clone() });
+        recorder.commit(CommitRow { adds: 1, ciphertexts: 4, ..row.clone() });
+        recorder.commit(CommitRow { adds: 2, ciphertexts: 7, ..row.clone() });
+        recorder.commit(CommitRow { adds: 3, removes: 2, ciphertexts: 50, ..row.clone() });
+        recorder.commit(CommitRow { ciphertexts: 3, bytes: 9, bytes_framing: 9, ..row });
+        let found = by_kind(&recorder.finish());
+        let cost = |commits, changes, ciphertexts, bytes| KindCost {
+            commits,
+            changes: Some(changes),
+            ciphertexts: Some(ciphertexts),
+            bytes: Some(bytes),
+        };
+        let expected = ByKind {
+            update: cost(1, 0.0, 3.0, 9.0),
+            add: cost(2, 1.5, 5.5, 0.0),
+            remove: KindCost::default(),
+            add_remove: cost(1, 5.0, 50.0, 0.0),
+        };
+        assert_eq!(found, expected);
     }
 }

@@ -87,6 +87,7 @@ fn study(seeds: u64) -> StudySection {
         }],
         differences: differences(&tables, &paired),
         fits: fits(&tables, &growth),
+        tree: None,
         tables,
         provenance: None,
     }

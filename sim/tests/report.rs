@@ -211,3 +211,55 @@ fn what_is_no_result_is_refused() {
     let many: Vec<&str> = std::iter::repeat_n("out", 101).collect();
     refuse(&many, "at most 100");
 }
+
+/// A simulation in which the answer is not about the last point.
+const SIMULATED: &str = r#"
+name = "simulated"
+title = "simulated"
+question = "Somebody: how wide is it?"
+analysis = "Small."
+seeds = 2
+[scenario]
+name = "simulated"
+title = "simulated"
+analysis = "A day."
+duration = "1d"
+[scenario.group]
+members = 16
+fidelity = "counted"
+[scenario.workload.arrivals]
+per_day = 9
+[[axes]]
+name = "members"
+values = [
+    { value = 16 },
+    { value = 24, set = { "group.members" = 24 } },
+]
+[answer]
+says = "It has {value} leaves."
+metric = "tree.width"
+at = { members = 16 }
+"#;
+
+#[test]
+fn the_tree_of_a_cell_is_shown_over_time() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("study.toml"), SIMULATED).unwrap();
+    let play = |out: &str, only: &str| {
+        let mut command = arboretum(folder.path());
+        command.args(["study", "study.toml", "--quiet", "--out", out, "--only", only]);
+        command.assert().success();
+        fs::read_to_string(folder.path().join(out).join("tree/cell.json")).unwrap()
+    };
+    let cell = play("both", "members=16,24");
+    assert!(cell.contains("\"16\"") && cell.contains("\"seed\": 1"), "{cell}");
+    let cell: serde_json::Value = serde_json::from_str(&cell).unwrap();
+    let cells = fs::read_to_string(folder.path().join("both/cells.csv")).unwrap();
+    assert!(cells.contains(&format!("16,1,{},", cell["digest"].as_str().unwrap())), "{cells}");
+    let page = page(folder.path(), &["both"]);
+    assert!(page.contains("<h3>The tree over time</h3>"));
+    assert!(page.contains("Of one run, members\u{a0}=\u{a0}16, seed 1"), "which");
+    assert!(page.matches("<figure class=\"frame\">").count() > 1, "several moments");
+    // Where the answer's point was not run, the last one that was.
+    assert!(play("other", "members=24").contains("\"24\""));
+}

@@ -5,9 +5,9 @@ use maud::{Markup, html};
 
 use super::sketch::{self, literal, name};
 use super::table::{Cell, Table};
-use crate::PortraitRow;
 use crate::plots::canvas::Sketch;
-use crate::plots::{Tables, icicle, portrait, tree_growth};
+use crate::plots::{icicle, portrait, tree_growth};
+use crate::{PortraitRow, TreeRow};
 
 /// Size of a portrait, in units of its own.
 const WIDTH: f64 = 960.0;
@@ -17,17 +17,17 @@ const HEIGHT: f64 = 260.0;
 const MOST_FRAMES: usize = 24;
 
 /// The portraits that are shown, the last always among them.
-fn shown(tables: &Tables) -> Vec<&[PortraitRow]> {
-    let all = icicle::portraits(&tables.portraits);
+fn shown(portraits: &[PortraitRow]) -> Vec<&[PortraitRow]> {
+    let all = icicle::portraits(portraits);
     let step = all.len().div_ceil(MOST_FRAMES).max(1);
     let mut shown: Vec<_> = all.iter().rev().step_by(step).copied().collect();
     shown.reverse();
     shown
 }
 
-/// The slider with its portraits; none if none were taken.
-pub(super) fn draw(tables: &Tables, id: &str) -> Option<Markup> {
-    let portraits = shown(tables);
+/// The slider with portraits and the snapshots of the same moments; none if none were taken.
+pub(super) fn draw(portraits: &[PortraitRow], tree: &[TreeRow], id: &str) -> Option<Markup> {
+    let portraits = shown(portraits);
     let widest = portraits.iter().map(|portrait| icicle::width(portrait)).max()?;
     let deepest = portraits.iter().map(|portrait| icicle::levels(portrait)).max()?;
     let (leaf, level) = (WIDTH / widest.max(1) as f64, HEIGHT / f64::from(deepest.max(1)));
@@ -35,7 +35,7 @@ pub(super) fn draw(tables: &Tables, id: &str) -> Option<Markup> {
     let moments: Vec<String> = portraits
         .iter()
         .map(|portrait| {
-            format!("{}: {}", portrait::moment(portrait), portrait::facts(portrait, &tables.tree))
+            format!("{}: {}", portrait::moment(portrait), portrait::facts(portrait, tree))
         })
         .collect();
     let frames: Vec<Markup> = portraits
@@ -74,19 +74,18 @@ pub(super) fn draw(tables: &Tables, id: &str) -> Option<Markup> {
             }
             @for frame in &frames { (frame) }
         }
-        (table(tables).details("The figures of these moments"))
+        (table(&portraits, tree).details("The figures of these moments"))
     })
 }
 
 /// What the snapshots of the portraits count.
-fn table(tables: &Tables) -> Table<'static> {
-    let portraits = shown(tables);
-    let taken = |row: &&crate::TreeRow| {
+fn table(portraits: &[&[PortraitRow]], tree: &[TreeRow]) -> Table<'static> {
+    let taken = |row: &&TreeRow| {
         portraits
             .iter()
             .any(|portrait| (portrait[0].time_ms, portrait[0].epoch) == (row.time_ms, row.epoch))
     };
-    let rows = tables.tree.iter().filter(taken).map(|row| {
+    let rows = tree.iter().filter(taken).map(|row| {
         let when = Cell::Number(row.time_ms as f64, tree_growth::when(row.time_ms));
         let parents = [row.keyed_parents, row.blank_parents];
         let counts = [row.members, row.width, row.blank_leaves, row.depth];

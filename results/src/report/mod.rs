@@ -7,7 +7,7 @@
 //! | `page` | the document: head, policy, contents |
 //! | `study` | a study's section: question, answer, expectations, plots |
 //! | `run` | a run's section: figures, plots |
-//! | `frames` | the tree of a run over time, behind a slider |
+//! | `frames` | the tree of a run, or of a cell, over time, behind a slider |
 //! | `chart` | a study's figure, drawn for wide and for narrow pages |
 //! | `sketch` | a run's plot in the colours of the page |
 //! | `table` | tables that can be sorted |
@@ -38,6 +38,7 @@ use crate::fits::FitRow;
 use crate::folder::{Provenance, whole, write_text};
 use crate::plots::{StudyFigure, Tables};
 use crate::study::StudyTables;
+use crate::tree_over_time::TreeOverTime;
 
 /// A page.
 #[derive(Default)]
@@ -109,6 +110,8 @@ pub struct StudySection {
     pub differences: Vec<DifferenceRow>,
     /// How its numbers grow.
     pub fits: Vec<FitRow>,
+    /// The tree of one of its cells over time, if one was portrayed.
+    pub tree: Option<TreeOverTime>,
     /// Its tables; without cells where only means are kept.
     pub tables: StudyTables,
     /// Where it was run.

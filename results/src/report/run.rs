@@ -66,7 +66,7 @@ pub(super) fn draw(run: &RunSection, id: &str) -> Markup {
             }
             h3 { "Figures" }
             (figures(run))
-            @if let Some(tree) = frames::draw(&run.tables, id) {
+            @if let Some(tree) = frames::draw(&run.tables.portraits, &run.tables.tree, id) {
                 h3 { "The tree over time" }
                 (tree)
             }

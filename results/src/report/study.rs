@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use super::source;
 use super::table::{Cell, Table};
 use super::text::{self, count, sentence};
-use super::{Finding, StudySection, chart, statistics};
+use super::{Finding, StudySection, chart, frames, statistics};
 use crate::metrics::metric_text;
 use crate::plots::StudyFigure;
 use crate::plots::study::shown;
@@ -33,6 +33,7 @@ pub(super) fn draw(study: &StudySection, id: &str) -> Markup {
                 (self::figure(study, figure, &format!("{id}-plot{}", at + 1)))
             }
             @if study.figures.is_empty() { p { "The study draws none." } }
+            (tree(study, id))
             (statistics::draw(study))
             h3 { "How it was run" }
             (method(study))
@@ -138,6 +139,20 @@ fn bounds(finding: &Finding) -> String {
         (Some(min), None) => format!("at least {}", number(min)),
         (None, Some(max)) => format!("at most {}", number(max)),
         (None, None) => "nothing".to_owned(),
+    }
+}
+
+/// The tree of one of its cells.
+fn tree(study: &StudySection, id: &str) -> Markup {
+    let drawn = study
+        .tree
+        .as_ref()
+        .and_then(|tree| Some((&tree.cell, frames::draw(&tree.portraits, &tree.tree, id)?)));
+    let Some((cell, frames)) = drawn else { return html! {} };
+    html! {
+        h3 { "The tree over time" }
+        p.note { "Of one run, " (text::place(&study.tables.axes, &cell.point, None)) ", seed " (cell.seed) "." }
+        (frames)
     }
 }
 

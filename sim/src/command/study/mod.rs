@@ -6,6 +6,7 @@
 //! | `address` | what a cell is found by again |
 //! | `folder` | a study's folder: which study, which part of it, its tables |
 //! | `cell` | one cell: its run, its result on disk |
+//! | `portrait` | the tree of one cell over time |
 //! | `plan` | which cells there are, and where each is kept |
 //! | `local` | cells on this machine |
 //! | `manifest` | cells as numbered tasks; `arboretum cell` |
@@ -22,6 +23,7 @@ mod folder;
 pub(super) mod local;
 mod manifest;
 mod plan;
+mod portrait;
 mod section;
 mod slurm;
 mod statistics;
@@ -105,6 +107,7 @@ fn finish(
     tables.write(folder, &study.to_toml()).map_err(failed)?;
     statistics::write(study, &tables, folder).map_err(failed)?;
     write_provenance(options, plan, &tables, started).map_err(failed)?;
+    portrait::take(plan, &tables)?;
     draw(study, &tables, folder)?;
     let mut verdicts = verdicts(study, &tables);
     verdicts.extend(statistics::verdicts(study, &tables));

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use arboretum_results::{ResultsError, StudySection, read_provenance};
+use arboretum_results::{ResultsError, StudySection, TreeOverTime, read_provenance};
 use arboretum_workloads::{Filter, Study};
 
 use super::expect::{self, Verdict};
@@ -37,6 +37,7 @@ pub(crate) fn section(folder: &Path) -> Result<StudySection, Failure> {
         figures: study.plots.iter().map(|plot| figure(&study, &tables, plot)).collect(),
         differences: statistics::compared(&study, &tables),
         fits: statistics::grown(&study, &tables),
+        tree: TreeOverTime::read(folder).map_err(failed)?,
         tables,
         provenance,
         name: study.name,

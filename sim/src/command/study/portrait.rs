@@ -1,0 +1,49 @@
+//! The tree of one cell over time, for whoever reads the page: the cell at the point of the study's answer
+//! or, where that was not run, the last of the grid, with the first of its seeds. It is played once more,
+//! so that cells keep nothing but their numbers; it must come to the cell's own digest.
+
+use std::sync::atomic::Ordering;
+
+use arboretum_results::{CellRow, Portrayed, StudyTables, TreeOverTime};
+use arboretum_workloads::{Job, place};
+
+use super::cell;
+use super::plan::Plan;
+use crate::command::failure::Failure;
+use crate::command::threads::stop_on_interrupt;
+
+/// Plays the cell and writes its tree, if it is a simulation and nobody wants to stop.
+pub(super) fn take(plan: &Plan, tables: &StudyTables) -> Result<(), Failure> {
+    let Some(row) = portrayed(plan, tables) else { return Ok(()) };
+    let Some(Job::Scenario(scenario)) = plan.job(&row.point, row.seed) else { return Ok(()) };
+    let stop = stop_on_interrupt();
+    let played = cell::simulate(scenario, &plan.folder, &|| stop.load(Ordering::Relaxed))?;
+    if played.is_interrupted() {
+        return Ok(());
+    }
+    let digest = played.summary(scenario, Default::default()).digest;
+    if digest != row.digest {
+        let (point, seed) = (row.point.join(" "), row.seed);
+        let what = format!("{point} seed {seed}: its cell has {}, run again {digest}", row.digest);
+        return Err(Failure::run(what));
+    }
+    let cell = Portrayed { point: row.point.clone(), seed: row.seed, digest };
+    let taken = TreeOverTime::of(cell, &played.first.recorded);
+    let written = taken.map_or(Ok(()), |taken| taken.write(&plan.folder));
+    written.map_err(|error| Failure::run(error.to_string()))
+}
+
+/// The cell.
+fn portrayed<'t>(plan: &Plan, tables: &'t StudyTables) -> Option<&'t CellRow> {
+    let at = plan.study.answer.as_ref().map(|answer| place(&answer.at));
+    let is_answer = |row: &&CellRow| {
+        let values = || tables.axes.iter().zip(&row.point);
+        let has = |(axis, wanted): &(String, Vec<String>)| {
+            values().any(|(name, value)| name == axis && wanted.contains(value))
+        };
+        at.as_ref().is_some_and(|at| at.iter().all(has))
+    };
+    let last = tables.cells.last()?;
+    let of_last = |row: &&CellRow| row.point == last.point;
+    tables.cells.iter().find(is_answer).or_else(|| tables.cells.iter().find(of_last))
+}
