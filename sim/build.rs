@@ -1,7 +1,11 @@
-//! Tells the command which commit it was built from, where there is a repository to ask, and whether
-//! anything it is made of was changed since.
+//! Tells the command what it was built from: the digest of the sources that decide what a run comes to; and
+//! the commit, where there is a repository to ask, and whether anything was changed since.
 
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::Command;
+
+use sha2::{Digest, Sha256};
 
 /// What the command is made of.
 const SOURCES: [&str; 15] = [
@@ -22,11 +26,27 @@ const SOURCES: [&str; 15] = [
     "workloads/studies",
 ];
 
+/// Those of them that stand in no run's own files: studies, scenarios, profiles and pages are read or
+/// written beside a run, and do not change what it comes to.
+const DECISIVE: [&str; 10] = [
+    "Cargo.lock",
+    "Cargo.toml",
+    "engine/Cargo.toml",
+    "engine/src",
+    "results/Cargo.toml",
+    "results/src",
+    "sim/Cargo.toml",
+    "sim/src",
+    "workloads/Cargo.toml",
+    "workloads/src",
+];
+
 fn main() {
     println!("cargo:rerun-if-changed=../.git/logs/HEAD");
     for source in SOURCES {
         println!("cargo:rerun-if-changed=../{source}");
     }
+    println!("cargo:rustc-env=ARBORETUM_SOURCES={}", digest_of_sources());
     let Some(commit) = git(&["rev-parse", "--short=12", "HEAD"]) else { return };
     let changes = git(&[&["status", "--porcelain", "--"], &SOURCES[..]].concat());
     let mark = if changes.is_none_or(|changes| changes.is_empty()) { "" } else { "-dirty" };
@@ -37,4 +57,29 @@ fn main() {
 fn git(arguments: &[&str]) -> Option<String> {
     let asked = Command::new("git").arg("-C").arg("..").args(arguments).output().ok()?;
     asked.status.success().then(|| String::from_utf8_lossy(&asked.stdout).trim().to_owned())
+}
+
+/// The digest of all decisive files by their names, and of what else the code depends on.
+fn digest_of_sources() -> String {
+    let mut files = vec![];
+    DECISIVE.iter().for_each(|source| gather(&Path::new("..").join(source), &mut files));
+    files.sort();
+    let mut hash = Sha256::new_with_prefix(env!("CARGO_PKG_VERSION"));
+    for file in files {
+        let text = fs::read(&file).unwrap_or_default();
+        hash.update(file.to_string_lossy().as_bytes());
+        hash.update((text.len() as u64).to_le_bytes());
+        hash.update(text);
+    }
+    hash.update([u8::from(std::env::var_os("CARGO_FEATURE_PEERS").is_some())]);
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// A file, or all in a folder.
+fn gather(path: &Path, files: &mut Vec<PathBuf>) {
+    if let Ok(entries) = fs::read_dir(path) {
+        entries.flatten().for_each(|entry| gather(&entry.path(), files));
+    } else if path.is_file() {
+        files.push(path.to_owned());
+    }
 }

@@ -6,7 +6,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::distribution::FiveFigures;
 use crate::records::ratio;
-use crate::summary::{Host, Members, SCHEMA};
+use crate::summary::{Host, Members, SCHEMA, names};
 
 /// One operation that is measured, with whatever is committed along.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -193,6 +193,21 @@ pub struct Bounds {
     /// The mean of log2 of the members over all operations: the least that an update costs on
     /// average in a binary tree.
     pub log2_members: f64,
+}
+
+impl ExperimentSummary {
+    /// The dotted keys of all numbers that an experiment's summary can have.
+    pub fn metric_names() -> Vec<String> {
+        names(&Self {
+            ciphertexts_per_administrator: Some(0.0),
+            ciphertexts_per_other: Some(0.0),
+            bytes_per_commit: Some(0.0),
+            absence: Some(AbsenceFigures::default()),
+            key_age_operations: Some(FiveFigures::default()),
+            tree_blank_parents: Some(0),
+            ..Self::default()
+        })
+    }
 }
 
 impl Default for ExperimentRecorder {

@@ -145,6 +145,33 @@ const TEXTS: &[(&str, &str)] = &[
     ("groups.checks", "checks in all groups"),
     ("key_server.", "what a trusted key server holds and does; no client is charged for it"),
     ("key_server.keys", "keys of the group that it holds at the end"),
+    ("operations.all", "operations that count"),
+    ("operations.proposals", "Update proposals of others that were committed along"),
+    ("commits", "commits with a path"),
+    ("public_keys", "public keys in all paths"),
+    ("ciphertexts_per_operation", "ciphertexts by all operations"),
+    ("ciphertexts_per_commit", "ciphertexts by all commits with a path"),
+    ("ciphertexts_per_user", "ciphertexts by all who were ever members"),
+    ("ciphertexts_per_administrator", "ciphertexts of administrators, by administrators"),
+    ("ciphertexts_per_other", "ciphertexts of others, by all others who were ever members"),
+    ("public_keys_per_operation", "public keys by all operations"),
+    ("bytes_per_commit", "bytes of ciphertexts and public keys, by all commits with a path"),
+    ("commit_over_square_root", "ciphertexts of a commit by the root of the members at the start"),
+    ("absence.silent", "members who are silent, mean over operations"),
+    ("absence.exposed", "of these, those in the group with keys of their own, mean"),
+    ("absence.ghosts", "silent members whose keys others have made, mean"),
+    ("absence.removed", "who has been removed and not come back, mean"),
+    ("absence.returned", "returns"),
+    ("absence.readded", "of these, those that had to be added anew"),
+    ("absence.shares", "ciphertexts of shares of ghosts' secrets"),
+    ("absence.ciphertexts_per_operation", "ciphertexts of paths and shares, by operations"),
+    (
+        "key_age_operations.",
+        "of members at the end, operations since each was added or last renewed its keys",
+    ),
+    ("tree_depth", "levels of the tree at the end"),
+    ("tree_blank_parents", "blank parents at the end"),
+    ("bounds.log2_members", "mean of log2 of the members: the least mean cost in a binary tree"),
 ];
 
 /// What a number of a summary means; empty if there is no such number.
@@ -159,11 +186,11 @@ pub fn metric_text(name: &str) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Summary;
+    use crate::{ExperimentSummary, Summary};
 
     #[test]
     fn every_number_is_explained_and_nothing_else() {
-        let names = Summary::metric_names();
+        let names = [Summary::metric_names(), ExperimentSummary::metric_names()].concat();
         for name in &names {
             assert!(!metric_text(name).is_empty(), "{name} is not explained");
         }

@@ -457,10 +457,7 @@ impl Summary {
 
     /// The dotted keys of all numbers that a summary can have, `ops` apart.
     pub fn metric_names() -> Vec<String> {
-        let value = serde_json::to_value(Self::default()).expect("a summary is JSON");
-        let mut names = Vec::new();
-        leaves(&value, String::new(), &mut names);
-        names
+        names(&Self::default())
     }
 
     /// The number under a dotted key, such as `update_cost.ciphertexts.p99`.
@@ -476,6 +473,14 @@ pub(crate) fn flat(summary: &impl Serialize) -> Vec<(String, f64)> {
     let value = serde_json::to_value(summary).expect("a summary is JSON");
     flatten(&value, String::new(), &mut numbers);
     numbers
+}
+
+/// The dotted keys of all numbers of a summary of any kind, those that are `null` too.
+pub(crate) fn names(summary: &impl Serialize) -> Vec<String> {
+    let value = serde_json::to_value(summary).expect("a summary is JSON");
+    let mut names = Vec::new();
+    leaves(&value, String::new(), &mut names);
+    names
 }
 
 /// The group as some record saw it.

@@ -193,7 +193,36 @@ fn lists_and_schemas_are_printed() {
     let schema: serde_json::Value = serde_json::from_slice(&schema.stdout).unwrap();
     assert!(schema["properties"]["group"].is_object());
     arboretum().args(["completions", "bash"]).assert().success();
-    arboretum().arg("man").assert().success();
+    let listed = arboretum().args(["list", "metrics", "--json"]).output().unwrap();
+    let listed: serde_json::Value = serde_json::from_slice(&listed.stdout).unwrap();
+    let is_there = |name: &str| listed.as_array().unwrap().iter().any(|it| it["name"] == name);
+    assert!(is_there("key_age_s.mean") && is_there("ciphertexts_per_commit"));
+}
+
+#[test]
+fn every_command_has_a_manual_page() {
+    let page = |path: &[&str]| {
+        let shown = arboretum().arg("man").args(path).assert().success();
+        String::from_utf8(shown.get_output().stdout.clone()).unwrap()
+    };
+    assert!(page(&[]).contains("arboretum\\-run(1)"));
+    assert!(page(&["run"]).contains("\\-\\-members") && page(&["run"]).contains("arboretum-run"));
+    assert!(page(&["trace", "fit"]).contains("arboretum-trace-fit"));
+    let refused = arboretum().args(["man", "grow"]).assert().code(2);
+    refused.stderr(predicates::str::contains("`arboretum` has no command `grow`"));
+}
+
+/// A reader that has seen enough, as `head` has, is no fault.
+#[test]
+fn a_closed_pipe_ends_the_command_without_a_word() {
+    for arguments in [&["schema", "study"][..], &["completions", "zsh"], &["list", "metrics"]] {
+        let mut command = std::process::Command::new(assert_cmd::cargo::cargo_bin!("arboretum"));
+        command.args(arguments).stdout(std::process::Stdio::piped());
+        let mut running = command.stderr(std::process::Stdio::piped()).spawn().unwrap();
+        drop(running.stdout.take());
+        let ended = running.wait_with_output().unwrap();
+        assert!(ended.stderr.is_empty(), "{}", String::from_utf8_lossy(&ended.stderr));
+    }
 }
 
 /// A member that was alone for longer than the server allows lets others in when it is back.

@@ -34,6 +34,9 @@ pub(crate) enum Command {
     List {
         /// scenarios, studies, protocols, strategies, suites, metrics or profiles.
         what: String,
+        /// As JSON: each by its name.
+        #[arg(long)]
+        json: bool,
     },
     /// The JSON Schema of scenario, experiment, study or profile files.
     Schema {
@@ -75,9 +78,13 @@ pub(crate) enum Command {
         /// The shell.
         shell: clap_complete::Shell,
     },
-    /// Print the manual page.
+    /// Print the manual page: of the whole, or of a command (`man run`, `man trace fit`).
     #[command(name = "man")]
-    Manual,
+    Manual {
+        /// Which command's.
+        #[arg(value_name = "COMMAND")]
+        path: Vec<String>,
+    },
 }
 
 /// How much is done for real.
@@ -118,6 +125,12 @@ pub(crate) struct VerifyOptions {
     /// Cells of a study that are run again.
     #[arg(long, value_name = "K", default_value_t = 5)]
     pub(crate) cells: usize,
+    /// Only cells of a study that took no longer than this when they were recorded, seconds.
+    #[arg(long, value_name = "SECONDS", allow_negative_numbers = true)]
+    pub(crate) at_most: Option<f64>,
+    /// What was run again, and what it came to, as JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) common: QuietOptions,
 }

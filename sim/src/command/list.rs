@@ -3,8 +3,9 @@
 use std::process::ExitCode;
 
 use arboretum_engine::strategy::PRESETS;
-use arboretum_results::{Summary, metric_text};
+use arboretum_results::{ExperimentSummary, Summary, metric_text};
 use arboretum_workloads::{nearest, profiles, shipped, studies};
+use serde_json::{Value, json};
 
 use super::failure::Failure;
 use super::protocols::PROTOCOLS;
@@ -15,7 +16,7 @@ const WHAT: &[&str] =
     &["scenarios", "studies", "protocols", "strategies", "suites", "metrics", "profiles"];
 
 /// Prints a list.
-pub(crate) fn list(what: &str) -> Result<ExitCode, Failure> {
+pub(crate) fn list(what: &str, json: bool) -> Result<ExitCode, Failure> {
     let rows: Vec<(String, String)> = match what {
         "scenarios" => shipped().iter().map(|found| (found.name.into(), found.title())).collect(),
         "protocols" => named(PROTOCOLS),
@@ -32,6 +33,11 @@ pub(crate) fn list(what: &str) -> Result<ExitCode, Failure> {
             return Err(Failure::input_with_help(format!("there is no list of `{other}`"), help));
         }
     };
+    if json {
+        let entry = |(name, text): &(String, String)| json!({ "name": name, "text": text });
+        println!("{:#}", Value::from(rows.iter().map(entry).collect::<Vec<_>>()));
+        return Ok(ExitCode::SUCCESS);
+    }
     let width = rows.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
     for (name, text) in rows {
         println!("{}", format!("{name:width$}  {text}").trim_end());
@@ -58,11 +64,16 @@ fn named(rows: &[(&str, &str)]) -> Vec<(String, String)> {
     rows.iter().map(|(name, text)| ((*name).into(), (*text).into())).collect()
 }
 
-/// The numbers of a summary, by the names that `expect` uses.
+/// The numbers of a run's summary, by the names that `expect` uses, and those that experiments alone
+/// have.
 fn metrics() -> Vec<(String, String)> {
-    let described = |name: String| {
-        let text = metric_text(&name).to_owned();
+    let of_runs = Summary::metric_names();
+    let of_experiments = ExperimentSummary::metric_names();
+    let others = of_experiments.into_iter().filter(|name| !of_runs.contains(name));
+    let others = others.map(|name| {
+        let text = format!("{} (experiments)", metric_text(&name));
         (name, text)
-    };
-    Summary::metric_names().into_iter().map(described).collect()
+    });
+    let own = of_runs.iter().map(|name| (name.clone(), metric_text(name).to_owned()));
+    own.chain(others).collect()
 }

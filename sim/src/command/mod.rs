@@ -56,7 +56,7 @@ pub fn main() -> ExitCode {
         Command::Run(options) => run::run(&options),
         Command::Study(options) => study::run(&options),
         Command::Cell(options) => study::run_task(&options),
-        Command::List { what } => list::list(&what),
+        Command::List { what, json } => list::list(&what, json),
         Command::Schema { what } => schema::schema(&what),
         Command::Plot { paths } => plot::plot(&paths),
         Command::Splice { page, folders } => splice::splice(&page, &folders),
@@ -69,7 +69,7 @@ pub fn main() -> ExitCode {
         Command::Trace { command } => trace::run(&command),
         Command::Conformance { dir } => run_conformance(&dir),
         Command::Completions { shell } => schema::completions(shell),
-        Command::Manual => schema::manual(),
+        Command::Manual { path } => schema::manual(&path),
     };
     done.unwrap_or_else(Failure::report)
 }

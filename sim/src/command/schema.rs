@@ -34,9 +34,24 @@ pub(crate) fn completions(shell: clap_complete::Shell) -> Result<ExitCode, Failu
     Ok(ExitCode::SUCCESS)
 }
 
-/// Prints the manual page.
-pub(crate) fn manual() -> Result<ExitCode, Failure> {
-    let page = clap_mangen::Man::new(Arguments::command());
+/// Prints the manual page of the whole, or of a command below it.
+pub(crate) fn manual(path: &[String]) -> Result<ExitCode, Failure> {
+    let mut whole = Arguments::command();
+    whole.build();
+    let mut command = &whole;
+    for name in path {
+        command = command.find_subcommand(name).ok_or_else(|| {
+            let known: Vec<_> = command.get_subcommands().map(|known| known.get_name()).collect();
+            let what = format!("`{}` has no command `{name}`", command.get_name());
+            let help = match known.is_empty() {
+                true => "it has none".to_owned(),
+                false => format!("there is: {}", known.join(", ")),
+            };
+            Failure::input_with_help(what, help)
+        })?;
+    }
+    let title = [&["arboretum".to_owned()], path].concat().join("-");
+    let page = clap_mangen::Man::new(command.clone()).title(title);
     page.render(&mut io::stdout()).map_err(|error| Failure::run(error.to_string()))?;
     Ok(ExitCode::SUCCESS)
 }

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use arboretum_results::{read_digest, read_provenance};
 use arboretum_workloads::{Experiment, Scenario, Trace};
+use serde_json::json;
 
 use super::arguments::{QuietOptions, VerifyOptions};
 use super::experiment;
@@ -32,8 +33,15 @@ pub(crate) fn verify(options: &VerifyOptions) -> Result<ExitCode, Failure> {
         Some(digest) => digest,
         None => replay(path, &options.common)?,
     };
-    if again == provenance.digest && again == recorded {
-        println!("{}: the same digest, {again}", path.display());
+    let is_same = again == provenance.digest && again == recorded;
+    if options.json {
+        let told = json!({ "recorded": recorded, "again": again, "same": is_same });
+        println!("{told:#}");
+    }
+    if is_same {
+        if !options.json {
+            println!("{}: the same digest, {again}", path.display());
+        }
         Ok(ExitCode::SUCCESS)
     } else {
         Err(Failure::run(format!(

@@ -1,10 +1,9 @@
-//! What a cell is found by again: what it runs, down to the bytes of a trace, and the program that
-//! does. A program that was built anew runs everything anew.
+//! What a cell is found by again: what it runs, down to the bytes of a trace, and the sources that
+//! decide what it comes to. A program of other sources runs everything anew.
 
 use std::fs::File;
 use std::io;
 use std::path::Path;
-use std::sync::OnceLock;
 
 use arboretum_workloads::Job;
 use sha2::{Digest, Sha256};
@@ -15,7 +14,7 @@ const LENGTH: usize = 16;
 /// The address of a job; `toml` is the job as resolved.
 pub(in crate::command) fn address(job: &Job, toml: &str) -> io::Result<String> {
     let mut hash = Sha256::new();
-    hash.update(program());
+    hash.update(SOURCES);
     hash.update(toml);
     if let Job::Scenario(scenario) = job
         && let Some(trace) = &scenario.workload.trace
@@ -27,14 +26,8 @@ pub(in crate::command) fn address(job: &Job, toml: &str) -> io::Result<String> {
     Ok(text)
 }
 
-/// The digest of the running program; of its version where the program cannot be read.
-pub(super) fn program() -> &'static [u8; 32] {
-    static PROGRAM: OnceLock<[u8; 32]> = OnceLock::new();
-    PROGRAM.get_or_init(|| {
-        let read = std::env::current_exe().and_then(|path| digest(&path));
-        read.unwrap_or_else(|_| Sha256::digest(env!("CARGO_PKG_VERSION")).into())
-    })
-}
+/// The digest of the sources that decide what a run comes to (`build.rs`), hexadecimal.
+pub(super) const SOURCES: &str = env!("ARBORETUM_SOURCES");
 
 fn digest(path: &Path) -> io::Result<[u8; 32]> {
     let mut hash = Sha256::new();

@@ -50,7 +50,7 @@ impl Manifest {
             filter: plan.filter.clone(),
             chunk,
             tasks: plan.jobs().len().div_ceil(chunk),
-            program: hex::encode(address::program()),
+            program: address::SOURCES.to_owned(),
         }
     }
 
@@ -85,7 +85,7 @@ impl Manifest {
         if !(1..=MAX_CELLS).contains(&manifest.chunk) {
             return Err(refused(format!("a task has 1 to {MAX_CELLS} cells")));
         }
-        if manifest.program != hex::encode(address::program()) {
+        if manifest.program != address::SOURCES {
             return Err(Failure::input_with_help(
                 format!("{}: another build of arboretum has written this", path.display()),
                 "submit the study anew with this one: a build finds its own cells only",

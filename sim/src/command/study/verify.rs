@@ -6,7 +6,11 @@ use std::process::ExitCode;
 use std::sync::atomic::Ordering;
 
 use arboretum_results::{CellRow, read_cells, read_provenance};
+use arboretum_workloads::{Fidelity, Job};
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 
+use super::address::SOURCES;
 use super::cell;
 use super::folder::{definition, filter_of};
 use super::plan::Plan;
@@ -20,53 +24,81 @@ pub(crate) fn verify(options: &VerifyOptions) -> Result<ExitCode, Failure> {
     let folder = &options.path;
     let unreadable = |error: arboretum_results::ResultsError| Failure::input(error.to_string());
     let study = definition(folder)?;
+    if !folder.join("cells.csv").exists() {
+        let what = format!("{} keeps means alone, and no digests of cells", folder.display());
+        let help =
+            "run a part of the study and compare its aggregate.csv: `arboretum study … --only`";
+        return Err(Failure::input_with_help(what, help));
+    }
     let recorded = read_cells(folder, study.axes.len()).map_err(unreadable)?;
     let provenance = read_provenance(folder).map_err(unreadable)?;
     let filter = filter_of(folder, &provenance);
     let plan = Plan::new(study, &filter, folder.clone())?;
     let stop = stop_on_interrupt();
     let should_stop = || stop.load(Ordering::Relaxed);
-    let sample = sample(recorded, options.cells);
     // What a cell that breaks an invariant leaves to be replayed does not belong among what was recorded.
     let aside = Path::new("runs").join(format!("verify-{}", plan.study.name));
-    let mut others = vec![];
-    for row in &sample {
-        let place = || format!("{} seed {}", row.point.join(" "), row.seed);
+    let mut again = vec![];
+    for row in sample(&plan, recorded, options) {
         let job = plan.job(&row.point, row.seed).ok_or_else(|| {
-            let what = format!("{}: the study has no cell {}", folder.display(), place());
-            Failure::input_with_help(
-                what,
-                "its cells.csv is of another study, or of another definition of this one",
-            )
+            let what = format!("{}: the study has no cell {}", folder.display(), place(&row));
+            let help = "its cells.csv is of another study, or of another definition of this one";
+            Failure::input_with_help(what, help)
         })?;
         let Some(summary) = cell::play(job, &aside, &should_stop)? else {
             return Ok(ExitCode::from(INTERRUPTED));
         };
-        let again = summary["digest"].as_str().unwrap_or_default();
-        if again != row.digest {
-            others.push(format!("{}: recorded {}, run again {again}", place(), row.digest));
-        }
+        let digest = summary["digest"].as_str().unwrap_or_default().to_owned();
+        again.push((row, digest));
     }
-    if others.is_empty() {
-        let what = match sample.len() {
-            1 => "a cell run again, the same digest".to_owned(),
-            cells => format!("{cells} cells run again, the same digests"),
-        };
-        println!("{}: {what}", folder.display());
-        return Ok(ExitCode::SUCCESS);
-    }
-    Err(Failure::run(format!(
-        "{}: {} of {} cells come to another digest: {}",
-        folder.display(),
-        others.len(),
-        sample.len(),
-        others.join("; ")
-    )))
+    tell(options, &again)
 }
 
-/// So many of the rows, by the order of their digests: as good as drawn, and the same ones each time.
-fn sample(mut rows: Vec<CellRow>, count: usize) -> Vec<CellRow> {
-    rows.sort_by(|one, other| one.digest.cmp(&other.digest));
-    rows.truncate(count);
+/// A cell in words.
+fn place(row: &CellRow) -> String {
+    format!("{} seed {}", row.point.join(" "), row.seed)
+}
+
+/// Says which cells were run again and whether all came to what is recorded.
+fn tell(options: &VerifyOptions, again: &[(CellRow, String)]) -> Result<ExitCode, Failure> {
+    let folder = options.path.display();
+    let others: Vec<_> = again.iter().filter(|(row, digest)| row.digest != *digest).collect();
+    if options.json {
+        let cell = |(row, digest): &(CellRow, String)| json!({ "point": row.point, "seed": row.seed, "recorded": row.digest, "again": digest });
+        let cells: Vec<Value> = again.iter().map(cell).collect();
+        println!("{:#}", json!({ "cells": cells, "same": others.is_empty() }));
+    }
+    if others.is_empty() {
+        if !options.json {
+            let cells: Vec<_> = again.iter().map(|(row, _)| place(row)).collect();
+            println!("{folder}: run again, the same digest: {}", cells.join("; "));
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
+    let told = others.iter().map(|(row, digest)| {
+        format!("{}: recorded {}, run again {digest}", place(row), row.digest)
+    });
+    let told = told.collect::<Vec<_>>().join("; ");
+    let (count, all) = (others.len(), again.len());
+    Err(Failure::run(format!("{folder}: {count} of {all} cells come to another digest: {told}")))
+}
+
+/// So many of the rows that did not take too long, in an order of the program's own: each program has its
+/// sample. With them one with real keys, where there is one.
+fn sample(plan: &Plan, mut rows: Vec<CellRow>, options: &VerifyOptions) -> Vec<CellRow> {
+    let is_short = |row: &CellRow| {
+        let took = row.number("host.cpu_s").unwrap_or(0.0);
+        options.at_most.is_none_or(|most| took <= most)
+    };
+    let has_real_keys = |row: &CellRow| {
+        let job = plan.job(&row.point, row.seed);
+        matches!(job, Some(Job::Scenario(it)) if it.group.fidelity != Fidelity::Counted)
+    };
+    rows.retain(is_short);
+    rows.sort_by_cached_key(|row| Sha256::digest(format!("{SOURCES}{}", row.digest)));
+    let others = rows.split_off(options.cells.min(rows.len()));
+    if !rows.iter().any(has_real_keys) {
+        rows.extend(others.into_iter().find(has_real_keys));
+    }
     rows
 }
