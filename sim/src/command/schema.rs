@@ -41,7 +41,7 @@ pub(crate) fn manual(path: &[String]) -> Result<ExitCode, Failure> {
     let mut command = &whole;
     for name in path {
         command = command.find_subcommand(name).ok_or_else(|| {
-            let known: Vec<_> = command.get_subcommands().map(|known| known.get_name()).collect();
+            let known: Vec<_> = command.get_subcommands().map(clap::Command::get_name).collect();
             let what = format!("`{}` has no command `{name}`", command.get_name());
             let help = match known.is_empty() {
                 true => "it has none".to_owned(),

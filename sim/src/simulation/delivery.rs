@@ -198,7 +198,7 @@ mod tests {
         let mut service = DeliveryService::default();
         let client = ClientId(1);
         service.publish(client, 2, Millis(5));
-        let mut take = |service: &mut DeliveryService| service.take_package(client).unwrap().0;
+        let take = |service: &mut DeliveryService| service.take_package(client).unwrap().0;
         assert_eq!((take(&mut service), take(&mut service), service.last_resort), (5, 5, 1));
         assert_eq!(service.refill(client, 3, Millis(9)), 2);
         assert_eq!([(); 4].map(|()| take(&mut service)), [5, 9, 9, 9]);
