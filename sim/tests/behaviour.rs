@@ -486,24 +486,34 @@ fn the_ages_of_keys_are_those_of_the_last_commit_or_add() {
 
 #[test]
 fn whoever_is_evicted_before_its_first_return_comes_back_all_the_same() {
-    let set = ["policy.evict_after=1h", "duration=3d"];
+    let set = ["policy.evict_after=1h", "policy.batching=1h", "duration=3d"];
     for strategy in ["rfc9420", "rfc9420+compaction=swap:2", "rebuild"] {
         let (outcome, recorded) = simulate(&scenario(CHURN, strategy, &set), None);
-        // Who has a Welcome that waits for it; who was removed with one; who of them has come online
-        // since and not been added.
-        let [mut waits, mut removed, mut out] = [(); 3].map(|()| BTreeSet::<u32>::new());
+        // Who is online; who was added while it was not, and so has a Welcome that waits for it; who was removed
+        // before it came for it; who of them has come online since and not been added.
+        let [mut online, mut waits, mut removed, mut out] =
+            [(); 4].map(|()| BTreeSet::<u32>::new());
         let mut cases = 0;
         for Event { kind, client, .. } in &recorded.events {
             match &**kind {
                 "added" => {
-                    waits.insert(*client);
                     removed.remove(client);
                     out.remove(client);
+                    if !online.contains(client) {
+                        waits.insert(*client);
+                    }
                 }
-                "removed" if waits.remove(client) => cases += usize::from(removed.insert(*client)),
+                "removed" if waits.remove(client) => {
+                    removed.insert(*client);
+                }
                 "online" => {
+                    online.insert(*client);
                     waits.remove(client);
+                    cases += usize::from(removed.contains(client));
                     out.extend(removed.take(client));
+                }
+                "offline" => {
+                    online.remove(client);
                 }
                 _ => {}
             }
