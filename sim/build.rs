@@ -8,10 +8,12 @@ use std::process::Command;
 use sha2::{Digest, Sha256};
 
 /// What the command is made of.
-const SOURCES: [&str; 15] = [
+const SOURCES: [&str; 17] = [
     "Cargo.lock",
     "Cargo.toml",
     "engine/Cargo.toml",
+    "engine/peers/Cargo.toml",
+    "engine/peers/src",
     "engine/src",
     "results/Cargo.toml",
     "results/assets",
@@ -26,12 +28,14 @@ const SOURCES: [&str; 15] = [
     "workloads/studies",
 ];
 
-/// Those of them that stand in no run's own files: studies, scenarios, profiles and pages are read or
-/// written beside a run, and do not change what it comes to.
-const DECISIVE: [&str; 10] = [
+/// Those of them that decide what a run comes to, whatever it is a run of: studies, scenarios and profiles
+/// do not, for what a run is made of is resolved before.
+const DECISIVE: [&str; 12] = [
     "Cargo.lock",
     "Cargo.toml",
     "engine/Cargo.toml",
+    "engine/peers/Cargo.toml",
+    "engine/peers/src",
     "engine/src",
     "results/Cargo.toml",
     "results/src",
@@ -66,7 +70,7 @@ fn digest_of_sources() -> String {
     files.sort();
     let mut hash = Sha256::new_with_prefix(env!("CARGO_PKG_VERSION"));
     for file in files {
-        let text = fs::read(&file).unwrap_or_default();
+        let text = fs::read(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
         hash.update(file.to_string_lossy().as_bytes());
         hash.update((text.len() as u64).to_le_bytes());
         hash.update(text);
@@ -75,11 +79,13 @@ fn digest_of_sources() -> String {
     hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// A file, or all in a folder.
+/// A file, or all in a folder. What is not there is a broken checkout: its cells would pass for those of
+/// another.
 fn gather(path: &Path, files: &mut Vec<PathBuf>) {
-    if let Ok(entries) = fs::read_dir(path) {
-        entries.flatten().for_each(|entry| gather(&entry.path(), files));
-    } else if path.is_file() {
+    if path.is_file() {
         files.push(path.to_owned());
+        return;
     }
+    let entries = fs::read_dir(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    entries.flatten().for_each(|entry| gather(&entry.path(), files));
 }

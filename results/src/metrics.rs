@@ -56,7 +56,10 @@ const TEXTS: &[(&str, &str)] = &[
     ("evicted.people", "clients evicted at some time, each counted once"),
     ("evicted.people_back", "of these, those that were let in again"),
     ("evicted.times_back", "how often somebody was let in again after an eviction"),
-    ("joins.bytes.", "bytes of the Welcome and the tree that a newcomer fetches"),
+    (
+        "joins.bytes.",
+        "bytes of Welcome and tree for who comes in after the start, or is added anew",
+    ),
     ("key_age_s.", "of members at the end, since the keys of their leaves were made, seconds"),
     ("tree.", "the tree at the end"),
     ("tree.width_over_members", "leaves for each member at the end"),

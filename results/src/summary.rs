@@ -302,7 +302,7 @@ pub struct BlankPaths {
 pub struct Evicted {
     /// Clients that were evicted at some time.
     pub people: u64,
-    /// Of these, those that were let in again: who was evicted and had not gone for good.
+    /// Of these, those that were let in again before the end.
     pub people_back: u64,
     /// How often somebody was let in again after an eviction.
     pub times_back: u64,

@@ -10,6 +10,7 @@ use crate::folder::{write_aside, write_json, write_table};
 use crate::read::{read_json, read_portraits, read_tree};
 use crate::recorder::Recorded;
 use crate::records::{PortraitRow, TreeRow};
+use crate::study::CellRow;
 
 /// The folder's name.
 const FOLDER: &str = "tree";
@@ -23,6 +24,14 @@ pub struct Portrayed {
     pub seed: u64,
     /// The digest of its run, which stands in `cells.csv` as well.
     pub digest: String,
+}
+
+impl Portrayed {
+    /// Whether it is this cell, as it was run.
+    pub fn is_of(&self, row: &CellRow) -> bool {
+        let Self { point, seed, digest } = self;
+        (point, *seed, digest) == (&row.point, row.seed, &row.digest)
+    }
 }
 
 /// A cell's tree over time.
@@ -59,15 +68,26 @@ impl TreeOverTime {
         })
     }
 
-    /// Reads it from a study's folder; none if it has none.
-    pub fn read(study: &Path) -> Result<Option<Self>, ResultsError> {
+    /// Takes it out of a study's folder.
+    pub fn remove(study: &Path) -> Result<(), ResultsError> {
+        let folder = study.join(FOLDER);
+        if !folder.exists() {
+            return Ok(());
+        }
+        std::fs::remove_dir_all(&folder).map_err(ResultsError::write(&folder))
+    }
+
+    /// Reads it from a study's folder; none if it has none of these cells, or where means alone are kept none
+    /// at all.
+    pub fn read(study: &Path, cells: &[CellRow]) -> Result<Option<Self>, ResultsError> {
         let folder = study.join(FOLDER);
         if !folder.exists() {
             return Ok(None);
         }
         let cell = read_json(&folder.join("cell.json"))?;
         let (tree, portraits) = (read_tree(&folder)?, read_portraits(&folder)?);
-        Ok(Some(Self { cell, tree, portraits }))
+        let read = Self { cell, tree, portraits };
+        Ok(cells.iter().any(|row| read.cell.is_of(row)).then_some(read))
     }
 }
 
@@ -75,10 +95,12 @@ impl TreeOverTime {
 mod tests {
     use super::*;
 
+    const EMPTY: CellRow =
+        CellRow { point: vec![], seed: 0, digest: String::new(), numbers: vec![] };
+
     #[test]
     fn it_is_read_as_it_was_written_and_replaced_as_a_whole() {
         let study = tempfile::tempdir().unwrap();
-        assert_eq!(TreeOverTime::read(study.path()).unwrap(), None);
         let row = |time_ms| TreeRow { time_ms, members: 4, ..TreeRow::default() };
         let portrait = |time_ms, first| PortraitRow { time_ms, first, ..PortraitRow::default() };
         let recorded = Recorded {
@@ -92,8 +114,14 @@ mod tests {
         taken.write(study.path()).unwrap();
         let other = TreeOverTime { cell: Portrayed { seed: 4, ..cell.clone() }, ..taken };
         other.write(study.path()).unwrap();
-        assert_eq!(TreeOverTime::read(study.path()).unwrap(), Some(other));
         assert_eq!(std::fs::read_dir(study.path()).unwrap().count(), 1);
+        let row = |seed| CellRow { seed, point: vec!["a".into()], digest: "d".into(), ..EMPTY };
+        let read = |rows: &[CellRow]| TreeOverTime::read(study.path(), rows).unwrap();
+        assert_eq!(read(&[row(3), row(4)]), Some(other));
+        assert_eq!((read(&[row(3)]), read(&[])), (None, None), "of a cell that is not there");
+        TreeOverTime::remove(study.path()).unwrap();
+        TreeOverTime::remove(study.path()).unwrap();
+        assert_eq!(read(&[row(4)]), None);
         assert_eq!(TreeOverTime::of(cell, &Recorded::default()), None);
     }
 }

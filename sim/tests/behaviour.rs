@@ -525,3 +525,19 @@ fn whoever_is_evicted_before_its_first_return_comes_back_all_the_same() {
         assert!(people >= people_back && times_back >= people_back && people_back > 20);
     }
 }
+
+/// What was sent in its epochs and arrives after it has come online belongs to nobody's mailbox: the run ends
+/// in a fault unless each copy comes to an end that is counted.
+#[test]
+fn letters_for_who_is_evicted_before_its_first_return_are_accounted_for() {
+    let set = [
+        "policy.evict_after=30min",
+        "policy.batching=20min",
+        "network.delay={ distribution = \"constant\", value = \"9min\" }",
+        "network.max_delay=10min",
+        "workload.messages.attachments=0.1",
+        "workload.activity.messages_per_day=60",
+    ];
+    let (outcome, _) = simulate(&scenario(CHURN, "rfc9420", &set), None);
+    assert!(outcome.system.messages.sent > 1_000 && outcome.evicted.times_back > 50);
+}

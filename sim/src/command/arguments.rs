@@ -125,9 +125,9 @@ pub(crate) struct VerifyOptions {
     /// Cells of a study that are run again.
     #[arg(long, value_name = "K", default_value_t = 5)]
     pub(crate) cells: usize,
-    /// Only cells of a study that took no longer than this when they were recorded, seconds.
-    #[arg(long, value_name = "SECONDS", allow_negative_numbers = true)]
-    pub(crate) at_most: Option<f64>,
+    /// Only cells of a study that took no more than this when they were recorded, seconds of one processor.
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) at_most: Option<u32>,
     /// What was run again, and what it came to, as JSON.
     #[arg(long)]
     pub(crate) json: bool,

@@ -38,30 +38,38 @@ impl Requests {
     }
 }
 
-/// A client's key packages, the oldest first: when so many of them were published.
+/// A client's key packages.
 #[derive(Clone, Debug, Default)]
-struct Packages(VecDeque<(Millis, u32)>);
+struct Packages {
+    /// How many the directory has, the last of which is given out again and again.
+    left: u32,
+    /// Those that nobody has taken, the oldest first: when so many of them were published.
+    fresh: VecDeque<(Millis, u32)>,
+    /// When the one was published that was taken last.
+    last: Option<Millis>,
+}
 
 impl Packages {
-    fn left(&self) -> u32 {
-        self.0.iter().map(|(_, count)| count).sum()
-    }
-
     fn publish(&mut self, count: u32, now: Millis) {
+        self.left += count;
         if count > 0 {
-            self.0.push_back((now, count));
+            self.fresh.push_back((now, count));
         }
     }
 
-    /// Takes the oldest of several.
+    /// Takes the oldest that nobody has taken, or the last one again; gives when it was published.
     fn take(&mut self) -> Option<Millis> {
-        let (published, count) = self.0.front_mut()?;
-        let published = *published;
-        *count -= 1;
-        if *count == 0 {
-            self.0.pop_front();
+        if self.left > 1 {
+            self.left -= 1;
         }
-        Some(published)
+        if let Some((published, count)) = self.fresh.front_mut() {
+            self.last = Some(*published);
+            *count -= 1;
+            if *count == 0 {
+                self.fresh.pop_front();
+            }
+        }
+        self.last
     }
 }
 
@@ -120,21 +128,16 @@ impl DeliveryService {
     /// keeps; gives how many.
     pub(super) fn refill(&mut self, client: ClientId, kept: u32, now: Millis) -> u32 {
         let packages = self.directory.entry(client).or_default();
-        let missing = kept.saturating_sub(packages.left());
+        let missing = kept.saturating_sub(packages.left);
         packages.publish(missing, now);
         missing
     }
 
-    /// A committer takes a client's oldest package, and the last one again and again; gives when it was
-    /// published.
+    /// A committer takes a client's oldest package, or the last one again; gives when it was published.
     pub(super) fn take_package(&mut self, client: ClientId) -> Option<Millis> {
         let packages = self.directory.get_mut(&client);
-        if let Some(packages) = packages.filter(|packages| packages.left() > 1) {
-            return packages.take();
-        }
-        self.last_resort += 1;
-        let last = self.directory.get(&client)?.0.front()?;
-        Some(last.0)
+        self.last_resort += u64::from(packages.as_ref().is_none_or(|it| it.left <= 1));
+        packages?.take()
     }
 
     /// A client asks to be added.
@@ -161,12 +164,17 @@ impl DeliveryService {
         std::mem::take(&mut self.waiting)
     }
 
-    /// What could not be committed waits again, before what came since.
-    pub(super) fn put_back(&mut self, mut requests: Requests) {
-        requests.adds.append(&mut self.waiting.adds);
-        requests.removes.append(&mut self.waiting.removes);
-        requests.ghosts.append(&mut self.waiting.ghosts);
-        self.waiting = requests;
+    /// What could not be committed waits again, before what came since; what was asked for meanwhile once
+    /// more waits once.
+    pub(super) fn put_back(&mut self, requests: Requests) {
+        let since = std::mem::replace(&mut self.waiting, requests);
+        for client in since.adds {
+            if !self.waiting.adds.contains(&client) {
+                self.waiting.adds.push(client);
+            }
+        }
+        since.removes.into_iter().for_each(|(client, reason)| self.ask_remove(client, reason));
+        since.ghosts.into_iter().for_each(|client| self.ask_quarantine(client));
     }
 
     /// Whether anything waits.
@@ -194,14 +202,30 @@ mod tests {
     }
 
     #[test]
+    fn what_is_put_back_and_asked_for_again_waits_once() {
+        let mut service = DeliveryService::default();
+        let [a, b] = [ClientId(1), ClientId(2)];
+        service.ask_remove(a, Reason::Evict);
+        service.ask_add(b);
+        let taken = service.take_requests();
+        service.ask_remove(a, Reason::Leave);
+        service.ask_remove(b, Reason::Leave);
+        service.ask_add(b);
+        service.put_back(taken);
+        let waiting = service.take_requests();
+        assert_eq!(waiting.removes, [(a, Reason::Evict), (b, Reason::Leave)]);
+        assert_eq!(waiting.adds, [b]);
+    }
+
+    #[test]
     fn the_oldest_package_is_taken_and_the_last_one_never_used_up() {
         let mut service = DeliveryService::default();
         let client = ClientId(1);
         service.publish(client, 2, Millis(5));
         let take = |service: &mut DeliveryService| service.take_package(client).unwrap().0;
-        assert_eq!((take(&mut service), take(&mut service), service.last_resort), (5, 5, 1));
-        assert_eq!(service.refill(client, 3, Millis(9)), 2);
-        assert_eq!([(); 4].map(|()| take(&mut service)), [5, 9, 9, 9]);
-        assert_eq!((service.last_resort, service.take_package(ClientId(2))), (3, None));
+        assert_eq!([(); 3].map(|()| take(&mut service)), [5, 5, 5]);
+        assert_eq!((service.last_resort, service.refill(client, 3, Millis(9))), (2, 2));
+        assert_eq!([(); 4].map(|()| take(&mut service)), [9, 9, 9, 9]);
+        assert_eq!((service.last_resort, service.take_package(ClientId(2))), (4, None));
     }
 }

@@ -86,22 +86,25 @@ impl World<'_, '_> {
                 removed: caught.removed,
             });
             if caught.removed {
-                self.is_leaving(client);
-                return self.find_oneself_removed(client);
+                return self.come_back_removed(client);
             }
-        } else if matches!(self.clients.get(client).purpose, Some(Purpose::Enter)) {
-            self.commit(client)?;
-        } else if self.clients.get(client).standing != Standing::Asked {
-            // A Welcome waits for it, and its removal may wait as well.
+        } else {
+            // Letters of an epoch that it was in may have come after it had gone.
             self.fetch_mail(client)?;
-            self.bring_forward(client, self.protocol.epoch())?;
-            if self.clients.get(client).standing == Standing::Outside {
-                return self.find_oneself_removed(client);
+            let standing = self.clients.get(client).standing;
+            if matches!(self.clients.get(client).purpose, Some(Purpose::Enter)) {
+                self.commit(client)?;
+            } else if standing != Standing::Asked {
+                // A Welcome waits for it, and its removal may wait as well.
+                self.bring_forward(client, self.protocol.epoch())?;
+                if standing == Standing::Outside {
+                    return self.come_back_removed(client);
+                }
+                if self.is_shut_out(client) {
+                    return self.seek_shares(client);
+                }
+                self.is_in(client)?;
             }
-            if self.is_shut_out(client) {
-                return self.seek_shares(client);
-            }
-            self.is_in(client)?;
         }
         self.look_after_devices(client)?;
         let warming = self.behaviour.warming.on_return_after();
@@ -114,6 +117,13 @@ impl World<'_, '_> {
         self.answer_requests(client)?;
         // Requests may have been waiting for somebody to come online.
         self.hand_out_if_immediate()
+    }
+
+    /// Somebody has come online and finds itself removed; letters of its last epochs may still be on their
+    /// way.
+    fn come_back_removed(&mut self, client: ClientId) -> Result<(), ProtocolError> {
+        self.is_leaving(client);
+        self.find_oneself_removed(client)
     }
 
     /// Somebody who was evicted and comes back asks to be added again.

@@ -19,6 +19,9 @@ use super::world::{Outcome, World};
 /// Members that show the roster they believe at each recount.
 const ROSTERS: usize = 4;
 
+/// Protocols in which every commit brings a new leaf key of its sender's (RFC 9420 §7.5).
+const RENEW_THE_COMMITTER: [&str; 3] = ["treekem", "openmls", "mls-rs"];
+
 /// Snapshots from one recount of everything that is cached to the next.
 const RECOUNT_EVERY: u64 = 8;
 
@@ -306,8 +309,11 @@ impl World<'_, '_> {
     }
 
     /// How old the keys of members' leaves are, seconds: who has copied one reads on until it is
-    /// replaced.
+    /// replaced. Nothing where a commit does not always renew its sender's.
     fn key_ages(&self) -> FiveFigures {
+        if !RENEW_THE_COMMITTER.contains(&self.protocol.name()) {
+            return FiveFigures::default();
+        }
         let mut ages = Distribution::default();
         for client in self.clients.iter().filter(|it| it.standing == Standing::Member) {
             ages.record((self.now.0 - client.keyed_at.0) / 1_000);

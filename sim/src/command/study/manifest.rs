@@ -37,7 +37,7 @@ pub(super) struct Manifest {
     chunk: usize,
     /// How many tasks there are.
     pub(super) tasks: usize,
-    /// The digest of the program: another one would give its cells other addresses.
+    /// The digest of the program's sources: others would give its cells other addresses.
     program: String,
 }
 
@@ -87,8 +87,8 @@ impl Manifest {
         }
         if manifest.program != address::SOURCES {
             return Err(Failure::input_with_help(
-                format!("{}: another build of arboretum has written this", path.display()),
-                "submit the study anew with this one: a build finds its own cells only",
+                format!("{}: arboretum of other sources has written this", path.display()),
+                "submit the study anew with this one: it finds cells of its own sources only",
             ));
         }
         Ok(manifest)

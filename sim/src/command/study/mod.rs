@@ -107,11 +107,15 @@ fn finish(
     tables.write(folder, &study.to_toml()).map_err(failed)?;
     statistics::write(study, &tables, folder).map_err(failed)?;
     write_provenance(options, plan, &tables, started).map_err(failed)?;
-    portrait::take(plan, &tables)?;
     draw(study, &tables, folder)?;
     let mut verdicts = verdicts(study, &tables);
     verdicts.extend(statistics::verdicts(study, &tables));
     tell(options, study, &tables, &verdicts, folder)?;
+    // Where others have run the cells, this machine runs none.
+    let is_local = options.executor == Executor::Local && !options.resume;
+    if is_local && !portrait::take(plan, &tables)? {
+        return Ok(ExitCode::from(INTERRUPTED));
+    }
     let broken = verdicts.iter().any(Verdict::is_broken);
     if broken && plan.filter.set.is_empty() {
         return Ok(ExitCode::from(1));

@@ -5,21 +5,36 @@
 use std::sync::atomic::Ordering;
 
 use arboretum_results::{CellRow, Portrayed, StudyTables, TreeOverTime};
-use arboretum_workloads::{Job, place};
+use arboretum_workloads::{Job, Scenario, place};
 
 use super::cell;
 use super::plan::Plan;
 use crate::command::failure::Failure;
 use crate::command::threads::stop_on_interrupt;
 
-/// Plays the cell and writes its tree, if it is a simulation and nobody wants to stop.
-pub(super) fn take(plan: &Plan, tables: &StudyTables) -> Result<(), Failure> {
-    let Some(row) = portrayed(plan, tables) else { return Ok(()) };
-    let Some(Job::Scenario(scenario)) = plan.job(&row.point, row.seed) else { return Ok(()) };
+/// Sees to it that the study's folder has the tree of that cell, or none where it is no simulation or keeps no
+/// tree. False if somebody wanted to stop.
+pub(super) fn take(plan: &Plan, tables: &StudyTables) -> Result<bool, Failure> {
+    let failed = |error: arboretum_results::ResultsError| Failure::run(error.to_string());
+    let row = portrayed(plan, tables);
+    let there = TreeOverTime::read(&plan.folder, &tables.cells);
+    if let (Some(row), Ok(Some(there))) = (row, there)
+        && there.cell.is_of(row)
+    {
+        return Ok(true);
+    }
+    TreeOverTime::remove(&plan.folder).map_err(failed)?;
+    let Some(row) = row else { return Ok(true) };
+    let Some(Job::Scenario(scenario)) = plan.job(&row.point, row.seed) else { return Ok(true) };
+    play(plan, scenario, row)
+}
+
+/// Plays the cell once more and writes its tree.
+fn play(plan: &Plan, scenario: &Scenario, row: &CellRow) -> Result<bool, Failure> {
     let stop = stop_on_interrupt();
     let played = cell::simulate(scenario, &plan.folder, &|| stop.load(Ordering::Relaxed))?;
     if played.is_interrupted() {
-        return Ok(());
+        return Ok(false);
     }
     let digest = played.summary(scenario, Default::default()).digest;
     if digest != row.digest {
@@ -28,9 +43,10 @@ pub(super) fn take(plan: &Plan, tables: &StudyTables) -> Result<(), Failure> {
         return Err(Failure::run(what));
     }
     let cell = Portrayed { point: row.point.clone(), seed: row.seed, digest };
-    let taken = TreeOverTime::of(cell, &played.first.recorded);
-    let written = taken.map_or(Ok(()), |taken| taken.write(&plan.folder));
-    written.map_err(|error| Failure::run(error.to_string()))
+    if let Some(taken) = TreeOverTime::of(cell, &played.first.recorded) {
+        taken.write(&plan.folder).map_err(|error| Failure::run(error.to_string()))?;
+    }
+    Ok(true)
 }
 
 /// The cell.

@@ -37,7 +37,7 @@ pub(crate) fn section(folder: &Path) -> Result<StudySection, Failure> {
         figures: study.plots.iter().map(|plot| figure(&study, &tables, plot)).collect(),
         differences: statistics::compared(&study, &tables),
         fits: statistics::grown(&study, &tables),
-        tree: TreeOverTime::read(folder).map_err(failed)?,
+        tree: TreeOverTime::read(folder, &tables.cells).map_err(failed)?,
         tables,
         provenance,
         name: study.name,

@@ -38,8 +38,13 @@ pub(crate) fn verify(options: &VerifyOptions) -> Result<ExitCode, Failure> {
     let should_stop = || stop.load(Ordering::Relaxed);
     // What a cell that breaks an invariant leaves to be replayed does not belong among what was recorded.
     let aside = Path::new("runs").join(format!("verify-{}", plan.study.name));
+    let sample = sample(&plan, recorded, options);
+    if sample.is_empty() {
+        let what = format!("{}: no cell is cheap enough to be run again", folder.display());
+        return Err(Failure::input_with_help(what, "give more to --at-most and to --cells"));
+    }
     let mut again = vec![];
-    for row in sample(&plan, recorded, options) {
+    for row in sample {
         let job = plan.job(&row.point, row.seed).ok_or_else(|| {
             let what = format!("{}: the study has no cell {}", folder.display(), place(&row));
             let help = "its cells.csv is of another study, or of another definition of this one";
@@ -84,11 +89,11 @@ fn tell(options: &VerifyOptions, again: &[(CellRow, String)]) -> Result<ExitCode
 }
 
 /// So many of the rows that did not take too long, in an order of the program's own: each program has its
-/// sample. With them one with real keys, where there is one.
+/// sample. One of them has real keys, where there is one.
 fn sample(plan: &Plan, mut rows: Vec<CellRow>, options: &VerifyOptions) -> Vec<CellRow> {
     let is_short = |row: &CellRow| {
-        let took = row.number("host.cpu_s").unwrap_or(0.0);
-        options.at_most.is_none_or(|most| took <= most)
+        let took = row.number("host.cpu_s").unwrap_or(f64::INFINITY);
+        options.at_most.is_none_or(|most| took <= f64::from(most))
     };
     let has_real_keys = |row: &CellRow| {
         let job = plan.job(&row.point, row.seed);
@@ -97,8 +102,11 @@ fn sample(plan: &Plan, mut rows: Vec<CellRow>, options: &VerifyOptions) -> Vec<C
     rows.retain(is_short);
     rows.sort_by_cached_key(|row| Sha256::digest(format!("{SOURCES}{}", row.digest)));
     let others = rows.split_off(options.cells.min(rows.len()));
-    if !rows.iter().any(has_real_keys) {
-        rows.extend(others.into_iter().find(has_real_keys));
+    if !rows.iter().any(has_real_keys)
+        && let Some(real) = others.into_iter().find(has_real_keys)
+    {
+        rows.pop();
+        rows.push(real);
     }
     rows
 }
