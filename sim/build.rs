@@ -28,21 +28,14 @@ const SOURCES: [&str; 17] = [
     "workloads/studies",
 ];
 
-/// Those of them that decide what a run comes to, whatever it is a run of: studies, scenarios and profiles
-/// do not, for what a run is made of is resolved before.
-const DECISIVE: [&str; 12] = [
-    "Cargo.lock",
-    "Cargo.toml",
-    "engine/Cargo.toml",
-    "engine/peers/Cargo.toml",
-    "engine/peers/src",
-    "engine/src",
-    "results/Cargo.toml",
-    "results/src",
-    "sim/Cargo.toml",
-    "sim/src",
-    "workloads/Cargo.toml",
-    "workloads/src",
+/// Those of them that do not decide what a run comes to: what a run is made of is resolved before, and what
+/// pages look like comes after.
+const BESIDE: [&str; 5] = [
+    "results/assets",
+    "sim/build.rs",
+    "workloads/profiles",
+    "workloads/scenarios",
+    "workloads/studies",
 ];
 
 fn main() {
@@ -66,7 +59,8 @@ fn git(arguments: &[&str]) -> Option<String> {
 /// The digest of all decisive files by their names, and of what else the code depends on.
 fn digest_of_sources() -> String {
     let mut files = vec![];
-    DECISIVE.iter().for_each(|source| gather(&Path::new("..").join(source), &mut files));
+    let decisive = SOURCES.iter().filter(|source| !BESIDE.contains(source));
+    decisive.for_each(|source| gather(&Path::new("..").join(source), &mut files));
     files.sort();
     let mut hash = Sha256::new_with_prefix(env!("CARGO_PKG_VERSION"));
     for file in files {
