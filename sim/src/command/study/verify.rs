@@ -69,7 +69,10 @@ fn tell(options: &VerifyOptions, again: &[(CellRow, String)]) -> Result<ExitCode
     let folder = options.path.display();
     let others: Vec<_> = again.iter().filter(|(row, digest)| row.digest != *digest).collect();
     if options.json {
-        let cell = |(row, digest): &(CellRow, String)| json!({ "point": row.point, "seed": row.seed, "recorded": row.digest, "again": digest });
+        let cell = |(row, digest): &(CellRow, String)| {
+            let CellRow { point, seed, digest: recorded, .. } = row;
+            json!({ "point": point, "seed": seed, "recorded": recorded, "again": digest })
+        };
         let cells: Vec<Value> = again.iter().map(cell).collect();
         println!("{:#}", json!({ "cells": cells, "same": others.is_empty() }));
     }
@@ -102,7 +105,8 @@ fn sample(plan: &Plan, mut rows: Vec<CellRow>, options: &VerifyOptions) -> Vec<C
     rows.retain(is_short);
     rows.sort_by_cached_key(|row| Sha256::digest(format!("{SOURCES}{}", row.digest)));
     let others = rows.split_off(options.cells.min(rows.len()));
-    if !rows.iter().any(has_real_keys)
+    if !rows.is_empty()
+        && !rows.iter().any(has_real_keys)
         && let Some(real) = others.into_iter().find(has_real_keys)
     {
         rows.pop();
