@@ -4,12 +4,13 @@ CARGO ?= cargo
 RELEASE = target/release/arboretum
 
 .PHONY: run test test-slurm test-peers test-peers-large fuzz fuzz-long cargo-fuzz interop test-interop test-report lint \
-	lint-all bench bench-peers conformance smoke notebooks notebooks-recorded clean help studies answers record reference test-reference parquet
+	lint-all bench bench-peers conformance smoke notebooks notebooks-recorded clean help studies answers record record-capacity reference test-reference parquet
 
 help:
 	@echo "make run          50,000 clients through a week, into runs/fifty-thousand"
 	@echo "make studies      every study in its small size, into runs/STUDY-quick, in minutes"
-	@echo "make answers      numbers and plots into docs/answers.md: of what is recorded, or of small sizes"
+	@echo "make answers      numbers and plots into docs/answers.md and capacity.md: of what is recorded, or of small sizes"
+	@echo "make record-capacity how large a group may grow, a few minutes, into results/reference"
 	@echo "make record       a STUDY in its full size, for minutes or hours, into results/reference"
 	@echo "make reference    the pages of what is recorded, into runs/reference"
 	@echo "make test         all tests"
@@ -50,20 +51,21 @@ studies: $(RELEASE)
 		echo "$$study"; $(RELEASE) study $$study --quick --quiet || failed="$$failed $$study"; \
 	done; test -z "$$failed" || { echo "does not hold:$$failed"; exit 1; }
 
-# Of each study on the page what is recorded, or the small size of one that is not. The page names its
-# plots by study and plot: img/answers/STUDY/PLOT.svg.
+# Pages whose numbers are of what is recorded, or of the small size of a study that is not. They name
+# their plots by study and plot: img/answers/STUDY/PLOT.svg.
+PAGES = docs/answers.md docs/capacity.md
 answers: $(RELEASE)
 	@rm -rf runs/answers; mkdir -p runs/answers
-	@for study in $$(grep -o '<!-- [a-z]* [a-z0-9-]* ' docs/answers.md | cut -d' ' -f3 | sort -u); do \
+	@for study in $$(grep -oh '<!-- [a-z]* [a-z0-9-]* ' $(PAGES) | cut -d' ' -f3 | sort -u); do \
 		found=results/reference/$$study; test -d $$found || found=runs/$$study-quick; \
-		mkdir runs/answers/$$study && cp $$found/cells.csv $$found/provenance.json runs/answers/$$study/ && \
+		mkdir runs/answers/$$study && cp $$found/*.csv $$found/*.json runs/answers/$$study/ && \
 		$(RELEASE) plot runs/answers/$$study || exit 1; \
 	done
-	@for plot in $$(grep -o 'img/answers/[^)]*\.svg' docs/answers.md); do \
+	@for plot in $$(grep -oh 'img/answers/[^)]*\.svg' $(PAGES) | sort -u); do \
 		name=$${plot#img/answers/}; mkdir -p docs/$$(dirname $$plot); \
 		cp runs/answers/$${name%/*}/plots/$${name##*/} docs/$$plot || exit 1; \
 	done
-	$(RELEASE) splice docs/answers.md runs/answers/*
+	@for page in $(PAGES); do $(RELEASE) splice $$page runs/answers/* || exit 1; done
 
 # A study in its full size, which may take hours, and its tables into results/reference, whether what it
 # says holds or not. sim/tests/reference.rs has a list of those that are not recorded.
@@ -74,6 +76,19 @@ record: $(RELEASE)
 		cp runs/$(STUDY)/$$file results/reference/$(STUDY)/ || exit 1; \
 	done; \
 	test ! -d runs/$(STUDY)/tree || cp -r runs/$(STUDY)/tree results/reference/$(STUDY)/ || exit 1; exit $$held
+
+# docs/capacity.md says what is asked.
+CAPACITY = $(RELEASE) capacity fifty-thousand --profile phone --budget commit_process=50ms --budget join=1s \
+	--budget catch_up=1s --budget memory=64MiB --budget rejected=5%
+record-capacity: $(RELEASE)
+	$(CAPACITY) --budget bytes_per_day=1MB --out runs/capacity
+	$(CAPACITY) --out runs/capacity-time
+	$(CAPACITY) --budget bytes_per_day=1MB --set group.start=warm --out runs/capacity-warm
+	$(CAPACITY) --budget bytes_per_day=1MB --set duration=28d --out runs/capacity-month
+	@for answer in capacity capacity-time capacity-warm capacity-month; do \
+		mkdir -p results/reference/$$answer && \
+		cp runs/$$answer/capacity.* runs/$$answer/provenance.json results/reference/$$answer/ || exit 1; \
+	done
 
 # The pages of what is recorded.
 reference: $(RELEASE)
@@ -86,7 +101,7 @@ reference: $(RELEASE)
 CELLS ?= 1
 test-reference: $(RELEASE)
 	@for study in results/reference/*; do \
-		test ! -f $$study/cells.csv || $(RELEASE) verify $$study --cells $(CELLS) --at-most 60 || exit 1; \
+		test ! -f $$study/cells.csv -a ! -f $$study/capacity.json || $(RELEASE) verify $$study --cells $(CELLS) --at-most 60 || exit 1; \
 	done
 
 # The workspace's own crates are tested with their assertions on and the optimiser at work.
@@ -162,7 +177,7 @@ conformance: $(RELEASE)
 # Studies that notebooks load, at their small size; notebooks/README.md says what they show.
 NOTEBOOK_STUDIES = ttkem-2021 ttkem-2021-administrators multicast-2022 concurrent-2025 bonsai-2024 \
 	quarantined-2024 fifty-thousand rebalance scaling scaling-lived-in tree-growth two-servers evict-first \
-	eviction offline creation sequencing versus healing
+	eviction offline creation sequencing versus healing history join-link devices recovery conference
 NOTEBOOK_RESULTS = $(addprefix runs/notebooks/,$(NOTEBOOK_STUDIES))
 # Real keys give the same counts, in minutes.
 notebook-options-scaling = --only fidelity=counted
@@ -176,8 +191,10 @@ notebooks: $(NOTEBOOK_RESULTS)
 		target/notebooks-venv/bin/python -m pytest -q -p no:cacheprovider --nbmake --nbmake-timeout=300 \
 		--durations=10 notebooks
 
-# Those that read studies recorded in full size, on these: what is in no folder of runs is read there.
-RECORDED_NOTEBOOKS = fifty-thousand rebalance tree-growth two-servers evict-first eviction
+# Those that read studies recorded in full size, on these: what is in no folder of runs is read there. Capacity
+# reads none, and searches.
+RECORDED_NOTEBOOKS = fifty-thousand rebalance tree-growth two-servers evict-first eviction history offline \
+	join-link devices recovery capacity
 notebooks-recorded: $(RELEASE)
 	notebooks/environment.sh target/notebooks-venv
 	ARBORETUM=$(abspath $(RELEASE)) ARBORETUM_RUNS=$(abspath runs/none) \

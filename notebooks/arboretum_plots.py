@@ -92,11 +92,11 @@ def legend(panel, columns=4):
     panel.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=columns, borderaxespad=0.2)
 
 
-def legend_below(drawn, title=None):
+def legend_below(drawn, title=None, columns=7):
     """The names of the lines of a figure's first panel, below the figure."""
     marks, names = drawn.axes[0].get_legend_handles_labels()
     drawn.legend(
-        marks, names, loc="outside lower left", ncols=min(len(names), 7), title=title, alignment="left"
+        marks, names, loc="outside lower left", ncols=min(len(names), columns), title=title, alignment="left"
     )
 
 

@@ -25,6 +25,9 @@ TAIL = 0.025
 # Columns of tables that are no axis. An axis of the same name stands as `axis.NAME`.
 AFTER_AXES = {"cells.csv": "seed", "aggregate.csv": "metric", "differences.csv": "axis"}
 
+# Commits by what they do: `by_kind.KIND.*`.
+KINDS = ["update", "add", "remove", "add_remove"]
+
 # What is told of a difference, after the point.
 DIFFERENCE = ["seeds", "base_mean", "difference", "lo", "hi", "percent", "percent_lo", "percent_hi"]
 
@@ -99,14 +102,10 @@ class Study:
 
     def each(self, *metrics, **at):
         """Numbers of each cell: the axes, `seed`, and the numbers."""
-        if self.cells is None:
-            raise MissingResult(
-                f"{shown(self.folder)} has no cells, only means: run "
-                f"`arboretum study {self.name} --quick`"
-            )
+        cells = self.all_cells()
         for metric in metrics:
-            require_number(self.cells, metric)
-        rows = where(self.cells, self.axes, at)
+            require_number(cells, metric)
+        rows = where(cells, self.axes, at)
         return rows[[*self.axes, "seed", *metrics]].reset_index(drop=True)
 
     def differences(self, axis, base, metric, **at):
@@ -120,14 +119,33 @@ class Study:
     def with_ratio(self, name, over, under):
         """This study with the number `name`, cell by cell `over` through `under`, if it has not
         got it."""
+        def ratio(cells):
+            require_number(cells, over)
+            require_number(cells, under)
+            return cells[over] / cells[under]
+
+        return self.with_number(name, ratio)
+
+    def with_number(self, name, compute):
+        """This study with the number `name`, which `compute` gives of the table of cells, if it has
+        not got it."""
         if name in self.metrics:
             return self
-        cells = self.each(over, under)
-        cells[name] = cells[over] / cells[under]
+        cells = self.all_cells()
+        # Of a copy, for it is in one piece: a column more of many is no warning then.
+        cells = cells.copy().assign(**{name: compute(cells)})
         added = aggregate(cells, self.axes, name)
         both = pd.concat([self.aggregate, added], ignore_index=True)
-        all_cells = self.cells.copy().assign(**{name: cells[name].to_numpy()})
-        return Study(self.name, self.folder, self.axes, both, all_cells, self.definition)
+        return Study(self.name, self.folder, self.axes, both, cells, self.definition)
+
+    def all_cells(self):
+        """The table of cells; an error where only means are recorded."""
+        if self.cells is None:
+            raise MissingResult(
+                f"{shown(self.folder)} has no cells, only means: run "
+                f"`arboretum study {self.name} --quick`"
+            )
+        return self.cells
 
     @property
     def seeds(self):
@@ -232,11 +250,17 @@ def run(scenario, name, *arguments):
     """The run `name` in the folder of runs; the command makes it anew, so that what is seen is
     what this build does."""
     folder = runs_folder() / name
-    line = [command(), "run", scenario, *arguments, "--out", folder, "--force", "--quiet"]
-    done = subprocess.run([str(word) for word in line], capture_output=True, text=True)
-    if done.returncode != 0:
-        raise CommandFailed(f"`arboretum run {scenario}` ended with {done.returncode}:\n{done.stderr}")
+    invoke("run", scenario, *arguments, "--out", folder, "--force", "--quiet")
     return load_run(folder)
+
+
+def invoke(*line):
+    """Runs the command with these words; a failure is told with what it said."""
+    words = [str(word) for word in line]
+    done = subprocess.run([str(command()), *words], capture_output=True, text=True)
+    if done.returncode != 0:
+        what = " ".join(words[:2])
+        raise CommandFailed(f"`arboretum {what}` ended with {done.returncode}:\n{done.stderr}")
 
 
 def cells_of(contestants, *metrics):
@@ -256,6 +280,13 @@ def number(summary, metric):
     return summary[metric]
 
 
+def bytes_of_commits(cells):
+    """Bytes of all commits but the one that made the group, Welcomes apart: of each kind as many as
+    there are times the mean of one. A kind that does not occur has no mean."""
+    each = [f"by_kind.{kind}" for kind in KINDS if f"by_kind.{kind}.bytes" in cells.columns]
+    return sum(cells[f"{kind}.commits"] * cells[f"{kind}.bytes"].fillna(0) for kind in each)
+
+
 def flat(table, before=""):
     """A table of tables with its keys joined by dots."""
     found = {}
@@ -263,6 +294,63 @@ def flat(table, before=""):
         inner = isinstance(value, dict)
         found |= flat(value, f"{before}{key}.") if inner else {before + key: value}
     return found
+
+
+# The largest group within budgets.
+
+
+@dataclass
+class Capacity:
+    """An answer of `arboretum capacity`: `capacity.json`, and what was tried: a row for each seed, size
+    and budget, with what is measured, in seconds, bytes or as a share, its `limit`, and the `share`
+    of it that this is. A size at which nothing of a kind happens has no row of that budget."""
+
+    folder: Path
+    answer: dict
+    tried: pd.DataFrame
+
+    @property
+    def budgets(self):
+        """Names of the budgets, in the order they were given in."""
+        return [budget["name"] for budget in self.answer["budgets"]]
+
+    @property
+    def seeds(self):
+        """A row a seed: the `largest` size that holds, and what breaks at the next that was tried."""
+        rows = self.answer["seeds"]
+        binds = [", ".join(name for name, _ in row["binds"]) or "nothing" for row in rows]
+        table = pd.DataFrame({key: [row[key] for row in rows] for key in ("seed", "largest", "fails")})
+        return table.assign(binds=binds)
+
+    def shares(self):
+        """How much of each budget is taken at the sizes that every seed tried, in the form of means."""
+        count = len(self.answer["seeds"])
+        rows = aggregate(self.tried, ["budget", "members"], "share")
+        return rows[rows["seeds"] == count].drop(columns="metric").reset_index(drop=True)
+
+
+def load_capacity(folder):
+    """Loads an answer from its folder."""
+    folder = Path(folder)
+    if not (folder / "capacity.json").is_file():
+        raise MissingResult(f"{shown(folder)} is no answer of a search: it has no capacity.json")
+    answer = json.loads((folder / "capacity.json").read_text("utf-8"))
+    table = pd.read_csv(folder / "capacity.csv").sort_values(["seed", "members"])
+    tables = []
+    for budget in answer["budgets"]:
+        name = budget["name"]
+        rows = table[["seed", "members"]].assign(budget=name, measured=table[name], limit=budget["limit"])
+        tables.append(rows.dropna(subset="measured"))
+    tried = pd.concat(tables, ignore_index=True)
+    return Capacity(folder, answer, tried.assign(share=tried["measured"] / tried["limit"]))
+
+
+def capacity(scenario, name, *arguments):
+    """The search `name` in the folder of runs. What another search in that folder has run is not run
+    again, if this build would come to the same."""
+    folder = runs_folder() / name
+    invoke("capacity", scenario, *arguments, "--out", folder, "--quiet")
+    return load_capacity(folder)
 
 
 # Statistics.

@@ -132,6 +132,27 @@ def test_a_ratio_is_taken_cell_by_cell(runs):
     assert study.with_ratio("each", "nothing", "of this") is study
 
 
+def test_a_number_can_be_computed_of_the_cells(runs):
+    write_study(runs / "mine")
+    study = results.load_study("mine")
+    more = study.with_number("twice", lambda cells: 2 * cells["sent"])
+    assert more.means("twice", strategy="none")["mean"].tolist() == [14.0]     # twice 4, 9 and 8
+    assert more.with_number("twice", None) is more
+    assert "twice" not in study.metrics
+
+
+def test_bytes_of_commits_are_summed_over_the_kinds_there_are():
+    cells = pd.DataFrame(
+        {
+            "by_kind.add.commits": [2, 0],
+            "by_kind.add.bytes": [10.0, np.nan],
+            "by_kind.update.commits": [3, 1],
+            "by_kind.update.bytes": [100.0, 7.0],
+        }
+    )
+    assert results.bytes_of_commits(cells).tolist() == [320, 7]
+
+
 # Differences.
 
 
@@ -251,6 +272,38 @@ def test_a_command_that_is_missing_or_fails_is_told(runs, tmp_path, monkeypatch)
     (tmp_path / "arboretum").chmod(stat.S_IRWXU)
     with pytest.raises(results.CommandFailed, match="ended with 2:\nno such strategy"):
         results.run("smoke", "x")
+
+
+# The largest group.
+
+SEARCH = """seed,members,commits,digest,holds,join,join_limit,join_holds,memory,memory_limit,memory_holds
+1,32,9,a,false,3,2,false,50,100,true
+1,16,5,b,true,1,2,true,25,100,true
+2,16,4,c,true,,2,,27,100,true
+"""
+ANSWER = {
+    "budgets": [{"name": "join", "limit": 2.0}, {"name": "memory", "limit": 100.0}],
+    "seeds": [
+        {"seed": 1, "largest": 16, "fails": 32, "binds": [["join", 1.5]]},
+        {"seed": 2, "largest": 16, "fails": None, "binds": []},
+    ],
+}
+
+
+def test_a_search_is_what_it_tried_and_what_binds(runs):
+    with pytest.raises(results.MissingResult, match="no capacity.json"):
+        results.load_capacity(runs / "search")
+    (runs / "search").mkdir(parents=True)
+    (runs / "search/capacity.csv").write_text(SEARCH)
+    (runs / "search/capacity.json").write_text(json.dumps(ANSWER))
+    found = results.load_capacity(runs / "search")
+    assert found.budgets == ["join", "memory"]
+    assert found.seeds["binds"].tolist() == ["join", "nothing"]
+    assert found.seeds["largest"].tolist() == [16, 16]
+    join = found.tried[found.tried["budget"] == "join"]
+    assert join[["seed", "members", "share"]].values.tolist() == [[1, 16, 0.5], [1, 32, 1.5]]
+    # Only what every seed tried, and at which something of the kind happened.
+    assert found.shares()[["budget", "members", "mean"]].values.tolist() == [["memory", 16, 0.26]]
 
 
 def test_figures_name_no_path_of_a_machine(runs, tmp_path):

@@ -541,3 +541,24 @@ fn letters_for_who_is_evicted_before_its_first_return_are_accounted_for() {
     let (outcome, _) = simulate(&scenario(CHURN, "rfc9420", &set), None);
     assert!(outcome.system.messages.sent > 1_000 && outcome.evicted.times_back > 50);
 }
+
+#[test]
+fn a_backup_is_of_use_until_its_client_has_gone_on() {
+    let losses = "workload.losses={ per_client_per_day = 2.0, backups = 1.0 }";
+    let sessions = |online: &str, offline: &str| {
+        let each = |mean: &str| format!("{{ distribution = \"exponential\", mean = \"{mean}\" }}");
+        format!("workload.sessions={{ online = {}, offline = {} }}", each(online), each(offline))
+    };
+    let lost = |sessions: &str, set: &[&str]| {
+        let set = [&["group.start=warm", losses, sessions], set].concat();
+        simulate(&scenario(STILL, "rfc9420", &set), None).0.system.recovery
+    };
+    // Who has not been online since the start has not used the state that it went offline with.
+    let away = lost(&sessions("1min", "30d"), &[]);
+    assert!(away.losses > 60, "{away:?}");
+    assert_eq!((away.backups_restored, away.stale_backups), (away.losses, 0));
+    // Who is online and commits has.
+    let here = lost(&sessions("8h", "8h"), &["policy.update_every=1h"]);
+    assert!(here.backups_restored > 20 && here.stale_backups > 20, "{here:?}");
+    assert_eq!(here.backups_restored + here.stale_backups, here.losses);
+}

@@ -81,6 +81,57 @@ fn the_budget_that_is_tight_binds_and_cells_serve_other_budgets() {
 }
 
 #[test]
+fn an_answer_makes_a_page_fills_another_and_can_be_verified() {
+    let root = tempfile::tempdir().unwrap();
+    let out = root.path().join("small");
+    let budgets = ["--budget", "join=8ms", "--budget", "memory=64MiB"];
+    let found = answer(&out, &budgets);
+    let at = |args: &[&str]| {
+        let mut command = arboretum();
+        command.current_dir(root.path()).args(args);
+        command.assert()
+    };
+
+    at(&["report", "small", "-o", "page.html"]).success();
+    let page = fs::read_to_string(root.path().join("page.html")).unwrap();
+    let median = &found["largest"]["median"];
+    for part in [
+        "How large may a group of smoke grow?",
+        &format!("{median} ("),
+        "What binds: <code>join</code>",
+        "time to join, 99 % of those who do",
+        "<svg",
+        "arboretum capacity smoke --profile phone",
+    ] {
+        assert!(page.contains(part), "{part}");
+    }
+
+    let marked = |number: &str| format!("Some <!-- largest small -->{number}<!-- end --> members.");
+    let page = root.path().join("page.md");
+    fs::write(&page, marked("?")).unwrap();
+    at(&["splice", "page.md", "small", "--check"]).code(1);
+    assert_eq!(fs::read_to_string(&page).unwrap(), marked("?"));
+    at(&["splice", "page.md", "small"]).success();
+    let (lo, hi) = (&found["largest"]["lo"], &found["largest"]["hi"]);
+    let interval = if lo == hi { String::new() } else { format!(" ({lo} to {hi})") };
+    assert_eq!(fs::read_to_string(&page).unwrap(), marked(&format!("{median}{interval}")));
+    at(&["splice", "page.md", "small", "--check"]).success();
+
+    // It is the runs themselves that are repeated, not what is kept of them.
+    fs::remove_dir_all(out.join("cells")).unwrap();
+    at(&["verify", "small", "--cells", "3"]).success();
+    let file = out.join("capacity.json");
+    let text = fs::read_to_string(&file).unwrap();
+    for row in found["tried"].as_array().unwrap() {
+        assert!(text.contains(row["digest"].as_str().unwrap()));
+    }
+    fs::write(&file, text.replace("\"digest\": \"", "\"digest\": \"0")).unwrap();
+    let refused = at(&["verify", "small", "--cells", "1"]).code(1);
+    let stderr = String::from_utf8_lossy(&refused.get_output().stderr).into_owned();
+    assert!(stderr.contains("1 of 1 cells come to another digest"), "{stderr}");
+}
+
+#[test]
 fn a_budget_that_nothing_spends_gives_the_most_that_was_tried() {
     let root = tempfile::tempdir().unwrap();
     let out = root.path().join("out");

@@ -23,22 +23,16 @@ const PARTS: &[(&str, &[&str])] = &[
     ("rebalance", &["members=200", "strategy=rfc9420,scoot-over"]),
     ("tree-growth", &["members=300", "days=7", "tree=art,2018-10,rfc9420"]),
     ("eviction", &["members=200", "evict_after=30 d"]),
+    ("history", &["members=200", "tree=2018-10,rfc9420"]),
+    ("offline", &["members=300", "days_away=28"]),
+    ("join-link", &["members=100"]),
+    ("devices", &["devices=1"]),
+    ("recovery", &["members=100"]),
 ];
 
 /// Studies whose full size takes hours, and is not recorded yet.
-const NOT_RECORDED: &[&str] = &[
-    "healing",
-    "scaling-lived-in",
-    "history",
-    "offline",
-    "creation",
-    "join-link",
-    "devices",
-    "recovery",
-    "sequencing",
-    "conference",
-    "versus",
-];
+const NOT_RECORDED: &[&str] =
+    &["healing", "scaling-lived-in", "creation", "sequencing", "conference", "versus"];
 
 /// What the names of numbers begin with that summaries have had only since most of this was recorded.
 const YOUNGER: &[&str] = &["by_kind.", "evicted.", "joins.", "key_age_", "tree_blank_parents"];
@@ -97,4 +91,46 @@ fn every_shipped_study_has_its_results_recorded() {
         assert!(PARTS.iter().any(|(part, _)| *part == study), "{study}");
         assert!(reference().join(study).join("aggregate.csv").is_file(), "{study}");
     }
+}
+
+/// Pages that have their numbers and plots from what is recorded.
+const PAGES: &[&str] = &["answers.md", "capacity.md"];
+
+#[test]
+fn pages_say_and_show_what_is_recorded() {
+    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs");
+    let folders = || fs::read_dir(reference()).unwrap().map(|entry| entry.unwrap().path());
+    for page in PAGES {
+        let mut splice = Command::cargo_bin("arboretum").unwrap();
+        splice.arg("splice").arg(docs.join(page)).args(folders()).arg("--check");
+        splice.assert().success();
+        let text = fs::read_to_string(docs.join(page)).unwrap();
+        for link in text.split("(img/answers/").skip(1) {
+            let (link, _) = link.split_once(')').unwrap();
+            let (study, plot) = link.split_once('/').unwrap();
+            if !reference().join(study).exists() {
+                continue;
+            }
+            assert_eq!(
+                fs::read_to_string(docs.join("img/answers").join(link)).unwrap(),
+                drawn(study, plot),
+                "{link}: `make answers` draws it"
+            );
+        }
+    }
+}
+
+/// A plot of what is recorded, drawn now.
+fn drawn(study: &str, plot: &str) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    // A folder without a definition is called like its study.
+    let copy = folder.path().join(study);
+    fs::create_dir(&copy).unwrap();
+    for file in ["cells.csv", "aggregate.csv", "provenance.json", "capacity.json"] {
+        if let Ok(bytes) = fs::read(reference().join(study).join(file)) {
+            fs::write(copy.join(file), bytes).unwrap();
+        }
+    }
+    Command::cargo_bin("arboretum").unwrap().arg("plot").arg(&copy).assert().success();
+    fs::read_to_string(copy.join("plots").join(plot)).unwrap()
 }

@@ -378,21 +378,25 @@ fn a_page_takes_its_numbers_from_the_tables() {
     let world = World::new(STUDY);
     world.run("out", &[]).success();
     let page = world.folder.path().join("page.md");
-    let splice = || {
+    let splice = |more: &[&str]| {
         let mut command = arboretum();
-        command.current_dir(world.folder.path()).args(["splice", "page.md", "out"]);
+        command.current_dir(world.folder.path()).args(["splice", "page.md", "out"]).args(more);
         command.assert()
     };
     let marked = |number: &str| {
         format!("It is <!-- value small ciphertexts_per_commit p=0 n=64 -->{number}<!-- end -->.\n")
     };
     fs::write(&page, marked("?")).unwrap();
-    splice().success().stdout(predicate::str::contains("page.md: 1 numbers"));
+    // A page that is only looked at stays as it is.
+    splice(&["--check"]).code(1).stderr(predicate::str::contains("is 6 and not ?"));
+    assert_eq!(fs::read_to_string(&page).unwrap(), marked("?"));
+    splice(&[]).success().stdout(predicate::str::contains("page.md: 1 numbers"));
     assert_eq!(fs::read_to_string(&page).unwrap(), marked("6"));
+    splice(&["--check"]).success();
     // What cannot be filled leaves the page as it was.
     let wrong = marked("?").replace("n=64", "n=65");
     fs::write(&page, &wrong).unwrap();
-    splice().code(2).stderr(predicate::str::contains("names no point that was run"));
+    splice(&[]).code(2).stderr(predicate::str::contains("names no point that was run"));
     assert_eq!(fs::read_to_string(&page).unwrap(), wrong);
 }
 

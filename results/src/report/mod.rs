@@ -1,5 +1,5 @@
-//! A page for a design review: one HTML file with everything in it, made from the tables of studies
-//! and runs. It asks the network for nothing, and its security policy would not let it.
+//! A page for a design review: one HTML file with everything in it, made from the tables of studies,
+//! runs and capacity answers. It asks the network for nothing, and its security policy would not let it.
 //!
 //! | file | what it owns |
 //! |---|---|
@@ -7,6 +7,8 @@
 //! | `page` | the document: head, policy, contents |
 //! | `study` | a study's section: question, answer, expectations, plots |
 //! | `run` | a run's section: figures, plots |
+//! | `capacity` | a capacity answer's section: budgets, seeds, plot |
+//! | `figure` | a figure with the table behind it |
 //! | `frames` | the tree of a run, or of a cell, over time, behind a slider |
 //! | `chart` | a study's figure, drawn for wide and for narrow pages |
 //! | `sketch` | a run's plot in the colours of the page |
@@ -17,7 +19,9 @@
 //! Every text from a file goes through maud, which escapes it. The one exception are the page's own
 //! style and script, which hold nothing of any file.
 
+mod capacity;
 mod chart;
+mod figure;
 mod frames;
 mod page;
 mod run;
@@ -49,6 +53,7 @@ pub struct Report {
 enum Section {
     Study(Box<StudySection>),
     Run(Box<RunSection>),
+    Capacity(Box<CapacitySection>),
 }
 
 /// A statement about a mean, or about the ratio of two, and what was measured.
@@ -118,6 +123,44 @@ pub struct StudySection {
     pub provenance: Option<Provenance>,
 }
 
+/// What a page says of how large a group may grow.
+pub struct CapacitySection {
+    /// The name of the scenario.
+    pub scenario: String,
+    /// Protocol and strategy.
+    pub contestant: String,
+    /// The device profile.
+    pub profile: String,
+    /// The largest group in words; none where some seed has none.
+    pub largest: Option<String>,
+    /// The budgets that bind, in words.
+    pub binds: String,
+    /// Each budget: its name, the most it may be, what is measured.
+    pub budgets: Vec<[String; 3]>,
+    /// Keys of the scenario that grow with the members.
+    pub grows: Vec<String>,
+    /// What each seed's search came to.
+    pub seeds: Vec<CapacitySeed>,
+    /// How much of each budget is taken, by members.
+    pub figure: StudyFigure,
+    /// The figure's tables.
+    pub tables: StudyTables,
+    /// Where it was run.
+    pub provenance: Option<Provenance>,
+}
+
+/// What one seed's search came to.
+pub struct CapacitySeed {
+    /// The seed.
+    pub seed: u64,
+    /// The largest size that holds.
+    pub largest: Option<u32>,
+    /// The smallest size tried above it, which does not.
+    pub fails: Option<u32>,
+    /// What is broken there, in words.
+    pub breaks: String,
+}
+
 /// What a page says of a run.
 struct RunSection {
     /// The title of its scenario, and what that is about; both may be empty.
@@ -130,6 +173,11 @@ impl Report {
     /// Adds a study.
     pub fn study(&mut self, study: StudySection) {
         self.sections.push(Section::Study(Box::new(study)));
+    }
+
+    /// Adds how large a group may grow.
+    pub fn capacity(&mut self, section: CapacitySection) {
+        self.sections.push(Section::Capacity(Box::new(section)));
     }
 
     /// Adds the run of a folder.

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use sha2::{Digest, Sha256};
 
-use super::{Section, run, study, text};
+use super::{Section, capacity, run, study, text};
 
 const STYLE: &str = include_str!("../../assets/report/page.css");
 const SCRIPT: &str = include_str!("../../assets/report/page.js");
@@ -74,6 +74,7 @@ fn draw(section: &Section, id: &str) -> Markup {
     match section {
         Section::Study(section) => study::draw(section, id),
         Section::Run(section) => run::draw(section, id),
+        Section::Capacity(section) => capacity::draw(section, id),
     }
 }
 
@@ -89,9 +90,12 @@ fn heading(sections: &[Section]) -> String {
     if sections.len() == 1 {
         return GENERATOR.to_owned();
     }
-    let studies = sections.iter().filter(|section| matches!(section, Section::Study(_))).count();
-    let runs = sections.len() - studies;
-    let counts = [(studies, "study", "studies"), (runs, "run", "runs")];
+    let of = |is: fn(&&Section) -> bool| sections.iter().filter(is).count();
+    let counts = [
+        (of(|it| matches!(it, Section::Study(_))), "study", "studies"),
+        (of(|it| matches!(it, Section::Capacity(_))), "capacity answer", "capacity answers"),
+        (of(|it| matches!(it, Section::Run(_))), "run", "runs"),
+    ];
     let counts = counts.into_iter().filter(|(n, ..)| *n > 0);
     let counts: Vec<_> = counts.map(|(n, one, many)| text::count(n, one, many)).collect();
     format!("{GENERATOR}: {}", counts.join(" and "))
@@ -101,6 +105,7 @@ fn name(section: &Section) -> String {
     match section {
         Section::Study(section) => section.title.clone(),
         Section::Run(section) => run::title(section),
+        Section::Capacity(section) => capacity::title(section),
     }
 }
 

@@ -2,13 +2,8 @@
 
 use maud::{Markup, html};
 
-use super::source;
-use super::table::{Cell, Table};
 use super::text::{self, count, sentence};
-use super::{Finding, StudySection, chart, frames, statistics};
-use crate::metrics::metric_text;
-use crate::plots::StudyFigure;
-use crate::plots::study::shown;
+use super::{Finding, StudySection, figure, frames, source, statistics};
 use crate::plots::words::number;
 
 /// Intervals of fewer seeds say little more than how far the seeds lie apart.
@@ -30,7 +25,7 @@ pub(super) fn draw(study: &StudySection, id: &str) -> Markup {
             (expectations(study))
             h3 { "Plots" }
             @for (at, figure) in study.figures.iter().enumerate() {
-                (self::figure(study, figure, &format!("{id}-plot{}", at + 1)))
+                (figure::draw(&study.tables, figure, &format!("{id}-plot{}", at + 1), "aggregate.csv"))
             }
             @if study.figures.is_empty() { p { "The study draws none." } }
             (tree(study, id))
@@ -153,66 +148,6 @@ fn tree(study: &StudySection, id: &str) -> Markup {
         h3 { "The tree over time" }
         p.note { "Of one run, " (text::place(&study.tables.axes, &cell.point, None)) ", seed " (cell.seed) "." }
         (frames)
-    }
-}
-
-fn figure(study: &StudySection, figure: &StudyFigure, id: &str) -> Markup {
-    let at: Vec<String> = figure
-        .at
-        .iter()
-        .map(|(axis, value)| format!("{axis}\u{a0}=\u{a0}{}", value.join(" or ")))
-        .collect();
-    html! {
-        figure.chart aria-labelledby=(id) {
-            figcaption id=(id) {
-                h4 { (figure.title) }
-                @if !at.is_empty() { p.note { "At " (at.join(", ")) "." } }
-            }
-            @match chart::draw(&study.tables, figure) {
-                Some(chart) => (chart),
-                None => p { "There is nothing of it in the tables: its points were not run, or the values of " code { (figure.x) } " are no numbers." },
-            }
-            (self::table(study, figure))
-        }
-    }
-}
-
-/// The figures of a plot: a row a point.
-fn table(study: &StudySection, figure: &StudyFigure) -> Markup {
-    let shown = shown(&study.tables, figure);
-    let rows: Vec<Vec<Cell>> = shown
-        .iter()
-        .filter_map(|shown| {
-            let found = study.tables.mean(shown.point, &figure.y)?;
-            let (lo, hi) = found.interval.unzip();
-            let series = figure.series.iter().map(|_| Cell::value(shown.series));
-            let mut row: Vec<Cell> = series.chain([Cell::value(shown.x)]).collect();
-            row.extend([Cell::number(found.mean), Cell::optional(lo), Cell::optional(hi)]);
-            row.push(Cell::whole(found.n as u64));
-            if let Some(bound) = &figure.bound {
-                let bound = study.tables.mean(shown.point, bound);
-                row.push(Cell::optional(bound.map(|bound| bound.mean)));
-            }
-            Some(row)
-        })
-        .collect();
-    if rows.is_empty() {
-        return html! {};
-    }
-    let bound = figure.bound.as_deref();
-    let fixed = [&figure.x, &figure.y_label, "from", "to", "seeds"];
-    let columns: Vec<&str> =
-        figure.series.as_deref().into_iter().chain(fixed).chain(bound).collect();
-    let caption = format!("{}, mean over the seeds and its 95 % interval", figure.title);
-    let table = Table { caption: &caption, file: "aggregate.csv", columns: &columns, rows };
-    let meaning = metric_text(&figure.y);
-    html! {
-        (table.details("The figures behind this plot"))
-        p.note {
-            "The metric is " code { (figure.y) }
-            @if !meaning.is_empty() { ": " (meaning) }
-            "."
-        }
     }
 }
 

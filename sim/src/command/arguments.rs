@@ -50,13 +50,7 @@ pub(crate) enum Command {
         paths: Vec<PathBuf>,
     },
     /// Put numbers of studies into a page, where its marks ask for them.
-    Splice {
-        /// The page.
-        page: PathBuf,
-        /// Folders of studies.
-        #[arg(required = true)]
-        folders: Vec<PathBuf>,
-    },
+    Splice(SpliceOptions),
     /// One page about studies and runs, with everything in it, for a design review.
     Report(ReportOptions),
     /// Runs of the same demand side by side, paired by seed.
@@ -292,6 +286,18 @@ pub(crate) struct CapacityOptions {
     pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) common: QuietOptions,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SpliceOptions {
+    /// The page.
+    pub(crate) page: PathBuf,
+    /// Folders of studies.
+    #[arg(required = true)]
+    pub(crate) folders: Vec<PathBuf>,
+    /// Write nothing: exit 1 if a number of the page is not that of the tables.
+    #[arg(long)]
+    pub(crate) check: bool,
 }
 
 #[derive(Debug, Args)]

@@ -59,7 +59,7 @@ pub fn main() -> ExitCode {
         Command::List { what, json } => list::list(&what, json),
         Command::Schema { what } => schema::schema(&what),
         Command::Plot { paths } => plot::plot(&paths),
-        Command::Splice { page, folders } => splice::splice(&page, &folders),
+        Command::Splice(options) => splice::splice(&options),
         Command::Report(options) => report::run(&options),
         Command::Calibrate(options) => calibrate::run(&options),
         Command::Price(options) => price::run(&options),

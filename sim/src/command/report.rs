@@ -1,4 +1,4 @@
-//! `arboretum report`: one page about studies and runs, from their tables alone.
+//! `arboretum report`: one page about studies, runs and capacity answers, from their tables alone.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -7,7 +7,7 @@ use arboretum_results::Report;
 
 use super::arguments::ReportOptions;
 use super::failure::Failure;
-use super::study;
+use super::{capacity, study};
 
 /// A page of more folders than this nobody reads.
 const MOST_FOLDERS: usize = 100;
@@ -24,6 +24,7 @@ pub(crate) fn run(options: &ReportOptions) -> Result<ExitCode, Failure> {
     for folder in &options.paths {
         match kind(folder) {
             Kind::Study => report.study(study::section(folder)?),
+            Kind::Capacity => report.capacity(capacity::section(folder)?),
             Kind::Run => report.run(folder).map_err(failed)?,
             Kind::Neither => return Err(neither(folder)),
         }
@@ -35,21 +36,26 @@ pub(crate) fn run(options: &ReportOptions) -> Result<ExitCode, Failure> {
 
 enum Kind {
     Study,
+    Capacity,
     Run,
     Neither,
 }
 
 fn kind(folder: &Path) -> Kind {
-    match (study::is_one(folder), folder.join("summary.json").is_file()) {
-        (true, _) => Kind::Study,
-        (_, true) => Kind::Run,
-        _ => Kind::Neither,
+    if study::is_one(folder) {
+        Kind::Study
+    } else if capacity::is_one(folder) {
+        Kind::Capacity
+    } else if folder.join("summary.json").is_file() {
+        Kind::Run
+    } else {
+        Kind::Neither
     }
 }
 
 fn neither(folder: &Path) -> Failure {
-    let what = format!("{} is no folder of a study or a run", folder.display());
-    let help = "give folders that `arboretum study` or `arboretum run` have written \
-                (with study.toml, cells.csv, aggregate.csv or summary.json)";
+    let what = format!("{} is no folder of a study, a run or a capacity answer", folder.display());
+    let help = "give folders that `arboretum study`, `arboretum run` or `arboretum capacity` have written \
+                (with study.toml, cells.csv, aggregate.csv, summary.json or capacity.json)";
     Failure::input_with_help(what, help)
 }

@@ -3,72 +3,117 @@
 //! ```text
 //! <!-- value STUDY METRIC axis=value … -->16 (15.9 to 16.1)<!-- end -->
 //! <!-- exponent STUDY METRIC along=AXIS from=NUMBER axis=value … -->0.44 (0.42 to 0.45)<!-- end -->
+//! <!-- largest CAPACITY -->2,272 (2,112 to 2,336)<!-- end -->
 //! ```
 //!
-//! What stands between is replaced, of the studies whose folders are given. A value is the mean over
-//! seeds and its interval; an exponent is fitted from the axis's value `from` on, or over all of it;
-//! `"…"` encloses words with blanks.
+//! What stands between is replaced, of the studies and capacity answers whose folders are given; with
+//! `--check` it is compared. A value is the mean over seeds and its interval; an exponent is fitted from the
+//! axis's value `from` on, or over all of it; the largest group of a capacity answer, which is called like
+//! its folder, is the middle of the seeds, the least and the most, and its values are of its budgets by
+//! `members=…`. `"…"` encloses words with blanks.
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 
 use arboretum_results::{Growth, StudyTables, fits, write_whole};
 
+use super::arguments::SpliceOptions;
 use super::failure::Failure;
-use super::study;
+use super::{capacity, study};
 
 const BEGIN: &str = "<!-- ";
 const END: &str = "<!-- end -->";
 /// What a marker begins with.
-const KINDS: [&str; 2] = ["value", "exponent"];
+const KINDS: [&str; 3] = ["value", "exponent", "largest"];
 
-/// Puts the numbers of these studies' folders into a page.
-pub(crate) fn splice(page: &Path, folders: &[PathBuf]) -> Result<ExitCode, Failure> {
+/// Puts the numbers of these studies' folders into a page, or says which of them do not stand there.
+pub(crate) fn splice(options: &SpliceOptions) -> Result<ExitCode, Failure> {
+    let SpliceOptions { page, folders, check } = options;
     let shown = page.display();
     let text = fs::read_to_string(page);
     let text = text.map_err(|error| Failure::input(format!("cannot read {shown}: {error}")))?;
-    let mut studies = BTreeMap::new();
-    for folder in folders {
-        let (study, tables) = study::read(folder)?;
-        studies.insert(study.name, tables);
+    let sources: BTreeMap<String, Source> =
+        folders.iter().map(|folder| Source::read(folder)).collect::<Result<_, _>>()?;
+    let filled = fill(&text, &sources);
+    let filled = filled.map_err(|what| Failure::input(format!("{shown}: {what}")))?;
+    if *check && !filled.others.is_empty() {
+        let (others, all) = (filled.others.len(), filled.count);
+        let told = filled.others.join("; ");
+        let what =
+            format!("{shown}: {others} of {all} numbers are not those of the tables: {told}");
+        return Err(Failure::run(what));
     }
-    let (spliced, count) =
-        fill(&text, &studies).map_err(|what| Failure::input(format!("{shown}: {what}")))?;
-    write_whole(page, &spliced).map_err(|error| Failure::run(error.to_string()))?;
-    println!("{shown}: {count} numbers");
+    if !check {
+        write_whole(page, &filled.text).map_err(|error| Failure::run(error.to_string()))?;
+    }
+    println!("{shown}: {} numbers", filled.count);
     Ok(ExitCode::SUCCESS)
 }
 
-/// The text with its numbers, and how many.
-fn fill(text: &str, studies: &BTreeMap<String, StudyTables>) -> Result<(String, usize), String> {
-    let (mut filled, mut count, mut rest) = (String::new(), 0, text);
+/// What a page has its numbers from.
+struct Source {
+    tables: StudyTables,
+    /// Of a capacity answer: the largest group, in the middle, the least and the most of the seeds.
+    largest: Option<[u32; 3]>,
+}
+
+impl Source {
+    /// Reads a folder; with the name that marks call it by.
+    fn read(folder: &Path) -> Result<(String, Self), Failure> {
+        if !capacity::is_one(folder) {
+            let (study, tables) = study::read(folder)?;
+            return Ok((study.name, Self { tables, largest: None }));
+        }
+        let name = folder.canonicalize().ok();
+        let name = name.and_then(|path| Some(path.file_name()?.to_string_lossy().into_owned()));
+        let (tables, largest) = capacity::numbers(folder)?;
+        Ok((name.unwrap_or_default(), Self { tables, largest }))
+    }
+}
+
+/// A page with its numbers.
+#[derive(Debug, Default, PartialEq)]
+struct Filled {
+    text: String,
+    /// How many of them are of folders that were given.
+    count: usize,
+    /// What stood there and is something else now, in words.
+    others: Vec<String>,
+}
+
+/// Fills in the numbers of a text.
+fn fill(text: &str, sources: &BTreeMap<String, Source>) -> Result<Filled, String> {
+    let (mut filled, mut rest) = (Filled::default(), text);
     while let Some(at) = rest.find(BEGIN) {
         let (before, marked) = rest.split_at(at);
-        filled.push_str(before);
+        filled.text.push_str(before);
         let marker = marked.find("-->").map(|end| &marked[..end + "-->".len()]);
         let marker = marker.ok_or("a comment has no end")?;
-        filled.push_str(marker);
+        filled.text.push_str(marker);
         rest = &marked[marker.len()..];
         let inner = &marker[BEGIN.len()..marker.len() - "-->".len()];
         if !KINDS.iter().any(|kind| inner.trim_start().starts_with(kind)) {
             continue;
         }
         let words = words(inner)?;
-        let Some(number) = number(&words, studies).map_err(|what| format!("{marker} {what}"))?
+        let Some(number) = number(&words, sources).map_err(|what| format!("{marker} {what}"))?
         else {
             continue;
         };
         // Its own end, before anything else begins.
         let end = rest.find(BEGIN).filter(|at| rest[*at..].starts_with(END));
         let end = end.ok_or_else(|| format!("{marker} has no {END}"))?;
-        filled.push_str(&number);
+        if rest[..end] != number {
+            filled.others.push(format!("{marker} is {number} and not {}", &rest[..end]));
+        }
+        filled.text.push_str(&number);
+        filled.count += 1;
         rest = &rest[end..];
-        count += 1;
     }
-    filled.push_str(rest);
-    Ok((filled, count))
+    filled.text.push_str(rest);
+    Ok(filled)
 }
 
 /// The words of a marker; quotes hold together what blanks part.
@@ -89,18 +134,17 @@ fn words(text: &str) -> Result<Vec<String>, String> {
     Ok(words)
 }
 
-/// The number that a marker asks for; none if it asks for none, or for one of another study.
-fn number(
-    words: &[String],
-    studies: &BTreeMap<String, StudyTables>,
-) -> Result<Option<String>, String> {
-    if !words.first().is_some_and(|kind| KINDS.contains(&kind.as_str())) {
+/// The number that a marker asks for; none if it asks for none, or for one of another folder.
+fn number(words: &[String], sources: &BTreeMap<String, Source>) -> Result<Option<String>, String> {
+    let [kind, name, rest @ ..] = words else { return Err("names no study".into()) };
+    if !KINDS.contains(&kind.as_str()) {
         return Ok(None);
     }
-    let [kind, study, metric, place @ ..] = words else {
-        return Err("names no study or no metric".into());
-    };
-    let Some(tables) = studies.get(study) else { return Ok(None) };
+    let Some(Source { tables, largest: found }) = sources.get(name) else { return Ok(None) };
+    if kind == "largest" {
+        return largest(*found, rest).map(Some);
+    }
+    let [metric, place @ ..] = rest else { return Err("names no metric".into()) };
     let mut at = vec![];
     for pair in place {
         let pair = pair.split_once('=').ok_or_else(|| format!("`{pair}` is no axis=value"))?;
@@ -111,6 +155,15 @@ fn number(
         _ => exponent(tables, metric, &at)?,
     };
     Ok(Some(found))
+}
+
+/// The largest group of a capacity answer, to the last member.
+fn largest(found: Option<[u32; 3]>, rest: &[String]) -> Result<String, String> {
+    if !rest.is_empty() {
+        return Err("says more than the name of a capacity answer".into());
+    }
+    let [median, lo, hi] = found.ok_or("is of no capacity answer, or of one without a group")?;
+    Ok(words_of(f64::from(median), Some((f64::from(lo), f64::from(hi)))))
 }
 
 fn column(tables: &StudyTables, axis: &str) -> Result<usize, String> {
@@ -194,7 +247,7 @@ mod tests {
 
     use super::*;
 
-    fn studies() -> BTreeMap<String, StudyTables> {
+    fn sources() -> BTreeMap<String, Source> {
         let cell = |n: f64, seed: u64| CellRow {
             point: vec!["50 %".into(), n.to_string()],
             seed,
@@ -206,7 +259,10 @@ mod tests {
         let cells = [10.0, 100.0, 1_000.0].into_iter().flat_map(|n| [cell(n, 1), cell(n, 2)]);
         let cells = std::iter::once(small).chain(cells);
         let axes = vec!["u".into(), "n".into()];
-        [("s".to_owned(), StudyTables::new(axes, cells.collect()))].into()
+        let tables = StudyTables::new(axes, cells.collect());
+        let none =
+            Source { tables: StudyTables::new(vec![], vec![]), largest: Some([9, 8, 1_000]) };
+        [("s".to_owned(), Source { tables, largest: None }), ("c".to_owned(), none)].into()
     }
 
     #[test]
@@ -216,14 +272,16 @@ mod tests {
         let page = |first: &str, second: &str| {
             format!(
                 "a {value}{first}<!-- end --> b <!-- a note --> c {exponent}{second}<!-- end -->, \
-                 <!-- value t x -->7<!-- end -->."
+                 <!-- value t x -->7<!-- end -->, <!-- largest c -->9 (8 to 1,000)<!-- end -->."
             )
         };
-        let (filled, count) = fill(&page("?", ""), &studies()).unwrap();
-        assert_eq!(filled, page("1,000,012 (1,000,008 to 1,000,016)", "1.98 (1.97 to 1.98)"));
-        assert_eq!(count, 2);
+        let filled = fill(&page("1,000,012", "1.98 (1.97 to 1.98)"), &sources()).unwrap();
+        assert_eq!(filled.text, page("1,000,012 (1,000,008 to 1,000,016)", "1.98 (1.97 to 1.98)"));
+        let other = format!("{value} is 1,000,012 (1,000,008 to 1,000,016) and not 1,000,012");
+        assert_eq!((filled.count, filled.others), (3, vec![other]));
         // What is spliced can be spliced again.
-        assert_eq!(fill(&filled, &studies()).unwrap(), (filled, 2));
+        let again = fill(&filled.text, &sources()).unwrap();
+        assert_eq!(again, Filled { text: filled.text, count: 3, others: vec![] });
     }
 
     #[test]
@@ -233,6 +291,10 @@ mod tests {
             ("value s cost n=7", "no point"),
             ("value s cost", "more than one"),
             ("value s price n=10", "no `price`"),
+            ("largest s", "no capacity answer"),
+            ("largest c n=10", "more than the name"),
+            ("value c cost", "no point"),
+            ("value", "no study"),
             ("value s cost m=10", "no axis `m`"),
             ("value s cost n", "no axis=value"),
             ("value s cost u=\"50 %", "quote"),
@@ -241,16 +303,17 @@ mod tests {
             ("exponent s cost along=n from=100", "no curve"),
             ("exponent s price along=n", "no curve"),
         ] {
-            let refused = fill(&format!("<!-- {marker} -->1<!-- end -->"), &studies()).unwrap_err();
+            let refused = fill(&format!("<!-- {marker} -->1<!-- end -->"), &sources()).unwrap_err();
             assert!(refused.contains(what), "{refused}");
         }
-        let refused = fill("<!-- value s cost n=10 -->1", &studies()).unwrap_err();
+        let refused = fill("<!-- value s cost n=10 -->1", &sources()).unwrap_err();
         assert!(refused.contains("has no <!-- end -->"), "{refused}");
         // Not that of the next one.
         let two = "<!-- value s cost u=\"50 %\" n=10 -->1 and <!-- value s cost u=\"50 %\" n=100 -->2<!-- end -->";
-        assert!(fill(two, &studies()).unwrap_err().contains("has no <!-- end -->"));
+        assert!(fill(two, &sources()).unwrap_err().contains("has no <!-- end -->"));
         let note = "<!-- a 5\" disk -->";
-        assert_eq!(fill(note, &studies()).unwrap(), (note.to_owned(), 0));
+        let filled = Filled { text: note.to_owned(), ..Filled::default() };
+        assert_eq!(fill(note, &sources()).unwrap(), filled);
     }
 
     #[test]

@@ -5,20 +5,23 @@ use std::process::ExitCode;
 
 use arboretum_results::{read_digest, read_provenance};
 use arboretum_workloads::{Experiment, Scenario, Trace};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::arguments::{QuietOptions, VerifyOptions};
 use super::experiment;
 use super::failure::Failure;
 use super::run::simulate;
 use super::scenario::Chosen;
-use super::study;
+use super::{capacity, study};
 
 /// Reruns the scenario of a run folder.
 pub(crate) fn verify(options: &VerifyOptions) -> Result<ExitCode, Failure> {
     let path = &options.path;
     if study::is_one(path) {
         return study::verify::verify(options);
+    }
+    if capacity::is_one(path) {
+        return capacity::verify::verify(options);
     }
     let unreadable = |error: arboretum_results::ResultsError| Failure::input(error.to_string());
     let provenance = read_provenance(path).map_err(unreadable)?;
@@ -52,6 +55,46 @@ pub(crate) fn verify(options: &VerifyOptions) -> Result<ExitCode, Failure> {
             provenance.version
         )))
     }
+}
+
+/// One run of several in a folder, once more.
+pub(super) struct Replayed {
+    /// Which one, in words.
+    pub(super) place: String,
+    /// Which one, as JSON.
+    pub(super) at: Value,
+    /// The digest that the folder has.
+    pub(super) recorded: String,
+    /// The digest now.
+    pub(super) again: String,
+}
+
+/// Says which runs of a folder were repeated and whether all came to what is recorded.
+pub(super) fn tell(options: &VerifyOptions, replayed: &[Replayed]) -> Result<ExitCode, Failure> {
+    let folder = options.path.display();
+    let others: Vec<_> = replayed.iter().filter(|it| it.recorded != it.again).collect();
+    if options.json {
+        let cell = |Replayed { at, recorded, again, .. }: &Replayed| {
+            let mut cell = at.clone();
+            (cell["recorded"], cell["again"]) = (recorded.as_str().into(), again.as_str().into());
+            cell
+        };
+        let cells: Vec<Value> = replayed.iter().map(cell).collect();
+        println!("{:#}", json!({ "cells": cells, "same": others.is_empty() }));
+    }
+    if others.is_empty() {
+        if !options.json {
+            let places: Vec<_> = replayed.iter().map(|it| &it.place[..]).collect();
+            println!("{folder}: run again, the same digest: {}", places.join("; "));
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
+    let told = others.iter().map(|Replayed { place, recorded, again, .. }| {
+        format!("{place}: recorded {recorded}, run again {again}")
+    });
+    let told = told.collect::<Vec<_>>().join("; ");
+    let (count, all) = (others.len(), replayed.len());
+    Err(Failure::run(format!("{folder}: {count} of {all} cells come to another digest: {told}")))
 }
 
 /// The digest of an experiment that is played again; none if the folder is of something else.

@@ -312,6 +312,8 @@ impl<'w, 's> World<'w, 's> {
                 self.schedule(person.arrives, Event::Arrive(client));
             } else {
                 self.begin_first_absence(client);
+                // Who has a state already was online before and has gone offline with it.
+                self.back_up(client);
             }
             self.sessions[number] = Some(self.demand.sessions(number as u32));
             self.next_session(client);

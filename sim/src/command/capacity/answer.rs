@@ -1,14 +1,13 @@
-//! What a search came to: its files, its figure, and what is told.
+//! What a search came to: its files, and what is told.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use arboretum_results::{
-    CellRow, ResultsError, StudyFigure, StudyTables, plot_study, write_whole, write_whole_json,
-};
+use arboretum_results::{ResultsError, write_whole, write_whole_json};
 use serde::{Deserialize, Serialize};
 
 use super::budget::{Budget, Measure};
+use super::figure;
 use super::search::Found;
 use crate::command::failure::Failure;
 
@@ -81,7 +80,10 @@ pub(super) struct Tried {
 
 impl Tried {
     /// How many times each limit is taken.
-    fn shares<'t>(&'t self, budgets: &'t [Limit]) -> impl Iterator<Item = (&'t Limit, f64)> {
+    pub(super) fn shares<'t>(
+        &'t self,
+        budgets: &'t [Limit],
+    ) -> impl Iterator<Item = (&'t Limit, f64)> {
         let pairs = budgets.iter().zip(&self.values);
         pairs.filter_map(|(budget, value)| Some((budget, (*value)? / budget.limit)))
     }
@@ -148,12 +150,12 @@ pub(super) fn binding(seeds: &[OfSeed], budgets: &[Limit]) -> Vec<(String, u32)>
 }
 
 impl Answer {
-    /// Writes `capacity.csv`, `capacity.json` and the figure.
+    /// Writes `capacity.csv`, `capacity.json` and the plot.
     pub(super) fn write(&self, folder: &Path) -> Result<(), Failure> {
         let failed = |error: ResultsError| Failure::run(error.to_string());
         write_whole(&folder.join("capacity.csv"), &self.csv()).map_err(failed)?;
         write_whole_json(&folder.join(FILE), self).map_err(failed)?;
-        self.draw(folder).map(|_| ())
+        figure::plot(self, folder).map(|_| ())
     }
 
     /// Reads a folder's answer.
@@ -189,50 +191,20 @@ impl Answer {
         text
     }
 
-    /// Draws how much of each budget is taken, by members; gives the files.
-    pub(super) fn draw(&self, folder: &Path) -> Result<Vec<PathBuf>, Failure> {
-        let mut cells = vec![];
-        for row in &self.tried {
-            for (budget, share) in row.shares(&self.budgets) {
-                cells.push(CellRow {
-                    point: vec![row.members.to_string(), budget.name.replace('_', " ")],
-                    seed: row.seed,
-                    digest: row.digest.clone(),
-                    numbers: vec![("share".into(), share)],
-                });
-            }
-        }
-        let place = |cell: &CellRow| {
-            let named = |budget: &Limit| budget.name.replace('_', " ") == cell.point[1];
-            let budget = self.budgets.iter().position(named);
-            (cell.point[0].parse::<u32>().unwrap_or(0), budget, cell.seed)
-        };
-        cells.sort_by_key(place);
-        let seeds = match self.seeds.len() {
-            1 => "one seed".to_owned(),
-            n => format!("{n} seeds, mean of those that tried a size"),
-        };
-        let figure = StudyFigure {
-            title: "How much of each budget a group takes".into(),
-            // En spaces, which SVG does not fold.
-            subtitle: format!(
-                "{}, {} {}, {}\u{2002}·\u{2002}{seeds}",
-                self.scenario, self.protocol, self.strategy, self.profile
-            ),
-            x: "members".into(),
-            x_label: "members".into(),
-            y: "share".into(),
-            y_label: "times the budget".into(),
-            series: Some("budget".into()),
-            at: vec![],
-            bound: None,
-            level: Some(("the budget".into(), 1.0)),
-            powers: vec![],
-            logarithmic: true,
-        };
-        let tables = StudyTables::new(vec!["members".into(), "budget".into()], cells);
-        plot_study(&tables, &figure, &folder.join("plots"), "capacity")
-            .map_err(|error| Failure::run(error.to_string()))
+    /// The largest group in words, and of how many seeds; none where some seed has no size that holds.
+    pub(super) fn found(&self) -> Option<String> {
+        let Interval { lo, median, hi, at_least } = self.largest?;
+        let more = if at_least { " or more" } else { "" };
+        Some(match self.seeds.len() {
+            1 => format!("{median}{more}, of one seed"),
+            n => format!("{median}{more} ({lo} to {hi} over {n} seeds)"),
+        })
+    }
+
+    /// The names of the budgets that bind first.
+    pub(super) fn binding(&self) -> String {
+        let binds: Vec<_> = self.binds.iter().map(|(name, _)| &name[..]).collect();
+        if binds.is_empty() { "none".into() } else { binds.join(", ") }
     }
 
     /// The answer in words.
@@ -252,25 +224,21 @@ impl Answer {
             text += &match fails {
                 None => format!("seed {seed}: {size} hold, the most that was tried\n"),
                 Some(fails) => {
-                    let binds =
-                        binds.iter().map(|(name, share)| format!("{name} ({share:.3} times)"));
-                    let binds: Vec<_> = binds.collect();
-                    format!("seed {seed}: {size}; at {fails} breaks {}\n", binds.join(", "))
+                    format!("seed {seed}: {size}; at {fails} breaks {}\n", broken(binds))
                 }
             };
         }
-        if let Some(Interval { lo, median, hi, at_least }) = self.largest {
-            let more = if at_least { " or more" } else { "" };
-            let size = match self.seeds.len() {
-                1 => format!("{median}{more}, of one seed"),
-                n => format!("{median}{more} ({lo} to {hi} over {n} seeds)"),
-            };
-            let binds: Vec<_> = self.binds.iter().map(|(name, _)| &name[..]).collect();
-            let binds = if binds.is_empty() { "none".into() } else { binds.join(", ") };
-            text += &format!("largest group: {size}; what binds: {binds}\n");
+        if let Some(largest) = self.found() {
+            text += &format!("largest group: {largest}; what binds: {}\n", self.binding());
         }
         text
     }
+}
+
+/// Broken budgets, with how many times their limit was taken.
+pub(super) fn broken(binds: &[(String, f64)]) -> String {
+    let binds = binds.iter().map(|(name, share)| format!("{name} ({share:.3} times)"));
+    binds.collect::<Vec<_>>().join(", ")
 }
 
 /// A value of a budget as people say it.

@@ -7,23 +7,30 @@
 //! | `budget` | what is measured, and the most it may be |
 //! | `cells` | the scenario at some size, and what its run came to |
 //! | `search` | doubling, then bisection |
-//! | `answer` | files, figure and words |
+//! | `answer` | files and words |
+//! | `figure` | its tables, and its plot |
+//! | `section` | what a report says of it |
+//! | `verify` | some of its sizes once more |
 
 mod answer;
 mod budget;
 mod cells;
+mod figure;
 mod search;
+mod section;
+pub(super) mod verify;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use arboretum_results::Provenance;
+use arboretum_results::{Provenance, StudyTables};
 use arboretum_workloads::{Fidelity, MAX_MEMBERS, Profile, Scenario};
 use sha2::{Digest, Sha256};
 
 use self::answer::{Answer, Limit, OfSeed, Tried, binding, interval, told};
 use self::budget::{Budget, Measure};
 use self::cells::Counts;
+pub(crate) use self::section::section;
 use super::arguments::CapacityOptions;
 use super::failure::Failure;
 use super::host;
@@ -274,7 +281,15 @@ fn tell(options: &CapacityOptions, answer: &Answer, folder: &Path) -> Result<Exi
 
 /// Redraws the figure of an answer's folder.
 pub(crate) fn plot(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
-    Answer::read(folder)?.draw(folder)
+    figure::plot(&Answer::read(folder)?, folder)
+}
+
+/// The numbers of an answer's folder for a page: what is measured of each budget, by members, and the
+/// largest group: the middle of the seeds, the least, the most.
+pub(crate) fn numbers(folder: &Path) -> Result<(StudyTables, Option<[u32; 3]>), Failure> {
+    let answer = Answer::read(folder)?;
+    let largest = answer.largest.map(|it| [it.median, it.lo, it.hi]);
+    Ok((figure::values(&answer), largest))
 }
 
 /// Whether a folder is an answer's.

@@ -26,6 +26,12 @@ pub(in crate::command) fn address(job: &Job, toml: &str) -> io::Result<String> {
     Ok(text)
 }
 
+/// Where runs that are known by their digests stand when a sample is drawn: each program has an order of its
+/// own, so that in time all are drawn.
+pub(in crate::command) fn lot(digest: &str) -> [u8; 32] {
+    Sha256::digest(format!("{SOURCES}{digest}")).into()
+}
+
 /// The digest of the sources that decide what a run comes to (`build.rs`), hexadecimal.
 pub(super) const SOURCES: &str = env!("ARBORETUM_SOURCES");
 

@@ -100,7 +100,7 @@ fn write(folder: &Path, toml: &str, summary: &Value) -> std::io::Result<()> {
 }
 
 /// Runs a job; gives its summary.
-pub(super) fn play(
+pub(in crate::command) fn play(
     job: &Job,
     folder: &Path,
     should_stop: &dyn Fn() -> bool,

@@ -7,17 +7,16 @@ use std::sync::atomic::Ordering;
 
 use arboretum_results::{CellRow, read_cells, read_provenance};
 use arboretum_workloads::{Fidelity, Job};
-use serde_json::{Value, json};
-use sha2::{Digest as _, Sha256};
+use serde_json::json;
 
-use super::address::SOURCES;
-use super::cell;
 use super::folder::{definition, filter_of};
 use super::plan::Plan;
+use super::{address, cell};
 use crate::command::arguments::VerifyOptions;
 use crate::command::failure::Failure;
 use crate::command::run::INTERRUPTED;
 use crate::command::threads::stop_on_interrupt;
+use crate::command::verify::{Replayed, tell};
 
 /// Runs a sample of a study's cells again.
 pub(crate) fn verify(options: &VerifyOptions) -> Result<ExitCode, Failure> {
@@ -53,8 +52,12 @@ pub(crate) fn verify(options: &VerifyOptions) -> Result<ExitCode, Failure> {
         let Some(summary) = cell::play(job, &aside, &should_stop)? else {
             return Ok(ExitCode::from(INTERRUPTED));
         };
-        let digest = summary["digest"].as_str().unwrap_or_default().to_owned();
-        again.push((row, digest));
+        again.push(Replayed {
+            place: place(&row),
+            at: json!({ "point": row.point, "seed": row.seed }),
+            again: summary["digest"].as_str().unwrap_or_default().to_owned(),
+            recorded: row.digest,
+        });
     }
     tell(options, &again)
 }
@@ -64,35 +67,7 @@ fn place(row: &CellRow) -> String {
     format!("{} seed {}", row.point.join(" "), row.seed)
 }
 
-/// Says which cells were run again and whether all came to what is recorded.
-fn tell(options: &VerifyOptions, again: &[(CellRow, String)]) -> Result<ExitCode, Failure> {
-    let folder = options.path.display();
-    let others: Vec<_> = again.iter().filter(|(row, digest)| row.digest != *digest).collect();
-    if options.json {
-        let cell = |(row, digest): &(CellRow, String)| {
-            let CellRow { point, seed, digest: recorded, .. } = row;
-            json!({ "point": point, "seed": seed, "recorded": recorded, "again": digest })
-        };
-        let cells: Vec<Value> = again.iter().map(cell).collect();
-        println!("{:#}", json!({ "cells": cells, "same": others.is_empty() }));
-    }
-    if others.is_empty() {
-        if !options.json {
-            let cells: Vec<_> = again.iter().map(|(row, _)| place(row)).collect();
-            println!("{folder}: run again, the same digest: {}", cells.join("; "));
-        }
-        return Ok(ExitCode::SUCCESS);
-    }
-    let told = others.iter().map(|(row, digest)| {
-        format!("{}: recorded {}, run again {digest}", place(row), row.digest)
-    });
-    let told = told.collect::<Vec<_>>().join("; ");
-    let (count, all) = (others.len(), again.len());
-    Err(Failure::run(format!("{folder}: {count} of {all} cells come to another digest: {told}")))
-}
-
-/// So many of the rows that did not take too long, in an order of the program's own: each program has its
-/// sample. One of them has real keys, where there is one.
+/// So many of the rows that did not take too long, in an order of the program's own. One of them has real keys, where there is one.
 fn sample(plan: &Plan, mut rows: Vec<CellRow>, options: &VerifyOptions) -> Vec<CellRow> {
     let is_short = |row: &CellRow| {
         let took = row.number("host.cpu_s").unwrap_or(f64::INFINITY);
@@ -103,7 +78,7 @@ fn sample(plan: &Plan, mut rows: Vec<CellRow>, options: &VerifyOptions) -> Vec<C
         matches!(job, Some(Job::Scenario(it)) if it.group.fidelity != Fidelity::Counted)
     };
     rows.retain(is_short);
-    rows.sort_by_cached_key(|row| Sha256::digest(format!("{SOURCES}{}", row.digest)));
+    rows.sort_by_cached_key(|row| address::lot(&row.digest));
     let others = rows.split_off(options.cells.min(rows.len()));
     if !rows.is_empty()
         && !rows.iter().any(has_real_keys)
