@@ -9,7 +9,7 @@ RELEASE = target/release/arboretum
 help:
 	@echo "make run          50,000 clients through a week, into runs/fifty-thousand"
 	@echo "make studies      every study in its small size, into runs/STUDY-quick, in minutes"
-	@echo "make answers      numbers and plots into docs/answers.md and capacity.md: of what is recorded, or of small sizes"
+	@echo "make answers      numbers and plots into pages of docs/, of what is recorded or of small sizes"
 	@echo "make record-capacity how large a group may grow, a few minutes, into results/reference"
 	@echo "make record       a STUDY in its full size, for minutes or hours, into results/reference"
 	@echo "make reference    the pages of what is recorded, into runs/reference"
@@ -53,7 +53,7 @@ studies: $(RELEASE)
 
 # Pages whose numbers are of what is recorded, or of the small size of a study that is not. They name
 # their plots by study and plot: img/answers/STUDY/PLOT.svg.
-PAGES = docs/answers.md docs/capacity.md
+PAGES = docs/answers.md docs/capacity.md docs/healing.md
 answers: $(RELEASE)
 	@rm -rf runs/answers; mkdir -p runs/answers
 	@for study in $$(grep -oh '<!-- [a-z]* [a-z0-9-]* ' $(PAGES) | cut -d' ' -f3 | sort -u); do \
@@ -194,7 +194,7 @@ notebooks: $(NOTEBOOK_RESULTS)
 # Those that read studies recorded in full size, on these: what is in no folder of runs is read there. Capacity
 # reads none, and searches.
 RECORDED_NOTEBOOKS = fifty-thousand rebalance tree-growth two-servers evict-first eviction history offline \
-	join-link devices recovery capacity
+	join-link devices recovery creation sequencing conference versus scaling capacity
 notebooks-recorded: $(RELEASE)
 	notebooks/environment.sh target/notebooks-venv
 	ARBORETUM=$(abspath $(RELEASE)) ARBORETUM_RUNS=$(abspath runs/none) \
