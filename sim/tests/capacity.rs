@@ -128,7 +128,7 @@ fn an_answer_makes_a_page_fills_another_and_can_be_verified() {
     fs::write(&file, text.replace("\"digest\": \"", "\"digest\": \"0")).unwrap();
     let refused = at(&["verify", "small", "--cells", "1"]).code(1);
     let stderr = String::from_utf8_lossy(&refused.get_output().stderr).into_owned();
-    assert!(stderr.contains("1 of 1 cells come to another digest"), "{stderr}");
+    assert!(stderr.contains("1 of 1 runs come to another digest"), "{stderr}");
 }
 
 #[test]

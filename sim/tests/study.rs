@@ -259,7 +259,7 @@ fn some_of_its_cells_are_run_again() {
     let digest = row.split(',').nth(3).unwrap();
     let other = format!("{}{}", &digest[1..], &digest[..1]);
     fs::write(&path, cells.replace(digest, &other)).unwrap();
-    let told = predicate::str::contains("1 of 4 cells come to another digest");
+    let told = predicate::str::contains("1 of 4 runs come to another digest");
     verify("4").code(1).stderr(told);
     fs::write(&path, cells.replacen("\n0,8,1,", "\n0,8,9,", 1)).unwrap();
     verify("4").code(2).stderr(predicate::str::contains("the study has no cell 0 8 seed 9"));

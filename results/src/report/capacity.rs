@@ -44,9 +44,11 @@ pub(super) fn draw(section: &CapacitySection, id: &str) -> Markup {
 fn answer(section: &CapacitySection) -> Markup {
     let binds = &section.binds;
     match &section.largest {
-        Some(largest) => html! { (largest) " members. What binds: " code { (binds) } "." },
+        Some(largest) => {
+            html! { "Members of the largest group: " (largest) ". What binds: " code { (binds) } "." }
+        }
         None => {
-            html! { "No group that was tried stays within them, in some seed. What binds: " code { (binds) } "." }
+            html! { "With some seed no group that was tried stays within them. What binds: " code { (binds) } "." }
         }
     }
 }

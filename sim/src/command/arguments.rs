@@ -43,19 +43,20 @@ pub(crate) enum Command {
         /// scenario, experiment, study or profile.
         what: String,
     },
-    /// Redraw the plots of runs and studies from their tables.
+    /// Redraw the plots of runs, studies and capacity answers from their tables.
     Plot {
-        /// Folders of runs and studies.
+        /// Folders of runs, studies and capacity answers.
         #[arg(required = true)]
         paths: Vec<PathBuf>,
     },
-    /// Put numbers of studies into a page, where its marks ask for them.
+    /// Put numbers of studies and capacity answers into a page, where its marks ask for them.
     Splice(SpliceOptions),
-    /// One page about studies and runs, with everything in it, for a design review.
+    /// One page about studies, runs and capacity answers, with everything in it, for a design review.
     Report(ReportOptions),
     /// Runs of the same demand side by side, paired by seed.
     Compare(CompareOptions),
-    /// Run again from a folder's provenance and compare digests: a run whole, of a study some cells.
+    /// Run again from a folder's provenance and compare digests: a run whole, of a study some cells, of a capacity
+    /// answer some sizes.
     Verify(VerifyOptions),
     /// Activity logs as traces, and traces as workloads.
     Trace {
@@ -114,12 +115,13 @@ pub(crate) struct QuietOptions {
 
 #[derive(Debug, Args)]
 pub(crate) struct VerifyOptions {
-    /// The folder of a run, or of a study.
+    /// The folder of a run, a study or a capacity answer.
     pub(crate) path: PathBuf,
-    /// Cells of a study that are run again.
+    /// Cells of a study, or sizes of a capacity answer, that are run again.
     #[arg(long, value_name = "K", default_value_t = 5)]
     pub(crate) cells: usize,
-    /// Only cells of a study that took no more than this when they were recorded, seconds of one processor.
+    /// Only cells of a study that took no more than this when they were recorded, seconds of one processor; a
+    /// capacity answer keeps no times.
     #[arg(long, value_name = "SECONDS")]
     pub(crate) at_most: Option<u32>,
     /// What was run again, and what it came to, as JSON.
@@ -211,7 +213,7 @@ pub(crate) struct CellOptions {
 
 #[derive(Debug, Args)]
 pub(crate) struct ReportOptions {
-    /// Folders of studies and runs, in the order of the page.
+    /// Folders of studies, runs and capacity answers, in the order of the page.
     #[arg(required = true)]
     pub(crate) paths: Vec<PathBuf>,
     /// The file to write; one that a report has written is replaced.
@@ -292,7 +294,7 @@ pub(crate) struct CapacityOptions {
 pub(crate) struct SpliceOptions {
     /// The page.
     pub(crate) page: PathBuf,
-    /// Folders of studies.
+    /// Folders of studies and capacity answers.
     #[arg(required = true)]
     pub(crate) folders: Vec<PathBuf>,
     /// Write nothing: exit 1 if a number of the page is not that of the tables.

@@ -20,6 +20,7 @@ use std::process::ExitCode;
 use arboretum_results::{Growth, StudyTables, fits, write_whole};
 
 use super::arguments::SpliceOptions;
+use super::capacity::Interval;
 use super::failure::Failure;
 use super::{capacity, study};
 
@@ -48,15 +49,22 @@ pub(crate) fn splice(options: &SpliceOptions) -> Result<ExitCode, Failure> {
     if !check {
         write_whole(page, &filled.text).map_err(|error| Failure::run(error.to_string()))?;
     }
-    println!("{shown}: {} numbers", filled.count);
+    let left = match filled.elsewhere.as_slice() {
+        [] => String::new(),
+        [first, ..] => {
+            let all = filled.elsewhere.len();
+            format!("; left as they are, of folders that were not given: {all}, as {first}")
+        }
+    };
+    println!("{shown}: {} numbers{left}", filled.count);
     Ok(ExitCode::SUCCESS)
 }
 
 /// What a page has its numbers from.
 struct Source {
     tables: StudyTables,
-    /// Of a capacity answer: the largest group, in the middle, the least and the most of the seeds.
-    largest: Option<[u32; 3]>,
+    /// Of a capacity answer: the largest group.
+    largest: Option<Interval>,
 }
 
 impl Source {
@@ -81,6 +89,8 @@ struct Filled {
     count: usize,
     /// What stood there and is something else now, in words.
     others: Vec<String>,
+    /// Marks that are of other folders.
+    elsewhere: Vec<String>,
 }
 
 /// Fills in the numbers of a text.
@@ -94,12 +104,13 @@ fn fill(text: &str, sources: &BTreeMap<String, Source>) -> Result<Filled, String
         filled.text.push_str(marker);
         rest = &marked[marker.len()..];
         let inner = &marker[BEGIN.len()..marker.len() - "-->".len()];
-        if !KINDS.iter().any(|kind| inner.trim_start().starts_with(kind)) {
+        if !inner.split_whitespace().next().is_some_and(|kind| KINDS.contains(&kind)) {
             continue;
         }
         let words = words(inner)?;
         let Some(number) = number(&words, sources).map_err(|what| format!("{marker} {what}"))?
         else {
+            filled.elsewhere.push(marker.to_owned());
             continue;
         };
         // Its own end, before anything else begins.
@@ -134,12 +145,9 @@ fn words(text: &str) -> Result<Vec<String>, String> {
     Ok(words)
 }
 
-/// The number that a marker asks for; none if it asks for none, or for one of another folder.
+/// The number that a marker asks for; none if it asks for one of another folder.
 fn number(words: &[String], sources: &BTreeMap<String, Source>) -> Result<Option<String>, String> {
     let [kind, name, rest @ ..] = words else { return Err("names no study".into()) };
-    if !KINDS.contains(&kind.as_str()) {
-        return Ok(None);
-    }
     let Some(Source { tables, largest: found }) = sources.get(name) else { return Ok(None) };
     if kind == "largest" {
         return largest(*found, rest).map(Some);
@@ -158,12 +166,14 @@ fn number(words: &[String], sources: &BTreeMap<String, Source>) -> Result<Option
 }
 
 /// The largest group of a capacity answer, to the last member.
-fn largest(found: Option<[u32; 3]>, rest: &[String]) -> Result<String, String> {
+fn largest(found: Option<Interval>, rest: &[String]) -> Result<String, String> {
     if !rest.is_empty() {
         return Err("says more than the name of a capacity answer".into());
     }
-    let [median, lo, hi] = found.ok_or("is of no capacity answer, or of one without a group")?;
-    Ok(words_of(f64::from(median), Some((f64::from(lo), f64::from(hi)))))
+    let missing = "names no capacity answer, or one in which no group is small enough";
+    let Interval { lo, median, hi, at_least } = found.ok_or(missing)?;
+    let size = words_of(f64::from(median), Some((f64::from(lo), f64::from(hi))));
+    Ok(if at_least { format!("{size} or more") } else { size })
 }
 
 fn column(tables: &StudyTables, axis: &str) -> Result<usize, String> {
@@ -260,8 +270,8 @@ mod tests {
         let cells = std::iter::once(small).chain(cells);
         let axes = vec!["u".into(), "n".into()];
         let tables = StudyTables::new(axes, cells.collect());
-        let none =
-            Source { tables: StudyTables::new(vec![], vec![]), largest: Some([9, 8, 1_000]) };
+        let largest = Some(Interval { lo: 8, median: 9, hi: 1_000, at_least: true });
+        let none = Source { tables: StudyTables::new(vec![], vec![]), largest };
         [("s".to_owned(), Source { tables, largest: None }), ("c".to_owned(), none)].into()
     }
 
@@ -272,16 +282,18 @@ mod tests {
         let page = |first: &str, second: &str| {
             format!(
                 "a {value}{first}<!-- end --> b <!-- a note --> c {exponent}{second}<!-- end -->, \
-                 <!-- value t x -->7<!-- end -->, <!-- largest c -->9 (8 to 1,000)<!-- end -->."
+                 <!-- value t x -->7<!-- end -->, <!-- largest c -->9 (8 to 1,000) or more<!-- end -->."
             )
         };
         let filled = fill(&page("1,000,012", "1.98 (1.97 to 1.98)"), &sources()).unwrap();
         assert_eq!(filled.text, page("1,000,012 (1,000,008 to 1,000,016)", "1.98 (1.97 to 1.98)"));
         let other = format!("{value} is 1,000,012 (1,000,008 to 1,000,016) and not 1,000,012");
+        let elsewhere = vec!["<!-- value t x -->".to_owned()];
         assert_eq!((filled.count, filled.others), (3, vec![other]));
+        assert_eq!(filled.elsewhere, elsewhere);
         // What is spliced can be spliced again.
         let again = fill(&filled.text, &sources()).unwrap();
-        assert_eq!(again, Filled { text: filled.text, count: 3, others: vec![] });
+        assert_eq!(again, Filled { text: filled.text, count: 3, others: vec![], elsewhere });
     }
 
     #[test]
@@ -291,7 +303,7 @@ mod tests {
             ("value s cost n=7", "no point"),
             ("value s cost", "more than one"),
             ("value s price n=10", "no `price`"),
-            ("largest s", "no capacity answer"),
+            ("largest s", "names no capacity answer"),
             ("largest c n=10", "more than the name"),
             ("value c cost", "no point"),
             ("value", "no study"),

@@ -2,16 +2,21 @@
 
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::atomic::Ordering;
 
 use arboretum_results::{read_digest, read_provenance};
-use arboretum_workloads::{Experiment, Scenario, Trace};
+use arboretum_workloads::{Experiment, Job, Scenario, Trace};
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 
 use super::arguments::{QuietOptions, VerifyOptions};
 use super::experiment;
 use super::failure::Failure;
-use super::run::simulate;
+use super::run::{INTERRUPTED, simulate};
 use super::scenario::Chosen;
+use super::study::address::SOURCES;
+use super::study::cell;
+use super::threads::stop_on_interrupt;
 use super::{capacity, study};
 
 /// Reruns the scenario of a run folder.
@@ -57,26 +62,49 @@ pub(crate) fn verify(options: &VerifyOptions) -> Result<ExitCode, Failure> {
     }
 }
 
-/// One run of several in a folder, once more.
-pub(super) struct Replayed {
+/// One run of several that a folder has the digest of.
+pub(super) struct Recorded {
     /// Which one, in words.
     pub(super) place: String,
     /// Which one, as JSON.
     pub(super) at: Value,
-    /// The digest that the folder has.
-    pub(super) recorded: String,
-    /// The digest now.
-    pub(super) again: String,
+    pub(super) job: Job,
+    pub(super) digest: String,
+}
+
+/// Where a run stands when a sample of several is drawn: each program has an order of its own, so that in
+/// time all are drawn.
+pub(super) fn lot(digest: &str) -> [u8; 32] {
+    Sha256::digest(format!("{SOURCES}{digest}")).into()
+}
+
+/// Runs these again; what breaks an invariant leaves what is to be replayed in `aside`.
+pub(super) fn replay_all(
+    options: &VerifyOptions,
+    recorded: Vec<Recorded>,
+    aside: &Path,
+) -> Result<ExitCode, Failure> {
+    let stop = stop_on_interrupt();
+    let should_stop = || stop.load(Ordering::Relaxed);
+    let mut replayed = vec![];
+    for it in recorded {
+        let Some(summary) = cell::play(&it.job, aside, &should_stop)? else {
+            return Ok(ExitCode::from(INTERRUPTED));
+        };
+        let again = summary["digest"].as_str().unwrap_or_default().to_owned();
+        replayed.push((it, again));
+    }
+    tell(options, &replayed)
 }
 
 /// Says which runs of a folder were repeated and whether all came to what is recorded.
-pub(super) fn tell(options: &VerifyOptions, replayed: &[Replayed]) -> Result<ExitCode, Failure> {
+fn tell(options: &VerifyOptions, replayed: &[(Recorded, String)]) -> Result<ExitCode, Failure> {
     let folder = options.path.display();
-    let others: Vec<_> = replayed.iter().filter(|it| it.recorded != it.again).collect();
+    let others: Vec<_> = replayed.iter().filter(|(it, again)| it.digest != *again).collect();
     if options.json {
-        let cell = |Replayed { at, recorded, again, .. }: &Replayed| {
-            let mut cell = at.clone();
-            (cell["recorded"], cell["again"]) = (recorded.as_str().into(), again.as_str().into());
+        let cell = |(it, again): &(Recorded, String)| {
+            let mut cell = it.at.clone();
+            (cell["recorded"], cell["again"]) = (it.digest.as_str().into(), again.as_str().into());
             cell
         };
         let cells: Vec<Value> = replayed.iter().map(cell).collect();
@@ -84,17 +112,17 @@ pub(super) fn tell(options: &VerifyOptions, replayed: &[Replayed]) -> Result<Exi
     }
     if others.is_empty() {
         if !options.json {
-            let places: Vec<_> = replayed.iter().map(|it| &it.place[..]).collect();
+            let places: Vec<_> = replayed.iter().map(|(it, _)| &it.place[..]).collect();
             println!("{folder}: run again, the same digest: {}", places.join("; "));
         }
         return Ok(ExitCode::SUCCESS);
     }
-    let told = others.iter().map(|Replayed { place, recorded, again, .. }| {
-        format!("{place}: recorded {recorded}, run again {again}")
+    let told = others.iter().map(|(Recorded { place, digest, .. }, again)| {
+        format!("{place}: recorded {digest}, run again {again}")
     });
     let told = told.collect::<Vec<_>>().join("; ");
     let (count, all) = (others.len(), replayed.len());
-    Err(Failure::run(format!("{folder}: {count} of {all} cells come to another digest: {told}")))
+    Err(Failure::run(format!("{folder}: {count} of {all} runs come to another digest: {told}")))
 }
 
 /// The digest of an experiment that is played again; none if the folder is of something else.

@@ -47,12 +47,12 @@ pub(super) struct Limit {
 
 /// The answers of the seeds: the least, the middle, the most.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Interval {
-    pub(super) lo: u32,
-    pub(super) median: u32,
-    pub(super) hi: u32,
+pub(crate) struct Interval {
+    pub(crate) lo: u32,
+    pub(crate) median: u32,
+    pub(crate) hi: u32,
     /// Whether some seed holds at the largest size that was tried, so that there may be more.
-    pub(super) at_least: bool,
+    pub(crate) at_least: bool,
 }
 
 /// The answer of a seed.

@@ -27,6 +27,7 @@ use arboretum_results::{Provenance, StudyTables};
 use arboretum_workloads::{Fidelity, MAX_MEMBERS, Profile, Scenario};
 use sha2::{Digest, Sha256};
 
+pub(crate) use self::answer::Interval;
 use self::answer::{Answer, Limit, OfSeed, Tried, binding, interval, told};
 use self::budget::{Budget, Measure};
 use self::cells::Counts;
@@ -285,11 +286,10 @@ pub(crate) fn plot(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
 }
 
 /// The numbers of an answer's folder for a page: what is measured of each budget, by members, and the
-/// largest group: the middle of the seeds, the least, the most.
-pub(crate) fn numbers(folder: &Path) -> Result<(StudyTables, Option<[u32; 3]>), Failure> {
+/// largest group, if there is one with every seed.
+pub(crate) fn numbers(folder: &Path) -> Result<(StudyTables, Option<Interval>), Failure> {
     let answer = Answer::read(folder)?;
-    let largest = answer.largest.map(|it| [it.median, it.lo, it.hi]);
-    Ok((figure::values(&answer), largest))
+    Ok((figure::values(&answer), answer.largest))
 }
 
 /// Whether a folder is an answer's.

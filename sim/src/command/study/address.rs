@@ -26,14 +26,8 @@ pub(in crate::command) fn address(job: &Job, toml: &str) -> io::Result<String> {
     Ok(text)
 }
 
-/// Where runs that are known by their digests stand when a sample is drawn: each program has an order of its
-/// own, so that in time all are drawn.
-pub(in crate::command) fn lot(digest: &str) -> [u8; 32] {
-    Sha256::digest(format!("{SOURCES}{digest}")).into()
-}
-
 /// The digest of the sources that decide what a run comes to (`build.rs`), hexadecimal.
-pub(super) const SOURCES: &str = env!("ARBORETUM_SOURCES");
+pub(in crate::command) const SOURCES: &str = env!("ARBORETUM_SOURCES");
 
 fn digest(path: &Path) -> io::Result<[u8; 32]> {
     let mut hash = Sha256::new();

@@ -3,7 +3,6 @@
 
 use std::path::Path;
 use std::process::ExitCode;
-use std::sync::atomic::Ordering;
 
 use arboretum_results::{CellRow, read_cells, read_provenance};
 use arboretum_workloads::{Fidelity, Job};
@@ -11,12 +10,9 @@ use serde_json::json;
 
 use super::folder::{definition, filter_of};
 use super::plan::Plan;
-use super::{address, cell};
 use crate::command::arguments::VerifyOptions;
 use crate::command::failure::Failure;
-use crate::command::run::INTERRUPTED;
-use crate::command::threads::stop_on_interrupt;
-use crate::command::verify::{Replayed, tell};
+use crate::command::verify::{Recorded, lot, replay_all};
 
 /// Runs a sample of a study's cells again.
 pub(crate) fn verify(options: &VerifyOptions) -> Result<ExitCode, Failure> {
@@ -33,8 +29,6 @@ pub(crate) fn verify(options: &VerifyOptions) -> Result<ExitCode, Failure> {
     let provenance = read_provenance(folder).map_err(unreadable)?;
     let filter = filter_of(folder, &provenance);
     let plan = Plan::new(study, &filter, folder.clone())?;
-    let stop = stop_on_interrupt();
-    let should_stop = || stop.load(Ordering::Relaxed);
     // What a cell that breaks an invariant leaves to be replayed does not belong among what was recorded.
     let aside = Path::new("runs").join(format!("verify-{}", plan.study.name));
     let sample = sample(&plan, recorded, options);
@@ -42,24 +36,21 @@ pub(crate) fn verify(options: &VerifyOptions) -> Result<ExitCode, Failure> {
         let what = format!("{}: no cell is cheap enough to be run again", folder.display());
         return Err(Failure::input_with_help(what, "give more to --at-most and to --cells"));
     }
-    let mut again = vec![];
-    for row in sample {
+    let job = |row: CellRow| {
         let job = plan.job(&row.point, row.seed).ok_or_else(|| {
             let what = format!("{}: the study has no cell {}", folder.display(), place(&row));
             let help = "its cells.csv is of another study, or of another definition of this one";
             Failure::input_with_help(what, help)
         })?;
-        let Some(summary) = cell::play(job, &aside, &should_stop)? else {
-            return Ok(ExitCode::from(INTERRUPTED));
-        };
-        again.push(Replayed {
+        Ok(Recorded {
             place: place(&row),
             at: json!({ "point": row.point, "seed": row.seed }),
-            again: summary["digest"].as_str().unwrap_or_default().to_owned(),
-            recorded: row.digest,
-        });
-    }
-    tell(options, &again)
+            job: job.clone(),
+            digest: row.digest,
+        })
+    };
+    let sample: Result<Vec<Recorded>, Failure> = sample.into_iter().map(job).collect();
+    replay_all(options, sample?, &aside)
 }
 
 /// A cell in words.
@@ -67,7 +58,8 @@ fn place(row: &CellRow) -> String {
     format!("{} seed {}", row.point.join(" "), row.seed)
 }
 
-/// So many of the rows that did not take too long, in an order of the program's own. One of them has real keys, where there is one.
+/// So many of the rows that did not take too long, in an order of the program's own. One of them has real
+/// keys, where there is one.
 fn sample(plan: &Plan, mut rows: Vec<CellRow>, options: &VerifyOptions) -> Vec<CellRow> {
     let is_short = |row: &CellRow| {
         let took = row.number("host.cpu_s").unwrap_or(f64::INFINITY);
@@ -78,7 +70,7 @@ fn sample(plan: &Plan, mut rows: Vec<CellRow>, options: &VerifyOptions) -> Vec<C
         matches!(job, Some(Job::Scenario(it)) if it.group.fidelity != Fidelity::Counted)
     };
     rows.retain(is_short);
-    rows.sort_by_cached_key(|row| address::lot(&row.digest));
+    rows.sort_by_cached_key(|row| lot(&row.digest));
     let others = rows.split_off(options.cells.min(rows.len()));
     if !rows.is_empty()
         && !rows.iter().any(has_real_keys)
