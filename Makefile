@@ -51,8 +51,8 @@ studies: $(RELEASE)
 		echo "$$study"; $(RELEASE) study $$study --quick --quiet || failed="$$failed $$study"; \
 	done; test -z "$$failed" || { echo "does not hold:$$failed"; exit 1; }
 
-# Pages whose numbers are of what is recorded, or of the small size of a study that is not. They name
-# their plots by study and plot: img/answers/STUDY/PLOT.svg.
+# Pages whose numbers are of what is recorded, or of the small size of a study that is not (sim/tests/reference.rs
+# holds these pages to it). They name their plots by study and plot: img/answers/STUDY/PLOT.svg.
 PAGES = docs/answers.md docs/capacity.md docs/healing.md
 answers: $(RELEASE)
 	@rm -rf runs/answers; mkdir -p runs/answers
@@ -68,7 +68,7 @@ answers: $(RELEASE)
 	@for page in $(PAGES); do $(RELEASE) splice $$page runs/answers/* || exit 1; done
 
 # A study in its full size, which may take hours, and its tables into results/reference, whether what it
-# says holds or not. sim/tests/reference.rs has a list of those that are not recorded.
+# says holds or not. sim/tests/reference.rs runs a part of each again.
 record: $(RELEASE)
 	@test -n "$(STUDY)" || { echo "make record STUDY=NAME: which one?"; exit 2; }
 	@mkdir -p results/reference/$(STUDY); $(RELEASE) study $(STUDY); held=$$?; test $$held -le 1 || exit $$held; \
@@ -194,7 +194,7 @@ notebooks: $(NOTEBOOK_RESULTS)
 # Those that read studies recorded in full size, on these: what is in no folder of runs is read there. Capacity
 # reads none, and searches.
 RECORDED_NOTEBOOKS = fifty-thousand rebalance tree-growth two-servers evict-first eviction history offline \
-	join-link devices recovery creation sequencing conference versus scaling capacity
+	join-link devices recovery creation sequencing conference versus scaling healing capacity
 notebooks-recorded: $(RELEASE)
 	notebooks/environment.sh target/notebooks-venv
 	ARBORETUM=$(abspath $(RELEASE)) ARBORETUM_RUNS=$(abspath runs/none) \

@@ -18,6 +18,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use arboretum_results::{Growth, StudyTables, fits, write_whole};
+use rayon::prelude::*;
 
 use super::arguments::SpliceOptions;
 use super::capacity::Interval;
@@ -36,7 +37,7 @@ pub(crate) fn splice(options: &SpliceOptions) -> Result<ExitCode, Failure> {
     let text = fs::read_to_string(page);
     let text = text.map_err(|error| Failure::input(format!("cannot read {shown}: {error}")))?;
     let sources: BTreeMap<String, Source> =
-        folders.iter().map(|folder| Source::read(folder)).collect::<Result<_, _>>()?;
+        folders.par_iter().map(|folder| Source::read(folder)).collect::<Result<_, _>>()?;
     let filled = fill(&text, &sources);
     let filled = filled.map_err(|what| Failure::input(format!("{shown}: {what}")))?;
     if *check && !filled.others.is_empty() {
