@@ -184,7 +184,9 @@ class Report(unittest.TestCase):
                     continue
                 self.assertEqual(len(names), 2)
                 self.assertIn(f"{names[0]} against {names[1]}", label)
-                self.assertGreater(figure.locator(".legend li").count(), 0)
+                # One line and nothing else (x, y, from, to, seeds) needs no name.
+                if figure.locator("details thead th").count() > 5:
+                    self.assertGreater(figure.locator(".legend li").count(), 0)
 
     def has_its_rows(self, figure, label):
         """Words have a row each, and no axis."""
