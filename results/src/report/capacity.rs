@@ -34,9 +34,9 @@ pub(super) fn draw(section: &CapacitySection, id: &str) -> Markup {
             h3 { "Limits" }
             (limits())
             h3 { "Provenance" }
-            (source::provenance(section.provenance.as_ref()))
+            (source::provenance(Some(&section.provenance)))
             h3 { "Run it again" }
-            (source::command(&source::again(section.provenance.as_ref(), &format!("arboretum capacity {}", section.scenario))))
+            (source::command(&source::again(Some(&section.provenance), &format!("arboretum capacity {}", section.scenario))))
         }
     }
 }

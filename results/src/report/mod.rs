@@ -146,7 +146,7 @@ pub struct CapacitySection {
     /// The figure's tables.
     pub tables: StudyTables,
     /// Where it was run.
-    pub provenance: Option<Provenance>,
+    pub provenance: Provenance,
 }
 
 /// What one seed's search came to.

@@ -30,7 +30,7 @@ const END: &str = "<!-- end -->";
 /// What a marker begins with.
 const KINDS: [&str; 3] = ["value", "exponent", "largest"];
 
-/// Puts the numbers of these studies' folders into a page, or says which of them do not stand there.
+/// Puts the numbers of these folders into a page, or says which of them do not stand there.
 pub(crate) fn splice(options: &SpliceOptions) -> Result<ExitCode, Failure> {
     let SpliceOptions { page, folders, check } = options;
     let shown = page.display();
@@ -75,10 +75,8 @@ impl Source {
             let (study, tables) = study::read(folder)?;
             return Ok((study.name, Self { tables, largest: None }));
         }
-        let name = folder.canonicalize().ok();
-        let name = name.and_then(|path| Some(path.file_name()?.to_string_lossy().into_owned()));
         let (tables, largest) = capacity::numbers(folder)?;
-        Ok((name.unwrap_or_default(), Self { tables, largest }))
+        Ok((study::name_of(folder), Self { tables, largest }))
     }
 }
 

@@ -28,7 +28,7 @@ pub(crate) fn section(folder: &Path) -> Result<CapacitySection, Failure> {
         seeds: answer.seeds.iter().map(seed).collect(),
         figure: figure::figure(&answer),
         tables: figure::shares(&answer),
-        provenance: Some(provenance),
+        provenance,
         scenario: answer.scenario,
         profile: answer.profile,
         grows: answer.grows,

@@ -16,6 +16,12 @@ pub(crate) fn is_one(folder: &Path) -> bool {
     ["study.toml", "cells.csv", "aggregate.csv"].iter().any(|name| folder.join(name).is_file())
 }
 
+/// What a folder is called, by whatever path; empty if it is not there.
+pub(crate) fn name_of(folder: &Path) -> String {
+    let path = folder.canonicalize().unwrap_or_default();
+    path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+}
+
 /// The study of a folder and its tables: its cells, or means alone.
 pub(crate) fn read(folder: &Path) -> Result<(Study, StudyTables), Failure> {
     let study = definition(folder)?;
@@ -29,11 +35,7 @@ pub(super) fn definition(folder: &Path) -> Result<Study, Failure> {
     if file.is_file() {
         return Study::load(&file).map_err(refused);
     }
-    let name = folder
-        .canonicalize()
-        .ok()
-        .and_then(|path| path.file_name().map(|name| name.to_string_lossy().into_owned()));
-    match find_study(name.as_deref().unwrap_or_default()) {
+    match find_study(&name_of(folder)) {
         Ok(shipped) => Study::parse(shipped.name, shipped.text).map_err(refused),
         Err(_) => {
             let what = format!("{} has no study.toml", folder.display());

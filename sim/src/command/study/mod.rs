@@ -38,7 +38,7 @@ use arboretum_workloads::{Divisor, Filter, Plot, Study, find_study, place, studi
 use sha2::{Digest, Sha256};
 
 use self::expect::{Verdict, verdicts};
-pub(crate) use self::folder::{is_one, read};
+pub(crate) use self::folder::{is_one, name_of, read};
 use self::manifest::Manifest;
 pub(crate) use self::manifest::run_task;
 use self::plan::Plan;
