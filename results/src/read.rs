@@ -153,15 +153,13 @@ pub fn read_aggregate(dir: &Path, axes: &[String]) -> Result<Vec<AggregateRow>, 
             }
         }
         let lo: Option<f64> = line.optional("lo")?;
-        Ok(AggregateRow {
-            point: line.record.iter().take(axes.len()).map(str::to_owned).collect(),
-            metric: line.text("metric")?.to_owned(),
-            estimate: Estimate {
-                n: line.parsed("n", line.text("n")?.parse().ok(), "a whole number")?,
-                mean: line.parsed("mean", line.text("mean")?.parse().ok(), "a number")?,
-                interval: lo.zip(line.optional("hi")?),
-            },
-        })
+        let point = line.record.iter().take(axes.len()).map(str::to_owned).collect();
+        let estimate = Estimate {
+            n: line.parsed("n", line.text("n")?.parse().ok(), "a whole number")?,
+            mean: line.parsed("mean", line.text("mean")?.parse().ok(), "a number")?,
+            interval: lo.zip(line.optional("hi")?),
+        };
+        Ok(AggregateRow::read(point, line.text("metric")?.to_owned(), estimate))
     })
 }
 

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
+use std::sync::OnceLock;
 
 use serde::Serialize;
 
@@ -46,15 +47,32 @@ impl CellRow {
     }
 }
 
-/// A mean over the seeds of a grid point.
-#[derive(Debug, Clone, PartialEq)]
+/// A mean over the seeds of a grid point. Its interval takes thousands of resamples, and is computed when
+/// somebody asks for it: most are never shown.
+#[derive(Debug, Clone)]
 pub struct AggregateRow {
     /// The values of the axes, in their order.
     pub point: Vec<String>,
     /// The metric.
     pub metric: String,
+    /// Of how many seeds.
+    pub n: usize,
+    /// The values of the seeds; none where the estimate was read.
+    values: Vec<f64>,
+    found: OnceLock<Estimate>,
+}
+
+impl AggregateRow {
+    /// One that has been computed before.
+    pub fn read(point: Vec<String>, metric: String, estimate: Estimate) -> Self {
+        Self { point, metric, n: estimate.n, values: vec![], found: estimate.into() }
+    }
+
     /// What the seeds say.
-    pub estimate: Estimate,
+    pub fn estimate(&self) -> Estimate {
+        let compute = || estimate(&self.values, &self.metric).expect("there are values");
+        *self.found.get_or_init(compute)
+    }
 }
 
 /// The means over seeds of every grid point and metric, in the order of the cells. What the host
@@ -70,12 +88,13 @@ pub fn aggregate(cells: &[CellRow]) -> Vec<AggregateRow> {
         }
         for metric in metrics {
             let values: Vec<f64> = group.iter().filter_map(|cell| cell.number(metric)).collect();
-            let found = estimate(&values, metric);
-            rows.extend(found.map(|estimate| AggregateRow {
+            rows.push(AggregateRow {
                 point: group[0].point.clone(),
                 metric: metric.to_owned(),
-                estimate,
-            }));
+                n: values.len(),
+                values,
+                found: OnceLock::new(),
+            });
         }
     }
     rows
@@ -157,7 +176,7 @@ impl StudyTables {
         let columns: Vec<String> = axes.chain(FIXED.map(str::to_owned)).collect();
         let rows = self.means.iter().map(|mean| {
             let mut row = mean.point.clone();
-            let Estimate { n, mean: value, interval } = mean.estimate;
+            let Estimate { n, mean: value, interval } = mean.estimate();
             let end = |end: Option<f64>| end.map_or_else(String::new, |end| end.to_string());
             row.extend([mean.metric.clone(), n.to_string(), value.to_string()]);
             row.extend([end(interval.map(|i| i.0)), end(interval.map(|i| i.1))]);
@@ -169,7 +188,7 @@ impl StudyTables {
     /// The mean of a metric at a point.
     pub fn mean(&self, point: &[String], metric: &str) -> Option<Estimate> {
         let place = *self.places.get(metric)?.get(point)?;
-        Some(self.means[place].estimate)
+        Some(self.means[place].estimate())
     }
 
     /// The mean of a metric at a point over that at another, and its interval, of the seeds that both were
@@ -259,10 +278,15 @@ mod tests {
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 3);
         // What is found by its place is what a search finds.
         for row in tables.means() {
-            assert_eq!(tables.mean(&row.point, &row.metric), Some(row.estimate), "{row:?}");
+            assert_eq!(tables.mean(&row.point, &row.metric), Some(row.estimate()), "{row:?}");
         }
         assert_eq!(tables.mean(&["c".to_owned()], "cost"), None);
-        assert_eq!(crate::read_aggregate(folder.path(), &tables.axes).unwrap(), tables.means);
+        let again = crate::read_aggregate(folder.path(), &tables.axes).unwrap();
+        let told = |rows: &[AggregateRow]| -> Vec<_> {
+            let rows = rows.iter();
+            rows.map(|it| (it.point.clone(), it.metric.clone(), it.n, it.estimate())).collect()
+        };
+        assert_eq!(told(&again), told(&tables.means));
         let other = crate::read_aggregate(folder.path(), &["m".to_owned()]).unwrap_err();
         assert!(other.to_string().contains("expected the study's axis `m`"), "{other}");
     }

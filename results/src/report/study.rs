@@ -152,7 +152,7 @@ fn tree(study: &StudySection, id: &str) -> Markup {
 }
 
 fn seeds(study: &StudySection) -> (usize, usize) {
-    let counts = || study.tables.means().iter().map(|row| row.estimate.n);
+    let counts = || study.tables.means().iter().map(|row| row.n);
     (counts().min().unwrap_or(0), counts().max().unwrap_or(0))
 }
 

@@ -33,7 +33,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use arboretum_results::{CellRow, Provenance, StudyFigure, StudyTables, plot_study};
+use arboretum_results::{CellRow, Estimate, Provenance, StudyFigure, StudyTables, plot_study};
 use arboretum_workloads::{Divisor, Filter, Plot, Study, find_study, place, studies};
 use sha2::{Digest, Sha256};
 
@@ -280,7 +280,7 @@ fn figure(study: &Study, tables: &StudyTables, plot: &Plot) -> StudyFigure {
         places.all(|(value, at)| at.is_none_or(|(_, values)| values.contains(value)))
     };
     let drawn = tables.means().iter().filter(|mean| mean.metric == plot.y && is_drawn(&mean.point));
-    let seeds = drawn.map(|mean| mean.estimate.n);
+    let seeds = drawn.map(|mean| mean.n);
     let seeds = match (seeds.clone().min().unwrap_or(0), seeds.max().unwrap_or(0)) {
         (1, 1) => "one seed".to_owned(),
         (least, most) if least == most => format!("{most} seeds, 95 % bootstrap intervals"),
@@ -319,12 +319,13 @@ fn tell(
     if options.json {
         let means = tables.means().iter().map(|row| {
             let point = tables.axes.iter().cloned().zip(row.point.iter().cloned());
-            let (lo, hi) = row.estimate.interval.unzip();
+            let Estimate { n, mean, interval } = row.estimate();
+            let (lo, hi) = interval.unzip();
             serde_json::json!({
                 "point": point.collect::<std::collections::BTreeMap<_, _>>(),
                 "metric": row.metric,
-                "n": row.estimate.n,
-                "mean": row.estimate.mean,
+                "n": n,
+                "mean": mean,
                 "lo": lo,
                 "hi": hi,
             })
