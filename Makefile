@@ -3,7 +3,7 @@
 CARGO ?= cargo
 RELEASE = target/release/arboretum
 
-.PHONY: run test test-slurm test-peers test-peers-large fuzz fuzz-long cargo-fuzz interop test-interop test-report lint \
+.PHONY: run test test-slurm test-manifests test-peers test-peers-large fuzz fuzz-long cargo-fuzz interop test-interop test-report lint \
 	lint-all bench bench-peers conformance smoke notebooks notebooks-recorded clean help studies answers record record-capacity reference test-reference parquet
 
 help:
@@ -16,6 +16,7 @@ help:
 	@echo "make test         all tests"
 	@echo "make test-reference CELLS (1) of each study recorded with its cells once more"
 	@echo "make test-slurm   a study through a Slurm cluster of this one machine (root; installs it if need be)"
+	@echo "make test-manifests the manifests for Kubernetes and AWS Batch, without either"
 	@echo "make test-peers   random groups of our clients, OpenMLS and mls-rs (compiles for minutes)"
 	@echo "make fuzz         hostile input for every decoder and the group, a minute of it"
 	@echo "make fuzz-long    the same, FUZZ_EXECUTIONS of them (ten million)"
@@ -80,15 +81,14 @@ record: $(RELEASE)
 # docs/capacity.md says what is asked.
 CAPACITY = $(RELEASE) capacity fifty-thousand --profile phone --budget commit_process=50ms --budget join=1s \
 	--budget catch_up=1s --budget memory=64MiB --budget rejected=5%
+# $(1) is an answer's name, $(2) what it is asked beside.
+record_capacity = $(CAPACITY) $(2) --out runs/$(1) && mkdir -p results/reference/$(1) && \
+	cp runs/$(1)/capacity.* runs/$(1)/scenario.toml runs/$(1)/provenance.json results/reference/$(1)/
 record-capacity: $(RELEASE)
-	$(CAPACITY) --budget bytes_per_day=1MB --out runs/capacity
-	$(CAPACITY) --out runs/capacity-time
-	$(CAPACITY) --budget bytes_per_day=1MB --set group.start=warm --out runs/capacity-warm
-	$(CAPACITY) --budget bytes_per_day=1MB --set duration=28d --out runs/capacity-month
-	@for answer in capacity capacity-time capacity-warm capacity-month; do \
-		mkdir -p results/reference/$$answer && \
-		cp runs/$$answer/capacity.* runs/$$answer/provenance.json results/reference/$$answer/ || exit 1; \
-	done
+	$(call record_capacity,capacity,--budget bytes_per_day=1MB)
+	$(call record_capacity,capacity-time,)
+	$(call record_capacity,capacity-warm,--budget bytes_per_day=1MB --set group.start=warm)
+	$(call record_capacity,capacity-month,--budget bytes_per_day=1MB --set duration=28d)
 
 # The pages of what is recorded.
 reference: $(RELEASE)
@@ -113,6 +113,10 @@ test-slurm: $(RELEASE)
 	command -v slurmctld >/dev/null && command -v slurmd >/dev/null && command -v munged >/dev/null || \
 		{ apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qy slurm-wlm munge; }
 	sim/tests/slurm/test.sh $(RELEASE)
+
+# docs/clusters.md's manifests for engines that no test can start.
+test-manifests: $(RELEASE)
+	sim/tests/clusters/run $(RELEASE)
 
 # PEERS_SEEDS groups (100) of PEERS_OPERATIONS operations each (200).
 test-peers:

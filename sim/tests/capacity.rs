@@ -117,9 +117,21 @@ fn an_answer_makes_a_page_fills_another_and_can_be_verified() {
     assert_eq!(fs::read_to_string(&page).unwrap(), marked(&format!("{median}{interval}")));
     at(&["splice", "page.md", "small", "--check"]).success();
 
-    // It is the runs themselves that are repeated, not what is kept of them.
+    // It is the runs themselves that are repeated, not what is kept of them, and from the scenario in the
+    // folder: the one of that name may since be another.
     fs::remove_dir_all(out.join("cells")).unwrap();
     at(&["verify", "small", "--cells", "3"]).success();
+    let scenario = out.join("scenario.toml");
+    let text = fs::read_to_string(&scenario).unwrap();
+    let other = text.replace("per_day = 60", "per_day = 120");
+    assert_ne!(other, text);
+    fs::write(&scenario, other).unwrap();
+    at(&["verify", "small", "--cells", "1"]).code(1);
+    fs::remove_file(&scenario).unwrap();
+    let refused = at(&["verify", "small"]).code(2);
+    let stderr = String::from_utf8_lossy(&refused.get_output().stderr).into_owned();
+    assert!(stderr.contains("small/scenario.toml"), "{stderr}");
+    fs::write(&scenario, text).unwrap();
     let file = out.join("capacity.json");
     let text = fs::read_to_string(&file).unwrap();
     for row in found["tried"].as_array().unwrap() {

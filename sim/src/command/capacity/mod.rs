@@ -23,7 +23,7 @@ pub(super) mod verify;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use arboretum_results::{Provenance, StudyTables};
+use arboretum_results::{Provenance, StudyTables, write_whole};
 use arboretum_workloads::{Fidelity, MAX_MEMBERS, Profile, Scenario};
 use sha2::{Digest, Sha256};
 
@@ -43,6 +43,9 @@ use super::threads::side_by_side;
 
 /// Protocols whose members keep a channel for each other member beside what the model of memory counts.
 const CHANNELS: &[&str] = &["pairwise", "sender-keys"];
+
+/// The scenario as it was asked of, in an answer's folder: each size that was tried is made from it.
+const SCENARIO: &str = "scenario.toml";
 
 /// What is asked.
 struct Question {
@@ -88,6 +91,8 @@ pub(crate) fn run(options: &CapacityOptions) -> Result<ExitCode, Failure> {
         tried,
     };
     answer.write(folder)?;
+    write_whole(&folder.join(SCENARIO), &scenario.to_toml())
+        .map_err(|error| Failure::run(error.to_string()))?;
     write_provenance(options, &answer, folder, started)?;
     tell(options, &answer, folder)
 }

@@ -4,15 +4,13 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use arboretum_results::read_provenance;
-use arboretum_workloads::Job;
-use clap::Parser;
+use arboretum_workloads::{Job, Scenario};
 use serde_json::json;
 
+use super::SCENARIO;
 use super::answer::{Answer, Tried};
 use super::cells::scaled;
-use super::load;
-use crate::command::arguments::{Arguments, Command, VerifyOptions};
+use crate::command::arguments::VerifyOptions;
 use crate::command::failure::Failure;
 use crate::command::verify::{Recorded, lot, replay_all};
 
@@ -20,15 +18,8 @@ use crate::command::verify::{Recorded, lot, replay_all};
 pub(crate) fn verify(options: &VerifyOptions) -> Result<ExitCode, Failure> {
     let folder = &options.path;
     let mut tried = Answer::read(folder)?.tried;
-    let provenance = read_provenance(folder).map_err(|error| Failure::input(error.to_string()))?;
-    let asked = Arguments::try_parse_from(&provenance.command).map(|asked| asked.command);
-    let Ok(Command::Capacity(asked)) = asked else {
-        let folder = folder.display();
-        let what =
-            format!("{folder}: the command in its provenance.json is not `arboretum capacity`");
-        return Err(Failure::input_with_help(what, "ask `arboretum capacity` again"));
-    };
-    let scenario = load(&asked)?;
+    let scenario = Scenario::load(&folder.join(SCENARIO), &[])
+        .map_err(|error| Failure::Scenario(Box::new(error)))?;
     tried.sort_by_cached_key(|row| lot(&row.digest));
     tried.truncate(options.cells);
     if tried.is_empty() {
