@@ -79,16 +79,20 @@ record: $(RELEASE)
 	test ! -d runs/$(STUDY)/tree || cp -r runs/$(STUDY)/tree results/reference/$(STUDY)/ || exit 1; exit $$held
 
 # docs/capacity.md says what is asked.
-CAPACITY = $(RELEASE) capacity fifty-thousand --profile phone --budget commit_process=50ms --budget join=1s \
+CAPACITY = $(RELEASE) capacity fifty-thousand --budget commit_process=50ms --budget join=1s \
 	--budget catch_up=1s --budget memory=64MiB --budget rejected=5%
+BYTES = --budget bytes_per_day=1MB
 # $(1) is an answer's name, $(2) what it is asked beside.
 record_capacity = $(CAPACITY) $(2) --out runs/$(1) && mkdir -p results/reference/$(1) && \
 	cp runs/$(1)/capacity.* runs/$(1)/scenario.toml runs/$(1)/provenance.json results/reference/$(1)/
 record-capacity: $(RELEASE)
-	$(call record_capacity,capacity,--budget bytes_per_day=1MB)
-	$(call record_capacity,capacity-time,)
-	$(call record_capacity,capacity-warm,--budget bytes_per_day=1MB --set group.start=warm)
-	$(call record_capacity,capacity-month,--budget bytes_per_day=1MB --set duration=28d)
+	$(call record_capacity,capacity,--profile phone $(BYTES))
+	$(call record_capacity,capacity-warm,--profile phone $(BYTES) --set group.start=warm)
+	$(call record_capacity,capacity-month,--profile phone $(BYTES) --set duration=28d)
+	$(call record_capacity,capacity-tainted,--profile phone $(BYTES) --strategy tainted-2021)
+	$(call record_capacity,capacity-time,--profile phone)
+	$(call record_capacity,capacity-laptop,--profile laptop)
+	$(call record_capacity,capacity-server,--profile server)
 
 # The pages of what is recorded.
 reference: $(RELEASE)
@@ -181,7 +185,8 @@ conformance: $(RELEASE)
 # Studies that notebooks load, at their small size; notebooks/README.md says what they show.
 NOTEBOOK_STUDIES = ttkem-2021 ttkem-2021-administrators multicast-2022 concurrent-2025 bonsai-2024 \
 	quarantined-2024 fifty-thousand rebalance scaling scaling-lived-in tree-growth two-servers evict-first \
-	eviction offline creation sequencing versus healing history join-link devices recovery conference
+	eviction offline creation sequencing versus healing forward-secrecy history \
+	join-link devices recovery conference
 NOTEBOOK_RESULTS = $(addprefix runs/notebooks/,$(NOTEBOOK_STUDIES))
 # Real keys give the same counts, in minutes.
 notebook-options-scaling = --only fidelity=counted
@@ -198,7 +203,8 @@ notebooks: $(NOTEBOOK_RESULTS)
 # Those that read studies recorded in full size, on these: what is in no folder of runs is read there. Capacity
 # reads none, and searches.
 RECORDED_NOTEBOOKS = fifty-thousand rebalance tree-growth two-servers evict-first eviction history offline \
-	join-link devices recovery creation sequencing conference versus scaling healing capacity
+	join-link devices recovery creation sequencing conference versus scaling healing \
+	forward-secrecy capacity
 notebooks-recorded: $(RELEASE)
 	notebooks/environment.sh target/notebooks-venv
 	ARBORETUM=$(abspath $(RELEASE)) ARBORETUM_RUNS=$(abspath runs/none) \

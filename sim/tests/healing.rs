@@ -94,7 +94,9 @@ fn copies_lead_to_the_same_at_every_fidelity() {
         if more == text {
             assert!(of(&told, "messages_after.max") > 5.0, "{strategy}");
             assert!(of(&told, "messages_before.max") >= 1.0, "{strategy}");
-            assert!(of(&told, "oldest_before_s.max") >= 60.0, "{strategy}");
+            // What the services keep for six hours is not read after them; the figure is within a hundredth.
+            let oldest = of(&told, "oldest_before_s.max");
+            assert!((60.0..=6.06 * 3_600.0).contains(&oldest), "{strategy}: {oldest}");
         }
         check_contract(&shared);
     }

@@ -34,6 +34,7 @@ const PARTS: &[(&str, &[&str])] = &[
     ("versus", &["members=8"]),
     ("scaling-lived-in", &["members=64"]),
     ("healing", &["members=100", "group=quarantined", "updates=never"]),
+    ("forward-secrecy", &["members=100", "kept=7 d", "updates=never"]),
 ];
 
 /// What the names of numbers begin with that summaries have had only since most of this was recorded.

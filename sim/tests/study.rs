@@ -484,6 +484,7 @@ fn every_shipped_study_runs_in_its_small_size() {
         ("conference", "crowd=100"),
         ("versus", "members=8"),
         ("healing", "updates=1 d"),
+        ("forward-secrecy", "kept=1 d"),
     ] {
         let folder = tempfile::tempdir().unwrap();
         let out = folder.path().join("out");

@@ -123,6 +123,10 @@ impl World<'_, '_> {
         let first = self.protocol.view(client).unwrap_or(0).saturating_sub(PAST_EPOCHS);
         let (mut readable, mut oldest, mut old) = (0, None, 0);
         for (message, epoch, posted) in self.mail.newest_first() {
+            // It may lie in the book until the mailboxes are cleared, but is not handed out any more.
+            if self.is_expired(posted) {
+                continue;
+            }
             if epoch < first {
                 old += 1;
                 if old == OLD_LETTERS {

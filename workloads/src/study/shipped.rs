@@ -31,6 +31,8 @@ ship!(
     "sequencing",
     "conference",
     "versus",
+    "healing",
+    "forward-secrecy",
     // Experiments of papers, made again.
     "ttkem-2021",
     "ttkem-2021-administrators",
@@ -39,7 +41,6 @@ ship!(
     "concurrent-2025",
     "bonsai-2024",
     "quarantined-2024",
-    "healing",
 );
 
 /// All of them.
