@@ -150,7 +150,9 @@ class Study:
     @property
     def seeds(self):
         """In words: how many seeds a point has, and what the intervals are."""
-        low, high = self.aggregate["seeds"].min(), self.aggregate["seeds"].max()
+        # What happens with few seeds has few values; its point was run with all of them.
+        of_points = self.aggregate.groupby(self.axes, dropna=False)["seeds"].max()
+        low, high = of_points.min(), of_points.max()
         if high == 1:
             return "one seed: no interval"
         count = f"{low}" if low == high else f"{low} to {high}"
