@@ -4,7 +4,7 @@ CARGO ?= cargo
 RELEASE = target/release/arboretum
 
 .PHONY: run test test-slurm test-manifests test-peers test-peers-large fuzz fuzz-long cargo-fuzz interop test-interop test-report lint \
-	lint-all bench bench-peers conformance smoke notebooks notebooks-recorded clean help studies answers record record-capacity reference test-reference parquet
+	lint-all bench bench-peers conformance smoke notebooks notebooks-recorded clean help studies answers record record-capacity schemas reference test-reference parquet
 
 help:
 	@echo "make run          50,000 clients through a week, into runs/fifty-thousand"
@@ -13,6 +13,7 @@ help:
 	@echo "make record-capacity how large a group may grow, a few minutes, into results/reference"
 	@echo "make record       a STUDY in its full size, for minutes or hours, into results/reference"
 	@echo "make reference    the pages of what is recorded, into runs/reference"
+	@echo "make schemas      JSON Schemas of scenarios, experiments, studies and profiles, into workloads/schema"
 	@echo "make test         all tests"
 	@echo "make test-reference CELLS (1) of each study recorded with its cells once more"
 	@echo "make test-slurm   a study through a Slurm cluster of this one machine (root; installs it if need be)"
@@ -77,6 +78,12 @@ record: $(RELEASE)
 		cp runs/$(STUDY)/$$file results/reference/$(STUDY)/ || exit 1; \
 	done; \
 	test ! -d runs/$(STUDY)/tree || cp -r runs/$(STUDY)/tree results/reference/$(STUDY)/ || exit 1; exit $$held
+
+# What editors check the shipped files by (.taplo.toml).
+schemas: $(RELEASE)
+	@for what in scenario experiment study profile; do \
+		$(RELEASE) schema $$what > workloads/schema/$$what.json || exit 1; \
+	done
 
 # docs/capacity.md says what is asked.
 CAPACITY = $(RELEASE) capacity fifty-thousand --budget commit_process=50ms --budget join=1s \

@@ -189,9 +189,14 @@ fn lists_and_schemas_are_printed() {
         let printed = arboretum().args(["list", what]).output().unwrap();
         assert!(printed.status.success() && !printed.stdout.is_empty(), "{what}");
     }
-    let schema = arboretum().args(["schema", "scenario"]).output().unwrap();
-    let schema: serde_json::Value = serde_json::from_slice(&schema.stdout).unwrap();
-    assert!(schema["properties"]["group"].is_object());
+    // Editors read the files (.taplo.toml); `make schemas` writes them.
+    for what in ["scenario", "experiment", "study", "profile"] {
+        let schema = arboretum().args(["schema", what]).output().unwrap().stdout;
+        let parsed: serde_json::Value = serde_json::from_slice(&schema).unwrap();
+        assert!(parsed["properties"]["name"].is_object(), "{what}");
+        let file = format!("{}/../workloads/schema/{what}.json", env!("CARGO_MANIFEST_DIR"));
+        assert_eq!(std::fs::read(&file).unwrap(), schema, "make schemas: {file}");
+    }
     arboretum().args(["completions", "bash"]).assert().success();
     let listed = arboretum().args(["list", "metrics", "--json"]).output().unwrap();
     let listed: serde_json::Value = serde_json::from_slice(&listed.stdout).unwrap();
