@@ -1,9 +1,17 @@
 //! `arboretum study` on the real binary.
 
+#![allow(
+    clippy::disallowed_types,
+    reason = "whether a cell is run again is told by when it was written"
+)]
+
 mod common;
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, SystemTime};
 
 use common::arboretum;
 use predicates::prelude::*;
@@ -200,45 +208,105 @@ fn it_goes_on_where_it_stopped_and_threads_do_not_matter() {
     assert_eq!(world.results("first/cells.csv"), world.results("second/cells.csv"));
 }
 
-/// Killed at twenty moments, a study loses no finished cell, and comes to what it comes to.
+/// Cells of about the same length, far more of them than a run of it is left to finish below.
+fn long_study() -> World {
+    World::new(&STUDY.replace("seeds = 2", "seeds = 12").replace("\"10n\"", "40_000"))
+}
+
+const LONG_CELLS: usize = 48;
+
+/// The same number of threads everywhere, so that what is measured of one run holds for another.
+const LONG_RUN: [&str; 2] = ["--threads", "2"];
+
+/// The cells of a folder that are finished, and when they were.
+fn finished(folder: &Path) -> Vec<(PathBuf, SystemTime)> {
+    let entries = fs::read_dir(folder.join("cells")).into_iter().flatten().flatten();
+    let digests = entries.map(|entry| entry.path().join("cell.sha256"));
+    let mut kept: Vec<_> = digests
+        .filter(|path| !path.to_string_lossy().contains("partial"))
+        .filter_map(|path| Some((path.clone(), fs::metadata(path).ok()?.modified().ok()?)))
+        .collect();
+    kept.sort();
+    kept
+}
+
+/// The long study, going on in a folder, which nobody waits for.
+fn go_on(world: &World, out: &str) -> Child {
+    Command::new(assert_cmd::cargo::cargo_bin!("arboretum"))
+        .current_dir(world.folder.path())
+        .args(["study", "study.toml", "--quiet", "--out", out])
+        .args(LONG_RUN)
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap()
+}
+
+/// Waits until a study has finished so many cells, or has ended.
+fn wait_for(study: &mut Child, folder: &Path, cells: usize) {
+    while finished(folder).len() < cells && study.try_wait().unwrap().is_none() {
+        sleep(Duration::from_millis(2));
+    }
+}
+
+/// Killed at twenty moments, a study loses no finished cell, and comes to what it comes to. Some of them lie in
+/// its first milliseconds, the others after a cell that it has finished, by up to half of what a cell takes:
+/// a fast machine kills it as early as a slow one.
 #[test]
 fn it_may_be_killed_at_any_moment() {
-    let slower = STUDY.replace("seeds = 2", "seeds = 6").replace("\"10n\"", "\"2000n\"");
-    let world = World::new(&slower);
-    world.run("whole", &[]).success();
-    let cells = world.folder.path().join("killed/cells");
-    let finished = || -> Vec<_> {
-        let entries = fs::read_dir(&cells).into_iter().flatten().flatten();
-        let digests = entries.map(|entry| entry.path().join("cell.sha256"));
-        let mut kept: Vec<_> = digests
-            .filter_map(|path| Some((path.clone(), fs::metadata(path).ok()?.modified().ok()?)))
-            .filter(|(path, _)| !path.to_string_lossy().contains("partial"))
-            .collect();
-        kept.sort();
-        kept
-    };
+    let world = long_study();
+    let started = SystemTime::now();
+    world.run("whole", &LONG_RUN).success();
+    let a_cell = started.elapsed().unwrap() * 2 / LONG_CELLS as u32;
+    let folder = world.folder.path().join("killed");
     let (mut moment, mut cut) = (0x9e37_79b9_u64, 0);
-    for _ in 0..20 {
-        let mut study = std::process::Command::new(assert_cmd::cargo::cargo_bin("arboretum"))
-            .current_dir(world.folder.path())
-            .args(["study", "study.toml", "--out", "killed", "--quiet"])
-            .spawn()
-            .unwrap();
+    for round in 0..20 {
         moment = moment.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-        std::thread::sleep(std::time::Duration::from_millis(20 + (moment >> 33) % 120));
-        let before = finished();
+        let part = (moment >> 33) as u32 % 100;
+        let there = finished(&folder).len();
+        let mut study = go_on(&world, "killed");
+        if round % 4 == 0 {
+            sleep(Duration::from_millis(part.into()));
+        } else {
+            wait_for(&mut study, &folder, there + 1);
+            sleep(a_cell * part / 200);
+        }
+        let before = finished(&folder);
         study.kill().unwrap();
         study.wait().unwrap();
-        let after = finished();
+        let after = finished(&folder);
         assert!(before.iter().all(|cell| after.contains(cell)), "a finished cell is lost");
-        cut += usize::from(after.len() < 24);
+        cut += usize::from(after.len() < LONG_CELLS);
     }
-    assert!(cut > 0, "it was never killed before its end");
-    let before = finished();
+    assert!(cut >= 10, "only {cut} times it was killed before its end");
+    let before = finished(&folder);
     world.run("killed", &[]).success();
-    assert!(before.iter().all(|cell| finished().contains(cell)), "a finished cell was run again");
+    let is_kept = |cell| finished(&folder).contains(cell);
+    assert!(before.iter().all(is_kept), "a finished cell was run again");
     assert_eq!(world.results("whole/cells.csv"), world.results("killed/cells.csv"));
-    assert_eq!(count(&cells), 24, "nothing half written is left");
+    assert_eq!(count(&folder.join("cells")), LONG_CELLS, "nothing half written is left");
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_keeps_what_is_finished_and_it_goes_on_from_there() {
+    let world = long_study();
+    let folder = world.folder.path().join("out");
+    let mut study = go_on(&world, "out");
+    wait_for(&mut study, &folder, 2);
+    let sent = Command::new("kill").args(["-INT", &study.id().to_string()]).status();
+    assert!(sent.unwrap().success());
+    let ended = study.wait_with_output().unwrap();
+    assert_eq!(ended.status.code(), Some(130));
+    let told = String::from_utf8(ended.stderr).unwrap();
+    assert!(told.contains("interrupted; the finished cells are in out"), "{told}");
+    let before = finished(&folder);
+    assert!((2..LONG_CELLS).contains(&before.len()), "{}", before.len());
+    assert_eq!(count(&folder.join("cells")), before.len(), "nothing half written is left");
+    assert!(!folder.join("cells.csv").exists());
+    world.run("out", &[]).success();
+    let after = finished(&folder);
+    assert_eq!(after.len(), LONG_CELLS);
+    assert!(before.iter().all(|cell| after.contains(cell)), "a finished cell was run again");
 }
 
 #[test]
@@ -334,6 +402,19 @@ fn tasks_of_a_manifest_are_cells_of_the_study() {
 }
 
 #[test]
+fn what_was_never_submitted_cannot_be_collected() {
+    let world = World::new(STUDY);
+    let told = predicate::str::contains("there is no folder out, so nothing to collect")
+        .and(predicate::str::contains("--out DIR"));
+    world.run("out", &["--resume"]).code(2).stderr(told);
+    assert!(!world.folder.path().join("out").exists());
+    world.run("out", &["--quick"]).success();
+    let told = predicate::str::contains("out has no manifest.json")
+        .and(predicate::str::contains("without --resume they run on this machine"));
+    world.run("out", &["--resume"]).code(2).stderr(told);
+}
+
+#[test]
 fn a_part_of_it_can_be_asked_for() {
     let world = World::new(STUDY);
     world.run("quick", &["--quick"]).success();
@@ -390,6 +471,15 @@ fn a_page_takes_its_numbers_from_the_tables() {
     // A page that is only looked at stays as it is.
     splice(&["--check"]).code(1).stderr(predicate::str::contains("is 6 and not ?"));
     assert_eq!(fs::read_to_string(&page).unwrap(), marked("?"));
+    let elsewhere = "<!-- value other cost -->1<!-- end -->";
+    fs::write(&page, marked("?") + elsewhere).unwrap();
+    let json = splice(&["--check", "--json"]).code(1);
+    let told: serde_json::Value = serde_json::from_slice(&json.get_output().stdout).unwrap();
+    let mark = "<!-- value small ciphertexts_per_commit p=0 n=64 -->";
+    let other = serde_json::json!({ "mark": mark, "number": "6", "stood": "?" });
+    let left = ["<!-- value other cost -->"];
+    assert_eq!(told, serde_json::json!({ "numbers": 1, "others": [other], "left": left }));
+    fs::write(&page, marked("?")).unwrap();
     splice(&[]).success().stdout(predicate::str::contains("page.md: 1 numbers"));
     assert_eq!(fs::read_to_string(&page).unwrap(), marked("6"));
     splice(&["--check"]).success();

@@ -10,6 +10,7 @@ use arboretum_workloads::{Experiment, Shipped, find_shipped};
 use super::arguments::RunOptions;
 use super::failure::Failure;
 use super::host::{self, Clock};
+use super::progress::Meter;
 use super::run::{INTERRUPTED, check_expectations, free_target, provenance};
 use crate::operations::{self, Contestant, ContestantError, ExperimentError};
 
@@ -75,13 +76,15 @@ pub(super) fn check(experiment: &Experiment) -> Result<(), Failure> {
     })
 }
 
-/// Plays an experiment on one thread; none if somebody wants to stop.
+/// Plays an experiment on one thread; none if somebody wants to stop. `tell` hears how much of it is done.
 pub(super) fn play(
     experiment: &Experiment,
     should_stop: &dyn Fn() -> bool,
+    tell: &dyn Fn(f64),
 ) -> Result<Option<ExperimentSummary>, Failure> {
     let (clock, cpu) = (Clock::start(), host::thread_cpu_s());
-    let played = operations::play(experiment, should_stop).map_err(|error: ExperimentError| {
+    let played = operations::play(experiment, should_stop, tell);
+    let played = played.map_err(|error: ExperimentError| {
         let (name, seed) = (&experiment.name, experiment.seed);
         Failure::run(format!("{name} with seed {seed}: {error}"))
     })?;
@@ -105,7 +108,10 @@ pub(super) fn run(experiment: &Experiment, options: &RunOptions) -> Result<ExitC
     RunFolder::check_target(&target, options.force).map_err(refused)?;
     let stop = super::threads::stop_on_interrupt();
     let should_stop = || stop.load(std::sync::atomic::Ordering::Relaxed);
-    let Some(summary) = play(experiment, &should_stop)? else {
+    let meter = Meter::new("operations", options.common.quiet);
+    let played = play(experiment, &should_stop, &|share| meter.reach(share));
+    meter.finish();
+    let Some(summary) = played? else {
         eprintln!("arboretum: interrupted; an experiment has no parts, so nothing is kept");
         return Ok(ExitCode::from(INTERRUPTED));
     };

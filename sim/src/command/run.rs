@@ -109,7 +109,7 @@ pub(crate) fn simulate(
     let scenario = &chosen.scenario;
     let pool = pool(common)?;
     let stop = stop_on_interrupt();
-    let meter = Meter::new(scenario.duration, common.quiet);
+    let meter = Meter::new("making the group", common.quiet);
     let (clock, cpu_before) = (Clock::start(), host::cpu_s());
     let recorder = || {
         let recorder = RunRecorder::new(&OP_NAMES);

@@ -88,7 +88,7 @@ pub(super) fn replay_all(
     let should_stop = || stop.load(Ordering::Relaxed);
     let mut replayed = vec![];
     for it in recorded {
-        let Some(summary) = cell::play(&it.job, aside, &should_stop)? else {
+        let Some(summary) = cell::play(&it.job, aside, &should_stop, &|_| ())? else {
             return Ok(ExitCode::from(INTERRUPTED));
         };
         let again = summary["digest"].as_str().unwrap_or_default().to_owned();
@@ -132,7 +132,7 @@ fn replay_experiment(path: &Path) -> Result<Option<String>, Failure> {
     let experiment = Experiment::parse(&file.display().to_string(), &text, &[])
         .map_err(|error| Failure::Scenario(Box::new(error)))?;
     experiment::check(&experiment)?;
-    let played = experiment::play(&experiment, &|| false)?;
+    let played = experiment::play(&experiment, &|| false, &|_| ())?;
     Ok(played.map(|summary| summary.digest))
 }
 

@@ -22,7 +22,7 @@ pub use absent::SHARES;
 pub use contestant::{Contestant, ContestantError, PRESETS};
 use key_ages::KeyAges;
 
-/// How often somebody is asked whether to stop.
+/// How often somebody is asked whether to stop, and told how far it is.
 const ASK_EVERY: u64 = 1 << 12;
 
 /// Why an experiment could not be played.
@@ -36,10 +36,12 @@ pub enum ExperimentError {
     Operation(#[from] CountedError),
 }
 
-/// Plays an experiment; none if it was stopped. The host's side of the summary is left empty.
+/// Plays an experiment; none if it was stopped. `tell` hears how much of it is done, of 1. The host's side of
+/// the summary is left empty.
 pub fn play(
     experiment: &Experiment,
     should_stop: &dyn Fn() -> bool,
+    tell: &dyn Fn(f64),
 ) -> Result<Option<ExperimentSummary>, ExperimentError> {
     let sizes = Contestant::sizes(experiment)?;
     let mut group = Contestant::of(experiment)?.group(experiment.group.members, sizes)?;
@@ -52,12 +54,15 @@ pub fn play(
     let mut key_ages = (!absences).then(|| KeyAges::new(members));
     let mut recorder = ExperimentRecorder::default();
     let mut start = None;
-    let mut done = 0_u64;
+    let (mut done, all) = (0_u64, experiment.length());
     loop {
         let before = sequence.members();
         let Some(operation) = sequence.next() else { break };
-        if done.is_multiple_of(ASK_EVERY) && should_stop() {
-            return Ok(None);
+        if done.is_multiple_of(ASK_EVERY) {
+            if should_stop() {
+                return Ok(None);
+            }
+            tell(done as f64 / all as f64);
         }
         done += 1;
         let absence = match &mut absent {

@@ -43,6 +43,8 @@ pub struct Settings<'r> {
 /// How far a run is.
 #[derive(Clone, Copy, Debug)]
 pub struct Progress {
+    /// How much of the run is done, of 1: of the virtual time of all its groups.
+    pub share: f64,
     /// Virtual time.
     pub now: Millis,
     /// Commits accepted.
@@ -292,7 +294,10 @@ impl<'w, 's> World<'w, 's> {
     }
 
     pub(super) fn tell_progress(&mut self) {
+        let of_this = self.now.0 as f64 / self.end.0.max(1) as f64;
+        let groups_before = f64::from(self.demand.group());
         (self.settings.progress)(Progress {
+            share: (groups_before + of_this) / f64::from(self.demand.groups()),
             now: self.now,
             commits: self.protocol.epoch(),
             members: self.protocol.tree().members.into(),

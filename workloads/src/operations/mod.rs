@@ -201,6 +201,13 @@ impl Experiment {
         crate::scenario::parse(file, text, overrides, Self::check)
     }
 
+    /// How many operations there are in all, measured or not.
+    pub fn length(&self) -> u64 {
+        let first = self.operations.removed_first(self.group.members);
+        let left = self.group.members - first;
+        u64::from(first) + self.operations.unmeasured.of(left) + self.operations.count.of(left)
+    }
+
     /// The experiment as resolved, every default written out.
     pub fn to_toml(&self) -> String {
         toml::to_string_pretty(self).expect("an experiment is made of tables, texts and numbers")

@@ -312,11 +312,14 @@ mod tests {
 
     #[test]
     fn removals_come_first_and_do_not_count() {
-        let mut sequence = Sequence::new(&experiment("count = 3\nremove_first = 0.9"));
+        let experiment = experiment("count = 3\nunmeasured = \"1n\"\nremove_first = 0.9");
+        let mut sequence = Sequence::new(&experiment);
         let all: Vec<_> = sequence.by_ref().collect();
-        assert_eq!(all.len(), 57 + 3);
-        assert!(all[..57].iter().all(|one| !one.measured));
-        assert!(all[57..].iter().all(|one| one.measured && one.kind == OperationKind::Update));
+        assert_eq!(all.len(), 57 + 7 + 3);
+        assert_eq!(experiment.length(), all.len() as u64);
+        assert!(all[..57 + 7].iter().all(|one| !one.measured));
+        assert!(all[57..].iter().all(|one| one.kind == OperationKind::Update));
+        assert!(all[57 + 7..].iter().all(|one| one.measured));
         assert_eq!(sequence.members(), 7);
     }
 

@@ -66,7 +66,7 @@ pub(super) fn counts(
     let kept = cell::kept(&folder, &toml, should_stop, || {
         run::check_memory(scenario)?;
         let (clock, cpu) = (Clock::start(), host::thread_cpu_s());
-        let played = cell::simulate(scenario, &folder, should_stop)?;
+        let played = cell::simulate(scenario, &folder, should_stop, &|_| ())?;
         if played.is_interrupted() {
             return Ok(None);
         }

@@ -22,16 +22,6 @@ pub(super) fn check(job: &mut Job) -> Result<(), Failure> {
     }
 }
 
-/// The summary of a job, and its digest: read, if it has been run before. None if somebody wants to
-/// stop.
-pub(super) fn summary(
-    job: &Job,
-    folder: &Path,
-    should_stop: &(dyn Fn() -> bool + Sync),
-) -> Result<Option<Value>, Failure> {
-    kept(folder, &job.to_toml(), should_stop, || play(job, folder, should_stop))
-}
-
 /// What is kept in a cell's folder, or else what playing it comes to, which is kept from then on. None if
 /// somebody wants to stop.
 pub(in crate::command) fn kept(
@@ -40,16 +30,26 @@ pub(in crate::command) fn kept(
     should_stop: &dyn Fn() -> bool,
     play: impl FnOnce() -> Result<Option<Value>, Failure>,
 ) -> Result<Option<Value>, Failure> {
-    if let Some(result) = read(folder) {
-        return Ok(Some(result));
+    match read(folder) {
+        Some(result) => Ok(Some(result)),
+        None => keep(folder, toml, should_stop, play),
     }
+}
+
+/// What playing a cell comes to, which is kept from then on. None if somebody wants to stop.
+pub(super) fn keep(
+    folder: &Path,
+    toml: &str,
+    should_stop: &dyn Fn() -> bool,
+    play: impl FnOnce() -> Result<Option<Value>, Failure>,
+) -> Result<Option<Value>, Failure> {
     if should_stop() {
         return Ok(None);
     }
     let Some(result) = play()? else { return Ok(None) };
     let written = write(folder, toml, &result);
     // Where somebody else has been faster, that one's is as good.
-    match written.err().filter(|_| read(folder).is_none()) {
+    match written.err().filter(|_| look(folder).flatten().is_none()) {
         None => Ok(Some(result)),
         Some(error) => Err(Failure::run(format!("cannot write {}: {error}", folder.display()))),
     }
@@ -58,16 +58,22 @@ pub(in crate::command) fn kept(
 /// Where the digest of a cell's files stands.
 const DIGEST: &str = "cell.sha256";
 
-/// The summary of a cell that has been run, if its files are what was written.
+/// The summary of a cell that has been run, if its files are what was written; says so if they are not.
 pub(super) fn read(folder: &Path) -> Option<Value> {
+    let found = look(folder)?;
+    if found.is_none() {
+        eprintln!("arboretum: {} is damaged, and counts as not run", folder.display());
+    }
+    found
+}
+
+/// Whether a cell has been run; and its summary, if its files are what was written.
+pub(super) fn look(folder: &Path) -> Option<Option<Value>> {
     let toml = fs::read_to_string(folder.join("scenario.toml")).ok()?;
     let summary = fs::read_to_string(folder.join("summary.json")).ok()?;
     let written = fs::read_to_string(folder.join(DIGEST)).ok()?;
-    if written.trim() != digest(&toml, &summary) {
-        eprintln!("arboretum: {} is damaged, and counts as not run", folder.display());
-        return None;
-    }
-    serde_json::from_str(&summary).ok()
+    let is_whole = written.trim() == digest(&toml, &summary);
+    Some(is_whole.then(|| serde_json::from_str(&summary).ok()).flatten())
 }
 
 fn digest(toml: &str, summary: &str) -> String {
@@ -99,11 +105,12 @@ fn write(folder: &Path, toml: &str, summary: &Value) -> std::io::Result<()> {
     renamed
 }
 
-/// Runs a job; gives its summary.
+/// Runs a job; gives its summary. `tell` hears how much of it is done, of 1.
 pub(in crate::command) fn play(
     job: &Job,
     folder: &Path,
     should_stop: &dyn Fn() -> bool,
+    tell: &dyn Fn(f64),
 ) -> Result<Option<Value>, Failure> {
     let (clock, cpu) = (Clock::start(), host::thread_cpu_s());
     let host = || Host {
@@ -113,12 +120,12 @@ pub(in crate::command) fn play(
         threads: 1,
     };
     let summary = match job {
-        Job::Experiment(it) => match experiment::play(it, should_stop)? {
+        Job::Experiment(it) => match experiment::play(it, should_stop, tell)? {
             Some(summary) => serde_json::to_value(summary),
             None => return Ok(None),
         },
         Job::Scenario(scenario) => {
-            let played = simulate(scenario, folder, should_stop)?;
+            let played = simulate(scenario, folder, should_stop, tell)?;
             if played.is_interrupted() {
                 return Ok(None);
             }
@@ -128,11 +135,12 @@ pub(in crate::command) fn play(
     summary.map(Some).map_err(|error| Failure::run(error.to_string()))
 }
 
-/// Plays a scenario.
+/// Plays a scenario. `tell` hears how much of it is done, of 1.
 pub(in crate::command) fn simulate(
     scenario: &Scenario,
     folder: &Path,
     should_stop: &dyn Fn() -> bool,
+    tell: &dyn Fn(f64),
 ) -> Result<Played, Failure> {
     let trace = scenario.workload.trace.as_deref().map(Trace::load).transpose();
     let trace = trace.map_err(|error| Failure::input(error.to_string()))?;
@@ -141,7 +149,7 @@ pub(in crate::command) fn simulate(
         events_before: 0,
         stop_before_event: None,
         should_stop,
-        progress: &mut |_| (),
+        progress: &mut |progress| tell(progress.share),
     };
     let recorder = || RunRecorder::new(&run::OP_NAMES);
     played::play(scenario, trace, &recorder, settings).map_err(|fault| {

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::cell;
 use super::plan::Plan;
+use super::weight::weight;
 use crate::command::arguments::QuietOptions;
 use crate::command::failure::Failure;
 use crate::command::progress::CellMeter;
@@ -20,22 +21,37 @@ pub(super) fn run_jobs<'p>(
     jobs: &BTreeMap<&'p str, &'p Job>,
     common: &QuietOptions,
 ) -> Result<Option<BTreeMap<&'p str, Value>>, Failure> {
-    for (address, job) in jobs {
-        if let Job::Scenario(scenario) = job
-            && cell::read(&plan.cell_folder(address)).is_none()
-        {
+    let (mut summaries, mut missing) = (BTreeMap::new(), vec![]);
+    for (&address, &job) in jobs {
+        if let Some(summary) = cell::read(&plan.cell_folder(address)) {
+            summaries.insert(address, summary);
+            continue;
+        }
+        if let Job::Scenario(scenario) = job {
             run::check_memory(scenario)?;
         }
+        missing.push((missing.len(), address, job));
     }
-    let meter = CellMeter::new(jobs.len(), common.quiet);
+    let weights = missing.iter().map(|(_, _, job)| weight(job));
+    let meter = CellMeter::new(summaries.len(), weights, common.quiet);
     let names = plan.names();
-    let tasks: Vec<_> = jobs.iter().map(|(address, job)| (*address, *job)).collect();
-    let done = side_by_side(common, &tasks, |&(address, job), should_stop| {
-        let line = meter.begin(names.get(address).map_or(address, |name| name));
-        let summary = cell::summary(job, &plan.cell_folder(address), should_stop);
-        meter.end(&line);
-        Ok(summary?.map(|summary| (address, summary)))
+    let done = side_by_side(common, &missing, |&(at, address, job), should_stop| {
+        let folder = plan.cell_folder(address);
+        if let Some(summary) = cell::look(&folder).flatten() {
+            meter.pass(at);
+            return Ok(Some((address, summary)));
+        }
+        let summary = cell::keep(&folder, &job.to_toml(), should_stop, || {
+            let line = meter.begin(at, &names[address]);
+            let played = cell::play(job, &folder, should_stop, &|share| line.reach(share));
+            meter.end(at, &line);
+            played
+        })?;
+        Ok(summary.map(|summary| (address, summary)))
     });
     meter.finish();
-    Ok(done?.map(|done| done.into_iter().collect()))
+    Ok(done?.map(|done| {
+        summaries.extend(done);
+        summaries
+    }))
 }

@@ -15,6 +15,7 @@
 //! | `verify` | some of its cells once more |
 //! | `statistics` | what is computed beside means: paired differences, growth |
 //! | `section` | what a report says of it |
+//! | `weight` | how much work a cell is, for the ETA |
 
 pub(super) mod address;
 pub(super) mod cell;
@@ -28,6 +29,7 @@ mod section;
 mod slurm;
 mod statistics;
 pub(crate) mod verify;
+mod weight;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -57,7 +59,7 @@ pub(crate) fn run(options: &StudyOptions) -> Result<ExitCode, Failure> {
     let folder = options.out.clone().unwrap_or_else(|| folder_of(&study, &filter));
     check_folder(&folder, &study)?;
     let plan = if options.resume {
-        Manifest::read(&Manifest::path(&folder))?.plan(&folder)?
+        Manifest::submitted(&folder)?.plan(&folder)?
     } else {
         Plan::new(study, &filter, folder)?
     };
@@ -113,7 +115,7 @@ fn finish(
     tell(options, study, &tables, &verdicts, folder)?;
     // Where others have run the cells, this machine runs none.
     let is_local = options.executor == Executor::Local && !options.resume;
-    if is_local && !portrait::take(plan, &tables)? {
+    if is_local && !portrait::take(plan, &tables, options.common.quiet)? {
         return Ok(ExitCode::from(INTERRUPTED));
     }
     let broken = verdicts.iter().any(Verdict::is_broken);

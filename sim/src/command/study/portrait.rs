@@ -10,11 +10,12 @@ use arboretum_workloads::{Job, Scenario, place};
 use super::cell;
 use super::plan::Plan;
 use crate::command::failure::Failure;
+use crate::command::progress::Meter;
 use crate::command::threads::stop_on_interrupt;
 
 /// Sees to it that the study's folder has the tree of that cell, or none where it is no simulation or keeps no
 /// tree. False if somebody wanted to stop.
-pub(super) fn take(plan: &Plan, tables: &StudyTables) -> Result<bool, Failure> {
+pub(super) fn take(plan: &Plan, tables: &StudyTables, quiet: bool) -> Result<bool, Failure> {
     let failed = |error: arboretum_results::ResultsError| Failure::run(error.to_string());
     let row = portrayed(plan, tables);
     let there = TreeOverTime::read(&plan.folder, &tables.cells);
@@ -26,13 +27,18 @@ pub(super) fn take(plan: &Plan, tables: &StudyTables) -> Result<bool, Failure> {
     TreeOverTime::remove(&plan.folder).map_err(failed)?;
     let Some(row) = row else { return Ok(true) };
     let Some(Job::Scenario(scenario)) = plan.job(&row.point, row.seed) else { return Ok(true) };
-    play(plan, scenario, row)
+    play(plan, scenario, row, quiet)
 }
 
 /// Plays the cell once more and writes its tree.
-fn play(plan: &Plan, scenario: &Scenario, row: &CellRow) -> Result<bool, Failure> {
+fn play(plan: &Plan, scenario: &Scenario, row: &CellRow, quiet: bool) -> Result<bool, Failure> {
     let stop = stop_on_interrupt();
-    let played = cell::simulate(scenario, &plan.folder, &|| stop.load(Ordering::Relaxed))?;
+    let should_stop = || stop.load(Ordering::Relaxed);
+    let meter = Meter::new("its tree over time", quiet);
+    let tell = |share| meter.reach(share);
+    let played = cell::simulate(scenario, &plan.folder, &should_stop, &tell);
+    meter.finish();
+    let played = played?;
     if played.is_interrupted() {
         return Ok(false);
     }
