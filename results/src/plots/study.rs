@@ -5,13 +5,12 @@ use plotters::style::RGBColor;
 
 use super::axis::{self, Axis};
 use super::canvas::{
-    Anchor, BLACK, BLUE, GREEN, GREY, Mark, ORANGE, PURPLE, SKY, Sketch, Stroke, VERMILLION,
+    Anchor, BLACK, BLUE, GREEN, GREY, Mark, ORANGE, PURPLE, SKY, Sketch, Stroke, VERMILLION, WIDE,
 };
-use super::frame::{self, BOTTOM, Entry, Key, Panel};
+use super::frame::{self, Entry, Key, Panel};
 use super::{study_rows, words};
 use crate::study::{Place, StudyTables};
 
-const MARGIN: f64 = 40.0;
 /// Ticks of linear axes, across and up.
 const TICKS: (usize, usize) = (12, 8);
 
@@ -68,20 +67,19 @@ pub(crate) struct Line {
 
 /// Draws a figure; none if the tables have nothing of it.
 pub(crate) fn draw(tables: &StudyTables, figure: &StudyFigure) -> Option<Sketch> {
-    let places = places(tables, figure);
-    let is_words = places.iter().any(|place| place.parse::<f64>().is_err());
-    let names = if is_words { &places[..] } else { &[] };
-    let lines = lines(tables, figure, &figure.y, names);
+    let names = words(tables, figure);
+    let is_words = !names.is_empty();
+    let lines = lines(tables, figure, &figure.y, &names);
     if lines.iter().all(|line| line.points.is_empty()) {
         return None;
     }
     // A bound is the same for all lines but for their seeds: that of the first is drawn.
     let bound = figure.bound.as_ref().filter(|_| !is_words);
     let bound = bound.and_then(|bound| self::lines(tables, figure, bound, &[]).into_iter().next());
-    let mut sketch = Sketch::default();
-    sketch.text((MARGIN, 50.0), 35.0, Anchor::Start, figure.title.as_str());
+    let mut sketch = Sketch::on(WIDE);
+    sketch.text((WIDE.margin, 50.0), 35.0, Anchor::Start, figure.title.as_str());
     let subtitle = figure.subtitle.as_str();
-    sketch.colored_text((MARGIN, 96.0), frame::NOTE_EM, Anchor::Start, GREY, subtitle);
+    sketch.colored_text((WIDE.margin, 96.0), frame::NOTE_EM, Anchor::Start, GREY, subtitle);
     let mut legend: Vec<Entry> = lines
         .iter()
         .zip(LOOKS.iter().cycle())
@@ -97,7 +95,7 @@ pub(crate) fn draw(tables: &StudyTables, figure: &StudyFigure) -> Option<Sketch>
     if is_words {
         let top =
             if legend.is_empty() { 122.0 } else { frame::legend(&mut sketch, 122.0, &legend) };
-        study_rows::draw(&mut sketch, figure, names, &lines, top);
+        study_rows::draw(&mut sketch, figure, &names, &lines, top);
         return Some(sketch);
     }
     let powers = powers(figure, &lines);
@@ -109,7 +107,7 @@ pub(crate) fn draw(tables: &StudyTables, figure: &StudyFigure) -> Option<Sketch>
     }
     let top = if legend.is_empty() { 140.0 } else { frame::legend(&mut sketch, 122.0, &legend) };
     let (x, y) = axes(figure, &lines, bound.as_ref(), TICKS)?;
-    let panel = Panel::new(&mut sketch, (top, BOTTOM), x, y);
+    let panel = Panel::new(&mut sketch, (top, WIDE.bottom()), x, y);
     for (line, stroke) in powers.iter().zip(POWERS.iter().cycle()) {
         panel.line(&mut sketch, &line.points, 2.0, *stroke, GREY);
     }
@@ -176,9 +174,11 @@ pub(crate) fn shown<'t>(tables: &'t StudyTables, figure: &StudyFigure) -> Vec<Sh
     points.map(|point| Shown { point, series: series(point), x: &point[x] }).collect()
 }
 
-/// Whether the axis along which is one of words.
-pub(crate) fn is_words(tables: &StudyTables, figure: &StudyFigure) -> bool {
-    places(tables, figure).iter().any(|place| place.parse::<f64>().is_err())
+/// The values of the axis along which, if it is one of words.
+pub(crate) fn words(tables: &StudyTables, figure: &StudyFigure) -> Vec<String> {
+    let places = places(tables, figure);
+    let is_words = places.iter().any(|place| place.parse::<f64>().is_err());
+    if is_words { places } else { vec![] }
 }
 
 /// The lines of a metric, in the order of the grid; along words, if there are `names`.
