@@ -234,6 +234,40 @@ fn what_was_not_measured_is_not_claimed() {
     assert!(page_of_broken.contains("Does not hold</span>"));
 }
 
+/// What a page says of the seeds of its points: of which each has its own, and of which a metric may have fewer.
+#[test]
+fn seeds_are_those_of_points() {
+    let said = |study: StudySection, part: &str| {
+        let page = page(study);
+        assert!(page.contains(part), "{part}");
+        page
+    };
+    let few = "Intervals of fewer than 5 seeds, here those of ";
+    let whole = said(study(8), "were run with 8 seeds each.");
+    assert!(!whole.contains(few));
+    said(study(3), &format!("{few}all points, are hardly more"));
+
+    // Two points have three seeds, and something happened in two seeds only.
+    let mut some = study(8);
+    let is_kept = |row: &CellRow| row.point[1] != "1024" || row.seed <= 3;
+    some.tables.cells.retain(is_kept);
+    for row in some.tables.cells.iter_mut().filter(|row| row.seed <= 2) {
+        row.numbers.push(("rare".into(), 1.0));
+    }
+    some.tables = StudyTables::new(some.tables.axes, some.tables.cells);
+    let words =
+        "8 points of a grid of 8 (strategy × n) were run with 8 seeds each, but 2 of them with 3.";
+    let mut means = study(8);
+    means.tables = some.tables.clone();
+    means.tables.cells.clear();
+    for section in [some, means] {
+        let page = said(section, words);
+        assert!(page.contains(&format!("{few}2 points, are hardly more")));
+        assert!(!page.contains("2 seeds"), "no point has two");
+        assert!(!page.contains("A part of the study"));
+    }
+}
+
 #[test]
 fn means_alone_give_a_wider_interval_and_say_so() {
     let mut means = study(8);
