@@ -8,8 +8,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use arboretum_results::{
-    CellRow, Estimate, Finding, Growth, PairedMetrics, Report, StudyFigure, StudySection,
-    StudyTables, WriteOptions, differences, fits,
+    CapacityInterval, CapacitySection, CapacitySeed, CellRow, Estimate, Finding, Growth,
+    PairedMetrics, Report, StudyFigure, StudySection, StudyTables, WriteOptions, differences, fits,
 };
 
 /// Elements that have no end.
@@ -332,6 +332,83 @@ fn a_run_is_shown_with_its_tree_over_time() {
     assert_eq!(page.matches("<figure class=\"run\"").count(), 5);
     assert!(page.contains("One row in 3 of 600, and the last; all of them are in"));
     assert!(page.contains("epoch 300: "), "each commit says what it is");
+}
+
+/// A search with so many seeds, in which some budgets bind.
+fn capacity(seeds: u64, binds: &[(&str, u32)]) -> CapacitySection {
+    let share = |members: u32, seed| CellRow {
+        point: vec![members.to_string(), "join".into()],
+        seed,
+        digest: "d".into(),
+        numbers: vec![("share".into(), f64::from(members) / 2_000.0)],
+    };
+    let sizes = [16, 256, 4_096];
+    let cells = sizes.iter().flat_map(|size| (0..seeds).map(|seed| share(*size, seed)));
+    let answer = |seed| CapacitySeed { seed, largest: Some(2_000), fails: None, breaks: "".into() };
+    CapacitySection {
+        scenario: "a-club".into(),
+        contestant: "treekem rfc9420".into(),
+        profile: "phone".into(),
+        profile_title: "a phone".into(),
+        profile_source: "A guess: see `calibrate`.".into(),
+        largest: Some(CapacityInterval { lo: 1_000, median: 2_000, hi: 3_000, at_least: false }),
+        binds: binds.iter().map(|(name, seeds)| ((*name).into(), *seeds)).collect(),
+        budgets: vec![["join".into(), "1 s".into(), "time to join".into()]],
+        grows: vec![],
+        seeds: (0..seeds).map(answer).collect(),
+        figure: StudyFigure {
+            x: "members".into(),
+            y: "share".into(),
+            y_label: "times the budget".into(),
+            series: Some("budget".into()),
+            bound: None,
+            level: Some(("the budget".into(), 1.0)),
+            ..study(1).figures.remove(0)
+        },
+        tables: StudyTables::new(texts(["members", "budget"]), cells.collect()),
+        provenance: synthetic::run(8, 2, 1, 1).provenance,
+    }
+}
+
+#[test]
+fn a_capacity_answer_is_a_sentence_about_a_device() {
+    let page = |section| {
+        let mut report = Report::default();
+        report.capacity(section);
+        let page = report.html();
+        assert_well_formed(&page);
+        page.replace("<strong>", "")
+            .replace("</strong>", "")
+            .replace("<span class=\"interval\">", "")
+            .replace("</span>", "")
+    };
+    let whole = page(capacity(5, &[("join", 5)]));
+    for part in [
+        "How large may a group grow whose people live as in <code>a-club</code>?",
+        "<code>phone</code>: a phone. A guess: see <code>calibrate</code>.",
+        "The largest group has 2,000 members (1,000 to 3,000 over 5 seeds). The budget that binds is <code>join</code>.",
+        "a line for each budget: join, and a line across, the budget.",
+        "</svg>the budget</li>",
+    ] {
+        assert!(whole.contains(part), "{part}");
+    }
+    let dotted = |page: &str| page.matches("stroke-width=\"1.8\"").count();
+    assert_eq!(dotted(&whole), 3, "in the legend, wide and narrow");
+
+    let several = page(capacity(5, &[("join", 4), ("memory", 1)]));
+    let binds = "The budgets that bind are <code>join</code> with 4 seeds, <code>memory</code> with 1 seed.";
+    assert!(several.contains(binds));
+
+    let mut more = capacity(1, &[]);
+    more.largest.as_mut().unwrap().at_least = true;
+    more.profile_source = String::new();
+    let more = page(more);
+    let open =
+        "The largest group has 2,000 members or more (one seed, no interval). No budget is broken";
+    assert!(more.contains(open) && !more.contains("</code>: a phone"));
+
+    let none = page(CapacitySection { largest: None, ..capacity(5, &[("join", 5)]) });
+    assert!(none.contains("With some seed no group that was tried stays within the budgets."));
 }
 
 #[test]

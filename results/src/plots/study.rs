@@ -129,7 +129,7 @@ pub(crate) fn draw(tables: &StudyTables, figure: &StudyFigure) -> Option<Sketch>
 }
 
 /// Where lines begin and end along x.
-fn ends(lines: &[Line]) -> [f64; 2] {
+pub(crate) fn ends(lines: &[Line]) -> [f64; 2] {
     let all = || lines.iter().flat_map(|line| line.points.iter().map(|point| point.0));
     [all().fold(f64::INFINITY, f64::min), all().fold(f64::NEG_INFINITY, f64::max)]
 }

@@ -146,7 +146,11 @@ impl Data<'_> {
             Some(series) => format!(", a line for each {series}: {}", names.join(", ")),
             None => String::new(),
         };
-        format!("{title}. {y_label} against {x_label}{names}. The table below has the figures.")
+        let level = self.figure.level.iter();
+        let level: String = level.map(|(name, _)| format!(", and a line across, {name}")).collect();
+        format!(
+            "{title}. {y_label} against {x_label}{names}{level}. The table below has the figures."
+        )
     }
 
     /// Grid, ticks and the names of the axes: that of the upright one stands level, above it.
@@ -185,6 +189,10 @@ impl Data<'_> {
     }
 
     fn curves(&self, panel: &Panel) -> Markup {
+        let bound = self.bound.as_ref().map(|bound| bound.points.clone());
+        let level = self.figure.level.as_ref();
+        let level =
+            level.map(|(_, height)| study::ends(&self.lines).map(|x| (x, *height)).to_vec());
         html! {
             @for (line, stroke) in self.powers.iter().zip(POWERS.iter().cycle()) {
                 path.line.muted stroke-width="1.2" stroke-dasharray=[pattern(*stroke, 0.5)] d=(panel.path(&line.points)) {}
@@ -193,8 +201,8 @@ impl Data<'_> {
                 path class=[name(*color)] fill-opacity="0.2" d=(panel.area(&line.band)) {}
                 path class=(line_class(name(*color))) stroke-width="2" stroke-dasharray=[pattern(*stroke, 0.5)] d=(panel.path(&line.points)) {}
             }
-            @if let Some(bound) = &self.bound {
-                path.line.ink stroke-width="1.8" stroke-dasharray=[pattern(Stroke::Dotted, 0.5)] d=(panel.path(&bound.points)) {}
+            @for points in bound.iter().chain(&level) {
+                path.line.ink stroke-width="1.8" stroke-dasharray=[pattern(Stroke::Dotted, 0.5)] d=(panel.path(points)) {}
             }
         }
     }
@@ -256,9 +264,11 @@ impl Data<'_> {
             let key = key(name(*color), stroke, Some(*mark));
             entries.push((key, study::name_of(self.figure, &line.name)));
         }
-        if self.bound.is_some() {
+        let bound = self.bound.iter().map(|_| "log₂(members), a lower bound");
+        let level = self.figure.level.iter().map(|(name, _)| name.as_str());
+        for name in bound.chain(level) {
             let key = key(Some("ink"), Some((1.8, Stroke::Dotted)), None);
-            entries.push((key, "log₂(members), a lower bound".to_owned()));
+            entries.push((key, name.to_owned()));
         }
         for (line, stroke) in self.powers.iter().zip(POWERS.iter().cycle()) {
             entries.push((key(Some("muted"), Some((1.2, *stroke)), None), line.name.clone()));
