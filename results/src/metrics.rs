@@ -174,7 +174,10 @@ const TEXTS: &[(&str, &str)] = &[
     ),
     ("tree_depth", "levels of the tree at the end"),
     ("tree_blank_parents", "blank parents at the end"),
-    ("bounds.log2_members", "mean of log2 of the members: the least mean cost in a binary tree"),
+    (
+        "bounds.log2_members",
+        "mean of log2 of the members: the least that an update costs in the mean over all of them",
+    ),
 ];
 
 /// What a number of a summary means; empty if there is no such number.

@@ -180,7 +180,7 @@ fn a_study_is_answered_with_its_interval() {
         "8 seeds)</span> times as much.",
         "Fancy is cheaper",
         "expected at most 1",
-        "log₂(members), a lower bound",
+        "</svg>log₂(members)</li>",
         "√n",
         "ciphertexts against members, a line for each strategy: plain, fancy.",
         "strategy fancy, n 1024: 15.",

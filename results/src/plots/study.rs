@@ -1,5 +1,5 @@
 //! A figure of a study: a metric along an axis of its grid, a line with intervals for each value of
-//! another axis, and a lower bound beneath.
+//! another axis, and the logarithm of the members beside them.
 
 use plotters::style::RGBColor;
 
@@ -48,7 +48,7 @@ pub struct StudyFigure {
     pub series: Option<String>,
     /// Values of axes that are drawn, of each any of several.
     pub at: Vec<(String, Vec<String>)>,
-    /// A metric that is a lower bound.
+    /// The metric that is log₂ of the members: a lower bound of expected update costs, and of those alone.
     pub bound: Option<String>,
     /// A height at which a line is drawn across, and its name.
     pub level: Option<(String, f64)>,
@@ -90,7 +90,7 @@ pub(crate) fn draw(tables: &StudyTables, figure: &StudyFigure) -> Option<Sketch>
         })
         .collect();
     if bound.is_some() {
-        legend.push(Entry::new(Key::Line(Stroke::Dotted), BLACK, "log₂(members), a lower bound"));
+        legend.push(Entry::new(Key::Line(Stroke::Dotted), BLACK, bound_name(figure)));
     }
     if is_words {
         let top =
@@ -126,6 +126,13 @@ pub(crate) fn draw(tables: &StudyTables, figure: &StudyFigure) -> Option<Sketch>
         panel.line(&mut sketch, &ends, 3.0, Stroke::Dotted, BLACK);
     }
     Some(sketch)
+}
+
+/// What the line of the bound is called. It is one of the mean over all members, and of no other: a mean over
+/// the commits of a run may lie below it.
+pub(crate) fn bound_name(figure: &StudyFigure) -> &'static str {
+    let is_bound = figure.y.starts_with("expected_update_cost");
+    if is_bound { "log₂(members), a lower bound" } else { "log₂(members)" }
 }
 
 /// Where lines begin and end along x.
@@ -316,6 +323,25 @@ mod tests {
         // A single line needs no legend.
         let at = vec![("way_of".to_owned(), vec!["by hand".to_owned()])];
         assert_eq!(look(&StudyFigure { at, ..figure("n", "") }, "s"), (3, true));
+    }
+
+    #[test]
+    fn the_logarithm_bounds_the_mean_over_members_alone() {
+        let named = |y: &str| {
+            let mut cells = tables().cells;
+            cells.iter_mut().for_each(|cell| cell.numbers[0].0 = y.into());
+            let tables = StudyTables::new(tables().axes, cells);
+            let bound = Some(y.to_owned());
+            let sketch =
+                draw(&tables, &StudyFigure { y: y.into(), bound, ..figure("n", "way_of") });
+            let texts = sketch.unwrap().shapes.into_iter().filter_map(|shape| match shape {
+                Shape::Text { text, .. } => Some(text),
+                _ => None,
+            });
+            texts.filter(|text| text.starts_with("log₂")).collect::<Vec<_>>()
+        };
+        assert_eq!(named("expected_update_cost.end"), ["log₂(members), a lower bound"]);
+        assert_eq!(named("ciphertexts_per_commit"), ["log₂(members)"]);
     }
 
     #[test]

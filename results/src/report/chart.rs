@@ -264,7 +264,7 @@ impl Data<'_> {
             let key = key(name(*color), stroke, Some(*mark));
             entries.push((key, study::name_of(self.figure, &line.name)));
         }
-        let bound = self.bound.iter().map(|_| "log₂(members), a lower bound");
+        let bound = self.bound.iter().map(|_| study::bound_name(self.figure));
         let level = self.figure.level.iter().map(|(name, _)| name.as_str());
         for name in bound.chain(level) {
             let key = key(Some("ink"), Some((1.8, Stroke::Dotted)), None);
