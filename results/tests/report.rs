@@ -332,6 +332,8 @@ fn a_run_is_shown_with_its_tree_over_time() {
     assert_eq!(page.matches("<figure class=\"run\"").count(), 5);
     assert!(page.contains("One row in 3 of 600, and the last; all of them are in"));
     assert!(page.contains("epoch 300: "), "each commit says what it is");
+    assert!(page.contains(" at the end; the path of a commit cost <strong>"));
+    assert!(page.contains("ciphertexts of a commit's path, removals and adds included"));
 }
 
 /// A search with so many seeds, in which some budgets bind.

@@ -96,7 +96,7 @@ fn sentence(run: &RunSection) -> Markup {
     html! {
         "In " (span(summary.virtual_time_s * 1_000.0)) " " (whole(summary.commits.accepted))
         " commits were accepted in a group of " (whole(summary.members.start)) " members at the start and "
-        (whole(summary.members.end)) " at the end; a path update cost " strong { (figure(cost.p50)) }
+        (whole(summary.members.end)) " at the end; the path of a commit cost " strong { (figure(cost.p50)) }
         " ciphertexts in the median and " (figure(cost.max)) " at most "
         span.interval { "(one seed, no interval)" } "."
     }
