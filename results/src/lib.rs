@@ -78,7 +78,7 @@ pub use read::{
 };
 pub use recorder::{AwayBucket, Recorded, Recorder, RunRecorder};
 pub use records::{CatchUp, CommitRow, Event, PortraitRow, TreeRow};
-pub use report::{CapacitySection, CapacitySeed, Finding, Report, StudySection};
+pub use report::{CapacityInterval, CapacitySection, CapacitySeed, Finding, Report, StudySection};
 pub use study::{AggregateRow, CellRow, StudyTables, aggregate};
 pub use summary::{
     Audits, BlankPaths, ByKind, CatchUpFigures, Commits, CostRange, Evicted, Host, Invariants,

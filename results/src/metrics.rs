@@ -43,8 +43,11 @@ const TEXTS: &[(&str, &str)] = &[
     ("evictions", "members evicted by a policy"),
     ("welcomes.", "Welcome messages and their bytes"),
     ("ciphertexts", "ciphertexts in all accepted commits"),
-    ("update_cost.ciphertexts.", "ciphertexts of a member's path update"),
-    ("update_cost.bytes.", "bytes of the path: leaf node, public keys, ciphertexts"),
+    (
+        "update_cost.ciphertexts.",
+        "ciphertexts of a commit's path, removals and adds included, the group's creation not",
+    ),
+    ("update_cost.bytes.", "bytes of a commit's path: leaf node, public keys, ciphertexts"),
     ("expected_update_cost.", "ciphertexts of an update, mean over all members"),
     ("active_update_cost.", "the same, each member weighted by its commits so far and one"),
     ("huffman_bound.", "the least active update cost that any tree could have"),
@@ -174,7 +177,10 @@ const TEXTS: &[(&str, &str)] = &[
     ),
     ("tree_depth", "levels of the tree at the end"),
     ("tree_blank_parents", "blank parents at the end"),
-    ("bounds.log2_members", "mean of log2 of the members: the least mean cost in a binary tree"),
+    (
+        "bounds.log2_members",
+        "mean of log2 of the members: the least that an update costs in the mean over all of them",
+    ),
 ];
 
 /// What a number of a summary means; empty if there is no such number.

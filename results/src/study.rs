@@ -219,6 +219,18 @@ impl StudyTables {
         at(point).into_iter().filter_map(pair).collect()
     }
 
+    /// The seeds that each point was run with, in the order of the points. Where only means are kept, as many
+    /// as a metric of it has: what happens in some seeds only has fewer.
+    pub fn seeds(&self) -> Vec<usize> {
+        if self.cells.is_empty() {
+            let points = self.means.chunk_by(|one, next| one.point == next.point);
+            let most = |rows: &[AggregateRow]| rows.iter().map(|row| row.n).max();
+            return points.filter_map(most).collect();
+        }
+        let points = self.cells.chunk_by(|one, next| one.point == next.point);
+        points.map(<[CellRow]>::len).collect()
+    }
+
     /// The points there are, each once, in order.
     pub fn points(&self) -> Vec<&[String]> {
         let mut points: Vec<&[String]> = self.means.iter().map(|row| &row.point[..]).collect();
@@ -275,6 +287,7 @@ mod tests {
         assert_eq!(lines[2], "b,cost,1,5.5,,");
         assert_eq!(lines.len(), 3);
         assert_eq!(tables.points(), [["a".to_owned()], ["b".to_owned()]]);
+        assert_eq!(tables.seeds(), [2, 1]);
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 3);
         // What is found by its place is what a search finds.
         for row in tables.means() {

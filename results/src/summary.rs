@@ -62,7 +62,7 @@ pub struct Summary {
     pub welcomes: Welcomes,
     /// Ciphertexts in all accepted commits.
     pub ciphertexts: u64,
-    /// Cost of one member's path update.
+    /// Cost of a commit's path, removals and adds included, the group's creation not.
     pub update_cost: UpdateCost,
     /// Expected update cost over the run, ciphertexts.
     pub expected_update_cost: CostRange,
@@ -245,7 +245,7 @@ pub struct Welcomes {
     pub bytes: u64,
 }
 
-/// Cost of one member's path update.
+/// Cost of a commit's path, removals and adds included, the group's creation not.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct UpdateCost {
     /// Ciphertexts.

@@ -8,8 +8,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use arboretum_results::{
-    CellRow, Estimate, Finding, Growth, PairedMetrics, Report, StudyFigure, StudySection,
-    StudyTables, WriteOptions, differences, fits,
+    CapacityInterval, CapacitySection, CapacitySeed, CellRow, Estimate, Finding, Growth,
+    PairedMetrics, Report, StudyFigure, StudySection, StudyTables, WriteOptions, differences, fits,
 };
 
 /// Elements that have no end.
@@ -180,7 +180,7 @@ fn a_study_is_answered_with_its_interval() {
         "8 seeds)</span> times as much.",
         "Fancy is cheaper",
         "expected at most 1",
-        "log₂(members), a lower bound",
+        "</svg>log₂(members)</li>",
         "√n",
         "ciphertexts against members, a line for each strategy: plain, fancy.",
         "strategy fancy, n 1024: 15.",
@@ -232,6 +232,40 @@ fn what_was_not_measured_is_not_claimed() {
     let page_of_broken = page(broken);
     assert!(page_of_broken.contains("It does not hold that fancy is cheaper: the ratio of"));
     assert!(page_of_broken.contains("Does not hold</span>"));
+}
+
+/// What a page says of the seeds of its points: of which each has its own, and of which a metric may have fewer.
+#[test]
+fn seeds_are_those_of_points() {
+    let said = |study: StudySection, part: &str| {
+        let page = page(study);
+        assert!(page.contains(part), "{part}");
+        page
+    };
+    let few = "Intervals of fewer than 5 seeds, here those of ";
+    let whole = said(study(8), "were run with 8 seeds each.");
+    assert!(!whole.contains(few));
+    said(study(3), &format!("{few}all points, are hardly more"));
+
+    // Two points have three seeds, and something happened in two seeds only.
+    let mut some = study(8);
+    let is_kept = |row: &CellRow| row.point[1] != "1024" || row.seed <= 3;
+    some.tables.cells.retain(is_kept);
+    for row in some.tables.cells.iter_mut().filter(|row| row.seed <= 2) {
+        row.numbers.push(("rare".into(), 1.0));
+    }
+    some.tables = StudyTables::new(some.tables.axes, some.tables.cells);
+    let words =
+        "8 points of a grid of 8 (strategy × n) were run with 8 seeds each, but 2 of them with 3.";
+    let mut means = study(8);
+    means.tables = some.tables.clone();
+    means.tables.cells.clear();
+    for section in [some, means] {
+        let page = said(section, words);
+        assert!(page.contains(&format!("{few}2 points, are hardly more")));
+        assert!(!page.contains("2 seeds"), "no point has two");
+        assert!(!page.contains("A part of the study"));
+    }
 }
 
 #[test]
@@ -298,6 +332,85 @@ fn a_run_is_shown_with_its_tree_over_time() {
     assert_eq!(page.matches("<figure class=\"run\"").count(), 5);
     assert!(page.contains("One row in 3 of 600, and the last; all of them are in"));
     assert!(page.contains("epoch 300: "), "each commit says what it is");
+    assert!(page.contains(" at the end; the path of a commit cost <strong>"));
+    assert!(page.contains("ciphertexts of a commit's path, removals and adds included"));
+}
+
+/// A search with so many seeds, in which some budgets bind.
+fn capacity(seeds: u64, binds: &[(&str, u32)]) -> CapacitySection {
+    let share = |members: u32, seed| CellRow {
+        point: vec![members.to_string(), "join".into()],
+        seed,
+        digest: "d".into(),
+        numbers: vec![("share".into(), f64::from(members) / 2_000.0)],
+    };
+    let sizes = [16, 256, 4_096];
+    let cells = sizes.iter().flat_map(|size| (0..seeds).map(|seed| share(*size, seed)));
+    let answer = |seed| CapacitySeed { seed, largest: Some(2_000), fails: None, breaks: "".into() };
+    CapacitySection {
+        scenario: "a-club".into(),
+        contestant: "treekem rfc9420".into(),
+        profile: "phone".into(),
+        profile_title: "a phone".into(),
+        profile_source: "A guess: see `calibrate`.".into(),
+        largest: Some(CapacityInterval { lo: 1_000, median: 2_000, hi: 3_000, at_least: false }),
+        binds: binds.iter().map(|(name, seeds)| ((*name).into(), *seeds)).collect(),
+        budgets: vec![["join".into(), "1 s".into(), "time to join".into()]],
+        grows: vec![],
+        seeds: (0..seeds).map(answer).collect(),
+        figure: StudyFigure {
+            x: "members".into(),
+            y: "share".into(),
+            y_label: "times the budget".into(),
+            series: Some("budget".into()),
+            bound: None,
+            level: Some(("the budget".into(), 1.0)),
+            ..study(1).figures.remove(0)
+        },
+        tables: StudyTables::new(texts(["members", "budget"]), cells.collect()),
+        provenance: synthetic::run(8, 2, 1, 1).provenance,
+    }
+}
+
+#[test]
+fn a_capacity_answer_is_a_sentence_about_a_device() {
+    let page = |section| {
+        let mut report = Report::default();
+        report.capacity(section);
+        let page = report.html();
+        assert_well_formed(&page);
+        page.replace("<strong>", "")
+            .replace("</strong>", "")
+            .replace("<span class=\"interval\">", "")
+            .replace("</span>", "")
+    };
+    let whole = page(capacity(5, &[("join", 5)]));
+    for part in [
+        "How large may a group grow whose people live as in <code>a-club</code>?",
+        "<code>phone</code>: a phone. A guess: see <code>calibrate</code>.",
+        "The largest group has 2,000 members (1,000 to 3,000 over 5 seeds). The budget that binds is <code>join</code>.",
+        "a line for each budget: join, and a line across, the budget.",
+        "</svg>the budget</li>",
+    ] {
+        assert!(whole.contains(part), "{part}");
+    }
+    let dotted = |page: &str| page.matches("stroke-width=\"1.8\"").count();
+    assert_eq!(dotted(&whole), 3, "in the legend, wide and narrow");
+
+    let several = page(capacity(5, &[("join", 4), ("memory", 1)]));
+    let binds = "The budgets that bind are <code>join</code> with 4 seeds, <code>memory</code> with 1 seed.";
+    assert!(several.contains(binds));
+
+    let mut more = capacity(1, &[]);
+    more.largest.as_mut().unwrap().at_least = true;
+    more.profile_source = String::new();
+    let more = page(more);
+    let open =
+        "The largest group has 2,000 members or more (one seed, no interval). No budget is broken";
+    assert!(more.contains(open) && !more.contains("</code>: a phone"));
+
+    let none = page(CapacitySection { largest: None, ..capacity(5, &[("join", 5)]) });
+    assert!(none.contains("With some seed no group that was tried stays within the budgets."));
 }
 
 #[test]

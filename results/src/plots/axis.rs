@@ -1,5 +1,6 @@
 //! Axes: a scale from values to the slide, and ticks where a person would put them.
 
+use super::canvas::text_width;
 use super::words::{self, TimeUnit};
 
 /// A labelled place on an axis.
@@ -112,6 +113,26 @@ impl Axis {
             (value - self.from) / (self.to - self.from)
         };
         share.clamp(0.0, 1.0)
+    }
+
+    /// The labels that have room on a slide of this width, each with where it stands; the grid line of a
+    /// crowded one stays.
+    pub(crate) fn free_labels(
+        &self,
+        at: impl Fn(f64) -> f64,
+        width: f64,
+        em: f64,
+    ) -> Vec<(f64, &str)> {
+        let mut free_from = 0.0;
+        let mut labels = vec![];
+        for tick in &self.ticks {
+            let (x, half) = (at(tick.value), text_width(&tick.label, em) / 2.0);
+            if x - half >= free_from && x + half <= width {
+                labels.push((x, tick.label.as_str()));
+                free_from = x + half + 0.64 * em;
+            }
+        }
+        labels
     }
 
     /// The same ticks without labels or name, for the upper of two panels.

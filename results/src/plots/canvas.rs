@@ -1,14 +1,41 @@
-//! The canvas of every plot: a list of shapes on a slide of 1600 by 900, with the palette, the
-//! line styles and the font they share.
+//! The canvas of every plot: a list of shapes on a slide, with the palette, the line styles and the
+//! font they share.
 
 use std::sync::Once;
 
 use plotters::style::{FontDesc, FontFamily, FontStyle, RGBColor, register_font};
 
-/// Width of the slide; all coordinates are in its units, from the top left corner.
-pub(crate) const WIDTH: f64 = 1600.0;
-/// Height of the slide.
-pub(crate) const HEIGHT: f64 = 900.0;
+/// What a plot is drawn on. All coordinates are in its units, from the top left corner; texts have the
+/// same size on every slide, so that a narrow one can be read where there is little room.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Slide {
+    pub(crate) width: f64,
+    pub(crate) height: f64,
+    /// Where titles begin.
+    pub(crate) margin: f64,
+    /// Left edge of every panel.
+    pub(crate) left: f64,
+    /// Right edge of every panel.
+    pub(crate) right: f64,
+}
+
+/// Of files, and of pages with room.
+pub(crate) const WIDE: Slide =
+    Slide { width: 1600.0, height: 900.0, margin: 40.0, left: 160.0, right: 1552.0 };
+/// Of a page on a phone.
+pub(crate) const NARROW: Slide =
+    Slide { width: 640.0, height: 900.0, margin: 0.0, left: 100.0, right: 620.0 };
+
+impl Slide {
+    /// Lower edge of the lowest panel.
+    pub(crate) fn bottom(&self) -> f64 {
+        self.height - 108.0
+    }
+
+    pub(crate) fn is_narrow(&self) -> bool {
+        self.width < WIDE.width
+    }
+}
 
 // Okabe and Ito's palette, told apart with any kind of colour vision.
 pub(crate) const BLACK: RGBColor = RGBColor(0, 0, 0);
@@ -111,12 +138,18 @@ pub(crate) enum Shape {
 }
 
 /// A drawing: shapes in the order they are painted.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(crate) struct Sketch {
+    pub(crate) slide: Slide,
     pub(crate) shapes: Vec<Shape>,
 }
 
 impl Sketch {
+    /// An empty slide.
+    pub(crate) fn on(slide: Slide) -> Self {
+        Self { slide, shapes: vec![] }
+    }
+
     pub(crate) fn line(&mut self, points: Vec<Point>, width: f64, dash: Stroke, color: RGBColor) {
         if points.len() > 1 {
             self.shapes.push(Shape::Line { points, width, dash, color });

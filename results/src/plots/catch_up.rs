@@ -2,8 +2,8 @@
 //! after so long.
 
 use super::axis::{self, Axis};
-use super::canvas::{BLACK, BLUE, GREEN, Mark, SKY, Sketch, Stroke, VERMILLION};
-use super::frame::{self, BOTTOM, Entry, Key, Panel};
+use super::canvas::{BLACK, BLUE, GREEN, Mark, SKY, Sketch, Slide, Stroke, VERMILLION};
+use super::frame::{self, Entry, Key, Panel};
 use super::{Tables, words};
 use crate::ClientRow;
 use crate::clients::BYTES_BY_AWAY;
@@ -14,7 +14,7 @@ const DAY_S: u64 = 86_400;
 /// Catch-ups from which on a median says something.
 const ENOUGH: u64 = 10;
 
-pub(crate) fn draw(tables: &Tables) -> Sketch {
+pub(crate) fn draw(tables: &Tables, slide: Slide) -> Sketch {
     let by_away = |row: &&ClientRow| row.metric == BYTES_BY_AWAY && row.count > 0;
     let rows: Vec<&ClientRow> = tables.clients.iter().filter(by_away).collect();
     let figures = rows.iter().flat_map(|row| [row.figures.p50, row.figures.max]);
@@ -23,9 +23,9 @@ pub(crate) fn draw(tables: &Tables) -> Sketch {
             true => "no client came back from being away",
             false => "no client that came back had anything to fetch",
         };
-        return frame::no_data(tables, "Catch-up against time away", reason, AWAY, BYTES);
+        return frame::no_data(tables, slide, "Catch-up against time away", reason, (AWAY, BYTES));
     };
-    let mut sketch = Sketch::default();
+    let mut sketch = Sketch::on(slide);
     let top = frame::header(&mut sketch, tables, &title(&rows));
     let mut entries: Vec<Entry> = LINES.iter().map(Line::entry).collect();
     if rows.iter().any(|row| row.figures.p50 == Some(0)) {
@@ -35,7 +35,7 @@ pub(crate) fn draw(tables: &Tables) -> Sketch {
     let top = frame::legend(&mut sketch, top, &[entries, vec![band]].concat());
     let x = away_axis(&rows);
     let y = Axis::log(BYTES, range, words::bytes);
-    let panel = Panel::new(&mut sketch, (top, BOTTOM - 190.0), x.unlabelled(), y);
+    let panel = Panel::new(&mut sketch, (top, slide.bottom() - 190.0), x.unlabelled(), y);
     let band: Vec<_> = rows.iter().filter_map(|row| band_of(row)).collect();
     panel.band(&mut sketch, &band, 0.25, BLUE);
     LINES.iter().for_each(|line| line.draw(&mut sketch, &panel, &rows));
@@ -125,7 +125,8 @@ fn away_axis(rows: &[&ClientRow]) -> Axis {
 fn counts(sketch: &mut Sketch, x: Axis, rows: &[&ClientRow]) {
     let most = rows.iter().map(|row| row.count).max().unwrap_or(1) as f64;
     let y = Axis::log("Catch-ups\n(count)", (0.7, most * 1.5), words::short);
-    let panel = Panel::new(sketch, (BOTTOM - 140.0, BOTTOM), x, y);
+    let bottom = sketch.slide.bottom();
+    let panel = Panel::new(sketch, (bottom - 140.0, bottom), x, y);
     for row in rows {
         let from = panel.at(((row.from as f64).max(panel.x.from), row.count as f64));
         let to = panel.at((row.to as f64, panel.y.from));
@@ -135,6 +136,7 @@ fn counts(sketch: &mut Sketch, x: Axis, rows: &[&ClientRow]) {
 
 /// What clients of each bucket fetched, above it.
 fn tips(sketch: &mut Sketch, panel: &Panel, rows: &[&ClientRow]) {
+    let bottom = sketch.slide.bottom();
     for row in rows {
         let figures = LINES.iter().rev().filter_map(|line| Some((line.name, (line.value)(row)?)));
         let figures = figures.map(|(name, value)| format!("{name} {}", words::bytes(value as f64)));
@@ -143,7 +145,7 @@ fn tips(sketch: &mut Sketch, panel: &Panel, rows: &[&ClientRow]) {
         let figures = figures.collect::<Vec<_>>().join(", ");
         let text = format!("away for {from} to {to}, {count} catch-ups: {figures}");
         let left = panel.at(((row.from as f64).max(panel.x.from), panel.y.from)).0;
-        sketch.tip((left, panel.top), (panel.at((row.to as f64, 1.0)).0, BOTTOM), text);
+        sketch.tip((left, panel.top), (panel.at((row.to as f64, 1.0)).0, bottom), text);
     }
 }
 

@@ -4,9 +4,9 @@
 use super::axis::{self, Axis};
 use super::bins::{middle_of, step_of};
 use super::canvas::{
-    Anchor, BLUE, GREEN, GREY, Mark, ORANGE, PURPLE, SKY, Sketch, Stroke, VERMILLION,
+    BLUE, GREEN, GREY, Mark, ORANGE, PURPLE, SKY, Sketch, Slide, Stroke, VERMILLION,
 };
-use super::frame::{self, BOTTOM, Entry, Key, Panel, RIGHT};
+use super::frame::{self, Entry, Key, Panel};
 use super::{Tables, bins, cloud, words};
 use crate::CommitRow;
 
@@ -18,16 +18,16 @@ fn epoch(epoch: f64) -> String {
     format!("epoch {}", words::figure(epoch))
 }
 
-pub(crate) fn draw(tables: &Tables) -> Sketch {
+pub(crate) fn draw(tables: &Tables, slide: Slide) -> Sketch {
     let (creations, others): (Vec<&CommitRow>, Vec<&CommitRow>) =
         tables.commits.iter().partition(|row| row.creation);
     let points: Vec<_> = others.iter().map(|row| (row.epoch as f64, row.bytes as f64)).collect();
     let all = if others.is_empty() { &creations } else { &others };
     let Some(range) = scale(&creations, all) else {
         let reason = "no commit was accepted, or none has a size";
-        return frame::no_data(tables, "Size of commits", reason, EPOCH, SIZE);
+        return frame::no_data(tables, slide, "Size of commits", reason, (EPOCH, SIZE));
     };
-    let mut sketch = Sketch::default();
+    let mut sketch = Sketch::on(slide);
     let top = frame::header(&mut sketch, tables, &title(&points));
     let mut entries = cloud::entries(&points, BLUE, "commit");
     if !creations.is_empty() {
@@ -37,7 +37,7 @@ pub(crate) fn draw(tables: &Tables) -> Sketch {
     }
     let top = frame::legend(&mut sketch, top, &entries);
     let x = epoch_axis(&tables.commits);
-    let middle = top + (BOTTOM - top) * UPPER_SHARE;
+    let middle = top + (slide.bottom() - top) * UPPER_SHARE;
     let y = Axis::log(SIZE, range, words::bytes);
     let panel = Panel::new(&mut sketch, (top, middle - 30.0), x.unlabelled(), y);
     cloud::draw(&mut sketch, &panel, &points, BLUE, (epoch, words::bytes));
@@ -47,7 +47,7 @@ pub(crate) fn draw(tables: &Tables) -> Sketch {
         PARTS.iter().map(|part| Entry::new(Key::Area(1.0), part.color, part.name)).collect();
     let top = frame::legend(&mut sketch, middle - 14.0, &entries);
     let y = Axis::linear("Share of\nbytes", (0.0, 1.0), 2, words::percent);
-    let panel = Panel::new(&mut sketch, (top, BOTTOM), x, y);
+    let panel = Panel::new(&mut sketch, (top, slide.bottom()), x, y);
     shares(&mut sketch, &panel, all);
     sketch
 }
@@ -104,9 +104,7 @@ fn name_creation(sketch: &mut Sketch, panel: &Panel, row: &CommitRow) {
         true => format!("creation: {size}, beyond the scale"),
         false => format!("creation: {size}"),
     };
-    let right = x > RIGHT - 400.0;
-    let (anchor, shift) = if right { (Anchor::End, -20.0) } else { (Anchor::Start, 20.0) };
-    panel.note(sketch, (x + shift, y.max(panel.top + 20.0)), anchor, &text);
+    panel.note_beside(sketch, (x, y.max(panel.top + 20.0)), 20.0, &text);
 }
 
 /// The parts of all bytes at each epoch, or in each step along the axis when epochs are many,

@@ -6,15 +6,14 @@ use plotters::style::RGBColor;
 use super::axis::Axis;
 use super::canvas::{
     Anchor, BLACK, BLUE, GREEN, GREY, GRID, Mark, ORANGE, PURPLE, SKY, Sketch, Stroke, VERMILLION,
-    text_width,
+    WIDE, text_width,
 };
-use super::frame::{self, BOTTOM, Entry, Key, NOTE_EM, RIGHT};
+use super::frame::{self, Entry, Key, NOTE_EM};
 use super::words;
 use crate::compare::{Bound, Comparison, Difference};
 
 /// Left edge of the data: metric names stand before it.
 const LEFT: f64 = 520.0;
-const MARGIN: f64 = 40.0;
 const COLORS: [RGBColor; 6] = [BLUE, VERMILLION, GREEN, ORANGE, PURPLE, SKY];
 
 const BOUND_MARKS: [Mark; 2] = [Mark::Diamond, Mark::Triangle];
@@ -44,7 +43,7 @@ fn bound_marks(compared: &Comparison) -> Vec<(&'static str, Mark)> {
 }
 
 pub(crate) fn draw(compared: &Comparison) -> Sketch {
-    let mut sketch = Sketch::default();
+    let mut sketch = Sketch::on(WIDE);
     let mut metrics: Vec<&str> = vec![];
     for found in &compared.differences {
         if !metrics.contains(&&found.metric[..]) {
@@ -52,12 +51,12 @@ pub(crate) fn draw(compared: &Comparison) -> Sketch {
         }
     }
     sketch.text(
-        (MARGIN, 50.0),
+        (WIDE.margin, 50.0),
         35.0,
         Anchor::Start,
         format!("Difference from {}", compared.baseline),
     );
-    sketch.colored_text((MARGIN, 96.0), NOTE_EM, Anchor::Start, GREY, subtitle(compared));
+    sketch.colored_text((WIDE.margin, 96.0), NOTE_EM, Anchor::Start, GREY, subtitle(compared));
     let entries = compared.contestants.iter().zip(COLORS.iter().cycle()).map(|(name, color)| {
         Entry::new(Key::MarkedLine(Stroke::Solid, Mark::Circle), *color, name.as_str())
     });
@@ -66,16 +65,21 @@ pub(crate) fn draw(compared: &Comparison) -> Sketch {
         .iter()
         .map(|&(name, mark)| Entry::new(Key::Mark(mark), BLACK, format!("{name} at the end")));
     let top = frame::legend(&mut sketch, 122.0, &entries.chain(bounds).collect::<Vec<_>>());
-    let axis = axis(compared);
-    let at = |share: f64| LEFT + axis.share(share) * (RIGHT - LEFT);
+    let (axis, bottom) = (axis(compared), WIDE.bottom());
+    let at = |share: f64| LEFT + axis.share(share) * (WIDE.right - LEFT);
     for tick in &axis.ticks {
         let x = at(tick.value);
-        sketch.line(vec![(x, top), (x, BOTTOM)], 1.4, Stroke::Solid, GRID);
-        sketch.text((x, BOTTOM + 26.0), NOTE_EM, Anchor::Middle, tick.label.as_str());
+        sketch.line(vec![(x, top), (x, bottom)], 1.4, Stroke::Solid, GRID);
+        sketch.text((x, bottom + 26.0), NOTE_EM, Anchor::Middle, tick.label.as_str());
     }
-    sketch.line(vec![(at(0.0), top), (at(0.0), BOTTOM)], 2.5, Stroke::Solid, GREY);
-    sketch.text(((LEFT + RIGHT) / 2.0, BOTTOM + 72.0), NOTE_EM, Anchor::Middle, axis.name.as_str());
-    let row = (BOTTOM - top) / metrics.len().max(1) as f64;
+    sketch.line(vec![(at(0.0), top), (at(0.0), bottom)], 2.5, Stroke::Solid, GREY);
+    sketch.text(
+        ((LEFT + WIDE.right) / 2.0, bottom + 72.0),
+        NOTE_EM,
+        Anchor::Middle,
+        axis.name.as_str(),
+    );
+    let row = (bottom - top) / metrics.len().max(1) as f64;
     for (number, metric) in metrics.iter().enumerate() {
         let middle = top + row * (number as f64 + 0.5);
         sketch.text((LEFT - 20.0, middle), NOTE_EM, Anchor::End, *metric);

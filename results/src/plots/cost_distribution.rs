@@ -5,15 +5,15 @@ use plotters::style::RGBColor;
 
 use super::axis::Axis;
 use super::bins::quantile;
-use super::canvas::{BLACK, BLUE, GREEN, Mark, ORANGE, Sketch, Stroke, VERMILLION};
-use super::frame::{self, BOTTOM, Entry, Key, Panel};
+use super::canvas::{BLACK, BLUE, GREEN, Mark, ORANGE, Sketch, Slide, Stroke, VERMILLION};
+use super::frame::{self, Entry, Key, Panel};
 use super::{Tables, axis, words};
 use crate::TreeRow;
 
 const COST: &str = "Update cost (ciphertexts)";
 const SHARE: &str = "Share of updates that cost this or more";
 
-pub(crate) fn draw(tables: &Tables) -> Sketch {
+pub(crate) fn draw(tables: &Tables, slide: Slide) -> Sketch {
     let paths = tables.commits.iter().filter(|row| row.has_path);
     let mut costs: Vec<f64> = paths.map(|row| row.ciphertexts as f64).collect();
     costs.sort_by(f64::total_cmp);
@@ -22,10 +22,10 @@ pub(crate) fn draw(tables: &Tables) -> Sketch {
     let has_costs = costs.last().is_some_and(|most| *most > 0.0);
     let Some(range) = axis::log_range(values).filter(|_| has_costs) else {
         let reason = "no commit carried a path with ciphertexts";
-        return frame::no_data(tables, "Distribution of update cost", reason, COST, SHARE);
+        return frame::no_data(tables, slide, "Distribution of update cost", reason, (COST, SHARE));
     };
     let (median, p99) = (quantile(&costs, 0.5), quantile(&costs, 0.99));
-    let mut sketch = Sketch::default();
+    let mut sketch = Sketch::on(slide);
     let top = frame::header(&mut sketch, tables, &title(&costs, median, p99));
     let count = words::whole(costs.len() as u64);
     let noun = if costs.len() == 1 { "path update" } else { "path updates" };
@@ -37,7 +37,8 @@ pub(crate) fn draw(tables: &Tables) -> Sketch {
     let top = frame::legend(&mut sketch, top, &entries);
     let smallest = 1.0 / costs.len() as f64;
     let y = Axis::log(SHARE, (smallest.min(0.1) / 1.5, 1.0), words::percent);
-    let panel = Panel::new(&mut sketch, (top, BOTTOM), Axis::log(COST, range, words::short), y);
+    let panel =
+        Panel::new(&mut sketch, (top, slide.bottom()), Axis::log(COST, range, words::short), y);
     for (_, value, color, stroke) in bounds.into_iter().rev() {
         let line = [panel.y.from, panel.y.to].map(|share| panel.at((value, share)));
         sketch.line(line.to_vec(), 3.0, stroke, color);

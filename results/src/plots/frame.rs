@@ -4,16 +4,9 @@ use plotters::style::RGBColor;
 
 use super::axis::Axis;
 use super::canvas::{
-    Anchor, BLACK, FINE_GRID, GREY, GRID, HEIGHT, Mark, Point, Sketch, Stroke, WIDTH, text_width,
+    Anchor, BLACK, FINE_GRID, GREY, GRID, Mark, Point, Sketch, Slide, Stroke, text_width,
 };
 use super::{Tables, words};
-
-/// Left edge of every panel.
-pub(crate) const LEFT: f64 = 160.0;
-/// Right edge of every panel.
-pub(crate) const RIGHT: f64 = WIDTH - 48.0;
-/// Lower edge of the lowest panel.
-pub(crate) const BOTTOM: f64 = HEIGHT - 108.0;
 
 const TITLE_EM: f64 = 35.0;
 const SMALL_TITLE_EM: f64 = 28.0;
@@ -21,7 +14,8 @@ const TEXT_EM: f64 = 22.0;
 /// Size of text inside a panel.
 pub(crate) const NOTE_EM: f64 = 22.0;
 const LEGEND_ROW: f64 = 36.0;
-const MARGIN: f64 = 40.0;
+/// Room for the name of an upright axis that stands level above it.
+const NAME_ROW: f64 = 44.0;
 
 /// Writes title and subtitle; gives the height below which the rest may stand.
 pub(crate) fn header(sketch: &mut Sketch, tables: &Tables, title: &str) -> f64 {
@@ -30,27 +24,35 @@ pub(crate) fn header(sketch: &mut Sketch, tables: &Tables, title: &str) -> f64 {
 
 /// The same for a plot that is not of one run.
 pub(crate) fn bare_header(sketch: &mut Sketch, title: &str, subtitle: &str) -> f64 {
-    let mut y = 50.0;
-    let (em, lines) = title_lines(title);
+    let Slide { width, margin, .. } = sketch.slide;
+    let room = width - 2.0 * margin;
+    let is_narrow = sketch.slide.is_narrow();
+    let (em, lines) =
+        if is_narrow { wrapped(title, SMALL_TITLE_EM, room) } else { title_lines(title, room) };
+    let mut y = if is_narrow { em } else { 50.0 };
     for line in lines {
-        sketch.text((MARGIN, y), em, Anchor::Start, line);
+        sketch.text((margin, y), em, Anchor::Start, line);
         y += em * 1.3;
     }
-    let room = WIDTH - 2.0 * MARGIN;
+    if is_narrow {
+        // The page says the rest.
+        return y;
+    }
     let em = TEXT_EM * (room / text_width(subtitle, TEXT_EM)).min(1.0);
-    sketch.colored_text((MARGIN, y), em, Anchor::Start, GREY, subtitle);
+    sketch.colored_text((margin, y), em, Anchor::Start, GREY, subtitle);
     y + 26.0
 }
 
 /// The size of the title, and its lines: one, if a little smaller is enough for that, or else as
 /// many as it needs, of similar length.
-fn title_lines(title: &str) -> (f64, Vec<String>) {
-    let room = WIDTH - 2.0 * MARGIN;
-    let width = text_width(title, TITLE_EM);
-    let em = TITLE_EM * (room / width).min(1.0);
-    if em >= SMALL_TITLE_EM {
-        return (em, vec![title.to_owned()]);
-    }
+fn title_lines(title: &str, room: f64) -> (f64, Vec<String>) {
+    let em = TITLE_EM * (room / text_width(title, TITLE_EM)).min(1.0);
+    if em >= SMALL_TITLE_EM { (em, vec![title.to_owned()]) } else { wrapped(title, TITLE_EM, room) }
+}
+
+/// The size of a title, and as many lines as it needs.
+fn wrapped(title: &str, em: f64, room: f64) -> (f64, Vec<String>) {
+    let width = text_width(title, em);
     let lines = (width / room).ceil().max(1.0);
     // A little more than an equal share, so that the last line is not a single word.
     let most = if lines > 1.0 { (width / lines * 1.15).min(room) } else { room };
@@ -58,14 +60,14 @@ fn title_lines(title: &str) -> (f64, Vec<String>) {
     for word in title.split(' ') {
         let line = wrapped.last().map_or("", String::as_str);
         let longer = if line.is_empty() { word.to_owned() } else { format!("{line} {word}") };
-        if line.is_empty() || text_width(&longer, TITLE_EM) <= most {
+        if line.is_empty() || text_width(&longer, em) <= most {
             wrapped.pop();
             wrapped.push(longer);
         } else {
             wrapped.push(word.to_owned());
         }
     }
-    (TITLE_EM, wrapped)
+    (em, wrapped)
 }
 
 fn subtitle(tables: &Tables) -> String {
@@ -137,11 +139,13 @@ const KEY_WIDTH: f64 = 46.0;
 /// Writes a legend above a panel, in as many rows as it needs, so that it never covers data;
 /// gives the height of the panel's upper edge.
 pub(crate) fn legend(sketch: &mut Sketch, top: f64, entries: &[Entry]) -> f64 {
-    let (mut x, mut y) = (LEFT, top + LEGEND_ROW / 2.0);
+    let Slide { margin, left, right, .. } = sketch.slide;
+    let left = if sketch.slide.is_narrow() { margin } else { left };
+    let (mut x, mut y) = (left, top + LEGEND_ROW / 2.0);
     for entry in entries {
         let width = KEY_WIDTH + 10.0 + text_width(&entry.name, TEXT_EM);
-        if x > LEFT && x + width > RIGHT {
-            (x, y) = (LEFT, y + LEGEND_ROW);
+        if x > left && x + width > right {
+            (x, y) = (left, y + LEGEND_ROW);
         }
         entry.draw(sketch, (x, y));
         x += width + 34.0;
@@ -154,6 +158,8 @@ pub(crate) fn legend(sketch: &mut Sketch, top: f64, entries: &[Entry]) -> f64 {
 pub(crate) struct Panel {
     pub(crate) top: f64,
     pub(crate) bottom: f64,
+    pub(crate) left: f64,
+    pub(crate) right: f64,
     pub(crate) x: Axis,
     pub(crate) y: Axis,
 }
@@ -161,7 +167,9 @@ pub(crate) struct Panel {
 impl Panel {
     /// A panel with its grid and axes already drawn, so that data comes on top.
     pub(crate) fn new(sketch: &mut Sketch, (top, bottom): (f64, f64), x: Axis, y: Axis) -> Self {
-        let panel = Self { top, bottom, x, y };
+        let Slide { left, right, .. } = sketch.slide;
+        let top = if sketch.slide.is_narrow() { top + NAME_ROW } else { top };
+        let panel = Self { top, bottom, left, right, x, y };
         panel.grid(sketch);
         panel.labels(sketch);
         panel
@@ -170,7 +178,7 @@ impl Panel {
     /// Where a value lies on the slide. Values beyond an axis are held at its end.
     pub(crate) fn at(&self, (x, y): (f64, f64)) -> Point {
         (
-            LEFT + self.x.share(x) * (RIGHT - LEFT),
+            self.left + self.x.share(x) * (self.right - self.left),
             self.bottom - self.y.share(y) * (self.bottom - self.top),
         )
     }
@@ -204,7 +212,7 @@ impl Panel {
     }
 
     fn grid(&self, sketch: &mut Sketch) {
-        let across = |y| vec![(LEFT, y), (RIGHT, y)];
+        let across = |y| vec![(self.left, y), (self.right, y)];
         let down = |x| vec![(x, self.top), (x, self.bottom)];
         for &value in &self.y.fine {
             sketch.line(across(self.at((self.x.from, value)).1), 1.0, Stroke::Solid, FINE_GRID);
@@ -218,35 +226,38 @@ impl Panel {
         for tick in &self.x.ticks {
             sketch.line(down(self.at((tick.value, self.y.from)).0), 1.4, Stroke::Solid, GRID);
         }
-        sketch.line(down(LEFT), 2.0, Stroke::Solid, GREY);
+        sketch.line(down(self.left), 2.0, Stroke::Solid, GREY);
         sketch.line(across(self.bottom), 2.0, Stroke::Solid, GREY);
     }
 
     fn labels(&self, sketch: &mut Sketch) {
         for tick in &self.y.ticks {
             let y = self.at((self.x.from, tick.value)).1;
-            sketch.text((LEFT - 14.0, y), TEXT_EM, Anchor::End, tick.label.as_str());
+            sketch.text((self.left - 14.0, y), TEXT_EM, Anchor::End, tick.label.as_str());
         }
-        let mut free_from = f64::MIN;
-        for tick in &self.x.ticks {
-            let x = self.at((tick.value, self.y.from)).0;
-            let half = text_width(&tick.label, TEXT_EM) / 2.0;
-            // A crowded label is left out; its grid line stays.
-            if x - half >= free_from && x + half <= WIDTH {
-                let at = (x, self.bottom + 26.0);
-                sketch.text(at, TEXT_EM, Anchor::Middle, tick.label.as_str());
-                free_from = x + half + 14.0;
-            }
+        let at = |value: f64| self.at((value, self.y.from)).0;
+        for (x, label) in self.x.free_labels(at, sketch.slide.width, TEXT_EM) {
+            sketch.text((x, self.bottom + 26.0), TEXT_EM, Anchor::Middle, label);
+        }
+        self.name_upright(sketch);
+        let below = (f64::midpoint(self.left, self.right), self.bottom + 72.0);
+        sketch.text(below, TEXT_EM, Anchor::Middle, self.x.name.as_str());
+    }
+
+    /// The name of the upright axis, which may be longer than that on a narrow slide.
+    fn name_upright(&self, sketch: &mut Sketch) {
+        if sketch.slide.is_narrow() {
+            let above = (sketch.slide.margin, self.top - NAME_ROW * 0.6);
+            return sketch.text(above, TEXT_EM, Anchor::Start, self.y.name.replace('\n', " "));
         }
         let middle = f64::midpoint(self.top, self.bottom);
         for (index, line) in self.y.name.lines().enumerate() {
             sketch.upward_text((32.0 + 28.0 * index as f64, middle), TEXT_EM, line);
         }
-        let below = (f64::midpoint(LEFT, RIGHT), self.bottom + 72.0);
-        sketch.text(below, TEXT_EM, Anchor::Middle, self.x.name.as_str());
     }
 
-    /// A vertical line with its name beside its upper end; `row` keeps neighbours apart.
+    /// A vertical line with its name beside its upper end; `row` keeps neighbours apart. Where the name has
+    /// room on the left only, it stands at the lower end: below a curve that falls.
     pub(crate) fn marker(
         &self,
         sketch: &mut Sketch,
@@ -257,10 +268,25 @@ impl Panel {
     ) {
         let (x, _) = self.at((x, self.y.from));
         sketch.line(vec![(x, self.top), (x, self.bottom)], 3.0, Stroke::Dashed, color);
-        let y = self.top + 24.0 + 34.0 * row;
-        let fits = x + 12.0 + text_width(name, NOTE_EM) < RIGHT;
-        let (anchor, shift) = if fits { (Anchor::Start, 12.0) } else { (Anchor::End, -12.0) };
-        self.note(sketch, (x + shift, y), anchor, name);
+        let from_end = 24.0 + 34.0 * row;
+        let y = match self.has_room(x + 12.0, name) {
+            true => self.top + from_end,
+            false => self.bottom - from_end,
+        };
+        self.note_beside(sketch, (x, y), 12.0, name);
+    }
+
+    /// Whether a text that begins there ends inside the panel.
+    fn has_room(&self, x: f64, text: &str) -> bool {
+        x + text_width(text, NOTE_EM) < self.right
+    }
+
+    /// Text to the right of a place, so far from it; to its left, where it has no room there.
+    pub(crate) fn note_beside(&self, sketch: &mut Sketch, (x, y): Point, gap: f64, text: &str) {
+        match self.has_room(x + gap, text) {
+            true => self.note(sketch, (x + gap, y), Anchor::Start, text),
+            false => self.note(sketch, (x - gap, y), Anchor::End, text),
+        }
     }
 
     /// Text inside the panel on a pale ground, so that grid lines do not run through it.
@@ -278,15 +304,21 @@ impl Panel {
 }
 
 /// The plot of a run that has nothing to show: axes named, and the reason in the middle.
-pub(crate) fn no_data(tables: &Tables, title: &str, reason: &str, x: &str, y: &str) -> Sketch {
-    let mut sketch = Sketch::default();
+pub(crate) fn no_data(
+    tables: &Tables,
+    slide: Slide,
+    title: &str,
+    reason: &str,
+    (x, y): (&str, &str),
+) -> Sketch {
+    let mut sketch = Sketch::on(slide);
     let top = header(&mut sketch, tables, title);
     let empty = |name: &str| {
         let mut axis = Axis::linear(name, (0.0, 1.0), 1, words::short);
         axis.ticks.clear();
         axis
     };
-    let panel = Panel::new(&mut sketch, (top + 20.0, BOTTOM), empty(x), empty(y));
+    let panel = Panel::new(&mut sketch, (top + 20.0, slide.bottom()), empty(x), empty(y));
     let (x, y) = panel.at((0.5, 0.5));
     sketch.colored_text((x, y - 24.0), 40.0, Anchor::Middle, GREY, "no data");
     sketch.colored_text((x, y + 26.0), TEXT_EM, Anchor::Middle, BLACK, reason);

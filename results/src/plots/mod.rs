@@ -1,7 +1,7 @@
 //! The plots of a run, made from its folder's tables alone, each as SVG and PNG.
 //!
-//! A plot is a pure function from [`Tables`] to a [`Sketch`], a list of shapes. The same sketch is
-//! rendered twice, so the two files show the same. Same tables, same bytes.
+//! A plot is a pure function from [`Tables`] to a [`Sketch`], a list of shapes on a slide. The same
+//! sketch is rendered twice, so the two files show the same. Same tables, same bytes.
 
 pub(crate) mod axis;
 mod bins;
@@ -17,7 +17,7 @@ pub(crate) mod portrait;
 mod render;
 mod strip;
 pub(crate) mod study;
-mod study_rows;
+pub(crate) mod study_rows;
 pub(crate) mod tree_growth;
 mod update_cost;
 pub(crate) mod words;
@@ -28,7 +28,7 @@ use std::path::{Path, PathBuf};
 use crate::error::ResultsError;
 use crate::study::StudyTables;
 use crate::{ClientRow, CommitRow, Comparison, PortraitRow, Sample, Summary, TreeRow};
-use canvas::Sketch;
+use canvas::{Sketch, Slide, WIDE};
 
 pub use study::StudyFigure;
 
@@ -63,7 +63,7 @@ impl Tables {
 }
 
 /// A plot is a pure function.
-pub(crate) type Draw = fn(&Tables) -> Sketch;
+pub(crate) type Draw = fn(&Tables, Slide) -> Sketch;
 
 /// Name of the file and the function that draws it.
 pub(crate) const PLOTS: [(&str, Draw); 7] = [
@@ -83,7 +83,7 @@ pub fn plot_folder(dir: &Path) -> Result<Vec<PathBuf>, ResultsError> {
     fs::create_dir_all(&plots).map_err(ResultsError::write(&plots))?;
     let mut files = Vec::new();
     for (name, draw) in PLOTS {
-        files.extend(write(&draw(&tables), &plots, name)?);
+        files.extend(write(&draw(&tables, WIDE), &plots, name)?);
     }
     Ok(files)
 }

@@ -1,8 +1,8 @@
 //! The whole ratchet tree at the end of the run.
 
 use super::axis::Axis;
-use super::canvas::{Anchor, Sketch};
-use super::frame::{self, BOTTOM, LEFT, NOTE_EM, Panel, RIGHT};
+use super::canvas::{Anchor, Sketch, Slide};
+use super::frame::{self, NOTE_EM, Panel};
 use super::icicle::{self, Place};
 use super::{Tables, words};
 use crate::{PortraitRow, TreeRow};
@@ -10,20 +10,26 @@ use crate::{PortraitRow, TreeRow};
 const LEAVES: &str = "Leaves, counted from the left; where nodes are too narrow their colours mix";
 const LEVEL: &str = "Level (edges from the root)";
 
-pub(crate) fn draw(tables: &Tables) -> Sketch {
+pub(crate) fn draw(tables: &Tables, slide: Slide) -> Sketch {
     let Some(portrait) = icicle::portraits(&tables.portraits).pop() else {
-        return frame::no_data(tables, "The ratchet tree", "no portrait was taken", LEAVES, LEVEL);
+        return frame::no_data(
+            tables,
+            slide,
+            "The ratchet tree",
+            "no portrait was taken",
+            (LEAVES, LEVEL),
+        );
     };
-    let mut sketch = Sketch::default();
+    let mut sketch = Sketch::on(slide);
     let title = format!("{}: {}", moment(portrait), facts(portrait, &tables.tree));
     let top = frame::header(&mut sketch, tables, &title);
     let top = frame::legend(&mut sketch, top, &icicle::legend());
     let (width, levels) = (icicle::width(portrait), icicle::levels(portrait));
     let panel = panel(&mut sketch, top, width, LEVEL);
     let level = (panel.bottom - panel.top) / f64::from(levels.max(1));
-    let leaf = leaf(width);
-    icicle::draw(&mut sketch, portrait, Place { left: LEFT, top: panel.top, leaf, level });
-    level_labels(&mut sketch, panel.top, level, levels);
+    let leaf = leaf(&panel, width);
+    icicle::draw(&mut sketch, portrait, Place { left: panel.left, top: panel.top, leaf, level });
+    level_labels(&mut sketch, &panel, level, levels);
     sketch
 }
 
@@ -32,20 +38,21 @@ pub(crate) fn panel(sketch: &mut Sketch, top: f64, width: u64, y_name: &str) -> 
     let x = Axis::linear(LEAVES, (0.0, width as f64), 8, words::short);
     let mut y = Axis::linear(y_name, (0.0, 1.0), 1, words::short);
     y.ticks.clear();
-    Panel::new(sketch, (top, BOTTOM), x, y)
+    let bottom = sketch.slide.bottom();
+    Panel::new(sketch, (top, bottom), x, y)
 }
 
 /// Width of a leaf in such a panel.
-pub(crate) fn leaf(width: u64) -> f64 {
-    (RIGHT - LEFT) / width.max(1) as f64
+pub(crate) fn leaf(panel: &Panel, width: u64) -> f64 {
+    (panel.right - panel.left) / width.max(1) as f64
 }
 
 /// The number of each level that has room for one.
-fn level_labels(sketch: &mut Sketch, top: f64, height: f64, levels: u32) {
+fn level_labels(sketch: &mut Sketch, panel: &Panel, height: f64, levels: u32) {
     let every = (NOTE_EM * 1.3 / height).ceil().max(1.0) as usize;
     for level in (0..levels).step_by(every) {
-        let y = top + height * (f64::from(level) + 0.5);
-        sketch.text((LEFT - 14.0, y), NOTE_EM, Anchor::End, level.to_string());
+        let y = panel.top + height * (f64::from(level) + 0.5);
+        sketch.text((panel.left - 14.0, y), NOTE_EM, Anchor::End, level.to_string());
     }
 }
 

@@ -12,14 +12,12 @@ use plotters::style::{
     Color, FontDesc, FontFamily, FontStyle, FontTransform, RGBColor, ShapeStyle, TextStyle, WHITE,
 };
 
-use super::canvas::{
-    Anchor, FAMILY, HEIGHT, LINE_PER_EM, Mark, Point, Shape, Sketch, WIDTH, prepare_font,
-};
+use super::canvas::{Anchor, FAMILY, LINE_PER_EM, Mark, Point, Shape, Sketch, WIDE, prepare_font};
 use crate::error::ResultsError;
 
 /// Fine pixels per unit of the slide.
 const FINE: u32 = 3;
-const SIZE: (u32, u32) = (WIDTH as u32, HEIGHT as u32);
+const SIZE: (u32, u32) = (WIDE.width as u32, WIDE.height as u32);
 const FINE_SIZE: (u32, u32) = (SIZE.0 * FINE, SIZE.1 * FINE);
 
 /// What the drawing library said.

@@ -1,17 +1,16 @@
 //! A figure of a study: a metric along an axis of its grid, a line with intervals for each value of
-//! another axis, and a lower bound beneath.
+//! another axis, and the logarithm of the members beside them.
 
 use plotters::style::RGBColor;
 
 use super::axis::{self, Axis};
 use super::canvas::{
-    Anchor, BLACK, BLUE, GREEN, GREY, Mark, ORANGE, PURPLE, SKY, Sketch, Stroke, VERMILLION,
+    Anchor, BLACK, BLUE, GREEN, GREY, Mark, ORANGE, PURPLE, SKY, Sketch, Stroke, VERMILLION, WIDE,
 };
-use super::frame::{self, BOTTOM, Entry, Key, Panel};
+use super::frame::{self, Entry, Key, Panel};
 use super::{study_rows, words};
 use crate::study::{Place, StudyTables};
 
-const MARGIN: f64 = 40.0;
 /// Ticks of linear axes, across and up.
 const TICKS: (usize, usize) = (12, 8);
 
@@ -49,7 +48,7 @@ pub struct StudyFigure {
     pub series: Option<String>,
     /// Values of axes that are drawn, of each any of several.
     pub at: Vec<(String, Vec<String>)>,
-    /// A metric that is a lower bound.
+    /// The metric that is log₂ of the members: a lower bound of expected update costs, and of those alone.
     pub bound: Option<String>,
     /// A height at which a line is drawn across, and its name.
     pub level: Option<(String, f64)>,
@@ -68,20 +67,19 @@ pub(crate) struct Line {
 
 /// Draws a figure; none if the tables have nothing of it.
 pub(crate) fn draw(tables: &StudyTables, figure: &StudyFigure) -> Option<Sketch> {
-    let places = places(tables, figure);
-    let is_words = places.iter().any(|place| place.parse::<f64>().is_err());
-    let names = if is_words { &places[..] } else { &[] };
-    let lines = lines(tables, figure, &figure.y, names);
+    let names = words(tables, figure);
+    let is_words = !names.is_empty();
+    let lines = lines(tables, figure, &figure.y, &names);
     if lines.iter().all(|line| line.points.is_empty()) {
         return None;
     }
     // A bound is the same for all lines but for their seeds: that of the first is drawn.
     let bound = figure.bound.as_ref().filter(|_| !is_words);
     let bound = bound.and_then(|bound| self::lines(tables, figure, bound, &[]).into_iter().next());
-    let mut sketch = Sketch::default();
-    sketch.text((MARGIN, 50.0), 35.0, Anchor::Start, figure.title.as_str());
+    let mut sketch = Sketch::on(WIDE);
+    sketch.text((WIDE.margin, 50.0), 35.0, Anchor::Start, figure.title.as_str());
     let subtitle = figure.subtitle.as_str();
-    sketch.colored_text((MARGIN, 96.0), frame::NOTE_EM, Anchor::Start, GREY, subtitle);
+    sketch.colored_text((WIDE.margin, 96.0), frame::NOTE_EM, Anchor::Start, GREY, subtitle);
     let mut legend: Vec<Entry> = lines
         .iter()
         .zip(LOOKS.iter().cycle())
@@ -92,12 +90,12 @@ pub(crate) fn draw(tables: &StudyTables, figure: &StudyFigure) -> Option<Sketch>
         })
         .collect();
     if bound.is_some() {
-        legend.push(Entry::new(Key::Line(Stroke::Dotted), BLACK, "log₂(members), a lower bound"));
+        legend.push(Entry::new(Key::Line(Stroke::Dotted), BLACK, bound_name(figure)));
     }
     if is_words {
         let top =
             if legend.is_empty() { 122.0 } else { frame::legend(&mut sketch, 122.0, &legend) };
-        study_rows::draw(&mut sketch, figure, names, &lines, top);
+        study_rows::draw(&mut sketch, figure, &names, &lines, top);
         return Some(sketch);
     }
     let powers = powers(figure, &lines);
@@ -109,7 +107,7 @@ pub(crate) fn draw(tables: &StudyTables, figure: &StudyFigure) -> Option<Sketch>
     }
     let top = if legend.is_empty() { 140.0 } else { frame::legend(&mut sketch, 122.0, &legend) };
     let (x, y) = axes(figure, &lines, bound.as_ref(), TICKS)?;
-    let panel = Panel::new(&mut sketch, (top, BOTTOM), x, y);
+    let panel = Panel::new(&mut sketch, (top, WIDE.bottom()), x, y);
     for (line, stroke) in powers.iter().zip(POWERS.iter().cycle()) {
         panel.line(&mut sketch, &line.points, 2.0, *stroke, GREY);
     }
@@ -130,8 +128,15 @@ pub(crate) fn draw(tables: &StudyTables, figure: &StudyFigure) -> Option<Sketch>
     Some(sketch)
 }
 
+/// What the line of the bound is called. It is one of the mean over all members, and of no other: a mean over
+/// the commits of a run may lie below it.
+pub(crate) fn bound_name(figure: &StudyFigure) -> &'static str {
+    let is_bound = figure.y.starts_with("expected_update_cost");
+    if is_bound { "log₂(members), a lower bound" } else { "log₂(members)" }
+}
+
 /// Where lines begin and end along x.
-fn ends(lines: &[Line]) -> [f64; 2] {
+pub(crate) fn ends(lines: &[Line]) -> [f64; 2] {
     let all = || lines.iter().flat_map(|line| line.points.iter().map(|point| point.0));
     [all().fold(f64::INFINITY, f64::min), all().fold(f64::NEG_INFINITY, f64::max)]
 }
@@ -176,9 +181,11 @@ pub(crate) fn shown<'t>(tables: &'t StudyTables, figure: &StudyFigure) -> Vec<Sh
     points.map(|point| Shown { point, series: series(point), x: &point[x] }).collect()
 }
 
-/// Whether the axis along which is one of words.
-pub(crate) fn is_words(tables: &StudyTables, figure: &StudyFigure) -> bool {
-    places(tables, figure).iter().any(|place| place.parse::<f64>().is_err())
+/// The values of the axis along which, if it is one of words.
+pub(crate) fn words(tables: &StudyTables, figure: &StudyFigure) -> Vec<String> {
+    let places = places(tables, figure);
+    let is_words = places.iter().any(|place| place.parse::<f64>().is_err());
+    if is_words { places } else { vec![] }
 }
 
 /// The lines of a metric, in the order of the grid; along words, if there are `names`.
@@ -316,6 +323,25 @@ mod tests {
         // A single line needs no legend.
         let at = vec![("way_of".to_owned(), vec!["by hand".to_owned()])];
         assert_eq!(look(&StudyFigure { at, ..figure("n", "") }, "s"), (3, true));
+    }
+
+    #[test]
+    fn the_logarithm_bounds_the_mean_over_members_alone() {
+        let named = |y: &str| {
+            let mut cells = tables().cells;
+            cells.iter_mut().for_each(|cell| cell.numbers[0].0 = y.into());
+            let tables = StudyTables::new(tables().axes, cells);
+            let bound = Some(y.to_owned());
+            let sketch =
+                draw(&tables, &StudyFigure { y: y.into(), bound, ..figure("n", "way_of") });
+            let texts = sketch.unwrap().shapes.into_iter().filter_map(|shape| match shape {
+                Shape::Text { text, .. } => Some(text),
+                _ => None,
+            });
+            texts.filter(|text| text.starts_with("log₂")).collect::<Vec<_>>()
+        };
+        assert_eq!(named("expected_update_cost.end"), ["log₂(members), a lower bound"]);
+        assert_eq!(named("ciphertexts_per_commit"), ["log₂(members)"]);
     }
 
     #[test]

@@ -2,32 +2,38 @@
 
 use super::axis::Axis;
 use super::bins::{MOST_POINTS, thinned};
-use super::canvas::{BLACK, BLUE, GREEN, Mark, ORANGE, PURPLE, Sketch, Stroke};
-use super::frame::{self, BOTTOM, Entry, Key, Panel};
+use super::canvas::{BLACK, BLUE, GREEN, Mark, ORANGE, PURPLE, Sketch, Slide, Stroke};
+use super::frame::{self, Entry, Key, Panel};
 use super::{Tables, words};
 use crate::TreeRow;
 
 const NODES: &str = "Leaves and parents (count)";
 
-pub(crate) fn draw(tables: &Tables) -> Sketch {
+pub(crate) fn draw(tables: &Tables, slide: Slide) -> Sketch {
     let rows = &tables.tree;
     if rows.is_empty() {
         let x = "Virtual time since the start";
-        return frame::no_data(tables, "Tree growth over time", "no snapshot was taken", x, NODES);
+        return frame::no_data(
+            tables,
+            slide,
+            "Tree growth over time",
+            "no snapshot was taken",
+            (x, NODES),
+        );
     }
-    let mut sketch = Sketch::default();
+    let mut sketch = Sketch::on(slide);
     let top = frame::header(&mut sketch, tables, &title(rows));
     let entries: Vec<Entry> = SERIES.iter().map(|series| series.entry(rows.len())).collect();
     let top = frame::legend(&mut sketch, top, &entries);
     let x = Axis::time(tables.end_ms());
     let most = SERIES.iter().flat_map(|series| rows.iter().map(series.value)).max().unwrap_or(1);
     let y = Axis::linear(NODES, (0.0, most as f64 * 1.05), 6, words::short);
-    let panel = Panel::new(&mut sketch, (top, BOTTOM - 190.0), x.unlabelled(), y);
+    let panel = Panel::new(&mut sketch, (top, slide.bottom() - 190.0), x.unlabelled(), y);
     SERIES.iter().for_each(|series| series.draw(&mut sketch, &panel, rows));
 
     let deepest = DEPTH.most(rows) as f64 * 1.2;
     let y = Axis::linear("Depth\n(edges)", (0.0, deepest.max(1.0)), 4, words::short);
-    let panel = Panel::new(&mut sketch, (BOTTOM - 140.0, BOTTOM), x, y);
+    let panel = Panel::new(&mut sketch, (slide.bottom() - 140.0, slide.bottom()), x, y);
     DEPTH.draw(&mut sketch, &panel, rows);
     tips(&mut sketch, &Panel { top, ..panel }, rows);
     sketch

@@ -4,14 +4,14 @@
 
 use super::axis::{self, Axis};
 use super::bins::{quantile, thinned};
-use super::canvas::{Anchor, BLACK, BLUE, GREEN, Mark, PURPLE, Sketch, Stroke, VERMILLION};
-use super::frame::{self, BOTTOM, Entry, Key, Panel};
+use super::canvas::{BLACK, BLUE, GREEN, Mark, PURPLE, Sketch, Slide, Stroke, VERMILLION};
+use super::frame::{self, Entry, Key, Panel};
 use super::{Tables, cloud, tree_growth, words};
 use crate::TreeRow;
 
 const COST: &str = "Update cost (ciphertexts)";
 
-pub(crate) fn draw(tables: &Tables) -> Sketch {
+pub(crate) fn draw(tables: &Tables, slide: Slide) -> Sketch {
     let updates = updates(tables);
     let visible: Vec<_> = updates.iter().copied().filter(|update| update.1 > 0.0).collect();
     let expected = thinned(&over_time(tables, |state| state.expected));
@@ -23,10 +23,10 @@ pub(crate) fn draw(tables: &Tables) -> Sketch {
     let Some(range) = axis::log_range(values) else {
         let reason = "no commit carried a path with ciphertexts";
         let x = "Virtual time since the start";
-        return frame::no_data(tables, "Update cost over time", reason, x, COST);
+        return frame::no_data(tables, slide, "Update cost over time", reason, (x, COST));
     };
 
-    let mut sketch = Sketch::default();
+    let mut sketch = Sketch::on(slide);
     let top = frame::header(&mut sketch, tables, &title(&updates));
     let free = updates.len() - visible.len();
     let what = match free {
@@ -44,7 +44,8 @@ pub(crate) fn draw(tables: &Tables) -> Sketch {
     }
     let top = frame::legend(&mut sketch, top, &legend);
     let x = Axis::time(tables.end_ms());
-    let panel = Panel::new(&mut sketch, (top, BOTTOM), x, Axis::log(COST, range, words::short));
+    let panel =
+        Panel::new(&mut sketch, (top, slide.bottom()), x, Axis::log(COST, range, words::short));
     let tell = (tree_growth::when_at as fn(f64) -> String, ciphertexts as fn(f64) -> String);
     cloud::draw(&mut sketch, &panel, &visible, BLUE, tell);
     panel.line(&mut sketch, &expected, 3.5, Stroke::Dashed, VERMILLION);
@@ -54,10 +55,10 @@ pub(crate) fn draw(tables: &Tables) -> Sketch {
     panel.line(&mut sketch, &logarithm, 3.0, Stroke::Dotted, BLACK);
     if let Some(&first) = visible.first().filter(|_| cloud::is_binned(&visible)) {
         // In a band the first commit would not be seen, and it is where a cold tree hurts.
-        let (x, y) = panel.at(first);
-        sketch.mark((x, y), 8.0, Mark::Diamond, BLUE);
+        let at = panel.at(first);
+        sketch.mark(at, 8.0, Mark::Diamond, BLUE);
         let text = format!("first commit: {}", words::figure(first.1));
-        panel.note(&mut sketch, (x + 24.0, y), Anchor::Start, &text);
+        panel.note_beside(&mut sketch, at, 24.0, &text);
     }
     sketch
 }

@@ -3,22 +3,24 @@
 use maud::{Markup, html};
 
 use super::table::{Cell, Table};
-use super::{CapacitySection, figure, source, text};
+use super::{CapacityInterval, CapacitySection, figure, source, text};
+use crate::plots::words::whole;
 
-/// What a window is called.
+/// What the section is called; names stand between backticks.
 pub(super) fn title(section: &CapacitySection) -> String {
-    format!("How large may a group of {} grow?", section.scenario)
+    format!("How large may a group grow whose people live as in `{}`?", section.scenario)
 }
 
 pub(super) fn draw(section: &CapacitySection, id: &str) -> Markup {
     let heading = format!("{id}-title");
     html! {
         section id=(id) aria-labelledby=(heading) {
-            h2 id=(heading) { (title(section)) }
+            h2 id=(heading) { (text::prose(&title(section))) }
             p.question {
-                "The largest group whose members, on the device profile " code { (section.profile) }
-                ", stay within the budgets below, with " (section.contestant) "."
+                "xmtp/libxmtp issue 701: “how high can we grow the group limit?” Here it is the largest group whose members, on the device profile "
+                code { (section.profile) } ", stay within the budgets below, with " (section.contestant) "."
             }
+            (device(section))
             div.answer {
                 h3 { "Answer" }
                 p { (answer(section)) }
@@ -41,14 +43,45 @@ pub(super) fn draw(section: &CapacitySection, id: &str) -> Markup {
     }
 }
 
-fn answer(section: &CapacitySection) -> Markup {
-    let binds = &section.binds;
-    match &section.largest {
-        Some(largest) => {
-            html! { "Members of the largest group: " (largest) ". What binds: " code { (binds) } "." }
+/// What the device is, and what its numbers are worth, in its profile's own words.
+fn device(section: &CapacitySection) -> Markup {
+    let CapacitySection { profile, profile_title, profile_source, .. } = section;
+    html! {
+        @if !profile_source.is_empty() {
+            p.note { code { (profile) } ": " (profile_title) ". " (text::prose(profile_source)) }
         }
-        None => {
-            html! { "With some seed no group that was tried stays within them. What binds: " code { (binds) } "." }
+    }
+}
+
+fn answer(section: &CapacitySection) -> Markup {
+    let Some(CapacityInterval { lo, median, hi, at_least }) = section.largest else {
+        return html! { "With some seed no group that was tried stays within the budgets. " (binds(section)) };
+    };
+    let members = |count: u32| whole(count.into());
+    let seeds = match section.seeds.len() {
+        1 => "one seed, no interval".to_owned(),
+        n => format!("{} to {} over {n} seeds", members(lo), members(hi)),
+    };
+    html! {
+        "The largest group has " strong { (members(median)) } " members"
+        @if at_least { " or more" }
+        " " span.interval { "(" (seeds) ")" } ". " (binds(section))
+    }
+}
+
+fn binds(section: &CapacitySection) -> Markup {
+    html! {
+        @match &section.binds[..] {
+            [] => "No budget is broken by any that was tried.",
+            [(one, _)] => { "The budget that binds is " code { (one) } "." }
+            several => {
+                "The budgets that bind are "
+                @for (at, (name, seeds)) in several.iter().enumerate() {
+                    @if at > 0 { ", " }
+                    code { (name) } " with " (text::count(*seeds as usize, "seed", "seeds"))
+                }
+                "."
+            }
         }
     }
 }
@@ -81,6 +114,7 @@ fn method(section: &CapacitySection) -> Markup {
             li {
                 "Each of " (text::count(section.seeds.len(), "seed", "seeds")) " has a search of its own: the size doubles until a budget is broken, then the gap is halved to a fiftieth of the size. The answer is the middle of the seeds and, in brackets, the least and the most."
             }
+            li { "The plot has the sizes that every seed has tried." }
             @if !section.grows.is_empty() {
                 li { "What grows with the members: " code { (section.grows.join(", ")) } "." }
             }

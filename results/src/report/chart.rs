@@ -1,5 +1,6 @@
 //! A figure of a study as SVG, drawn twice: for wide pages and for narrow ones, where the same
-//! picture made smaller could not be read. Its legend is text of the page.
+//! picture made smaller could not be read. Its legend is text of the page. Along an axis of words it
+//! is the rows that the study's own plot has.
 
 use maud::{Markup, html};
 
@@ -7,8 +8,9 @@ use super::sketch::{self, HALF_CAPITAL, line_class, mark_outline, name, pattern,
 use super::text;
 use crate::bootstrap::Estimate;
 use crate::plots::axis::Axis;
-use crate::plots::canvas::{Mark, Point, Stroke, text_width};
+use crate::plots::canvas::{self, Mark, Point, Stroke, text_width};
 use crate::plots::study::{self, LOOKS, Line, POWERS, Shown, StudyFigure};
+use crate::plots::study_rows;
 use crate::plots::words::number;
 use crate::study::StudyTables;
 
@@ -24,8 +26,8 @@ struct Size {
 }
 
 const SIZES: [Size; 2] = [
-    Size { class: "plot wide", width: 760.0, height: 400.0, em: 13.0, ticks: (12, 7) },
-    Size { class: "plot narrow", width: 350.0, height: 300.0, em: 12.0, ticks: (5, 5) },
+    Size { class: sketch::WIDE, width: 760.0, height: 400.0, em: 13.0, ticks: (12, 7) },
+    Size { class: sketch::NARROW, width: 350.0, height: 300.0, em: 12.0, ticks: (5, 5) },
 ];
 
 /// Radius of the place around a point that answers to a pointer.
@@ -37,6 +39,8 @@ const RIGHT: f64 = 14.0;
 struct Data<'a> {
     tables: &'a StudyTables,
     figure: &'a StudyFigure,
+    /// The values along which, if they are words.
+    names: Vec<String>,
     lines: Vec<Line>,
     bound: Option<Line>,
     powers: Vec<Line>,
@@ -44,34 +48,25 @@ struct Data<'a> {
 
 /// Draws a figure with its legend; none if the tables have nothing of it.
 pub(super) fn draw(tables: &StudyTables, figure: &StudyFigure) -> Option<Markup> {
-    if study::is_words(tables, figure) {
-        return rows(tables, figure);
-    }
-    let lines = study::lines(tables, figure, &figure.y, &[]);
+    let names = study::words(tables, figure);
+    let lines = study::lines(tables, figure, &figure.y, &names);
     if lines.iter().all(|line| line.points.is_empty()) {
         return None;
+    }
+    if !names.is_empty() {
+        let data = Data { tables, figure, names, lines, bound: None, powers: vec![] };
+        return Some(html! { (data.legend()) (data.rows()) });
     }
     // A bound is the same for all lines but for their seeds: that of the first is drawn.
     let bound = figure.bound.as_ref();
     let bound = bound.and_then(|bound| study::lines(tables, figure, bound, &[]).into_iter().next());
     let powers = study::powers(figure, &lines);
-    let data = Data { tables, figure, lines, bound, powers };
+    let data = Data { tables, figure, names, lines, bound, powers };
     let charts: Option<Vec<Markup>> = SIZES.iter().map(|size| data.chart(size)).collect();
     let charts = charts?;
     Some(html! {
         (data.legend())
         @for chart in &charts { (chart) }
-    })
-}
-
-/// A figure along an axis of words, as the study's own plot has it: too wide for a phone, where it
-/// is moved across.
-fn rows(tables: &StudyTables, figure: &StudyFigure) -> Option<Markup> {
-    let sketch = study::draw(tables, figure)?;
-    let StudyFigure { title, x_label, y_label, .. } = figure;
-    let label = format!("{title}. {y_label} by {x_label}. The table below has the figures.");
-    Some(html! {
-        div.scroll.rows tabindex="0" role="region" aria-label=(title) { (sketch::svg(&sketch, &label)) }
     })
 }
 
@@ -110,6 +105,18 @@ impl Panel {
 }
 
 impl Data<'_> {
+    /// A row for each of the words.
+    fn rows(&self) -> Markup {
+        let StudyFigure { title, x_label, y_label, .. } = self.figure;
+        let label = format!("{title}. {y_label} by {x_label}. The table below has the figures.");
+        let draw = |slide| study_rows::alone(self.figure, &self.names, &self.lines, slide);
+        html! {
+            div.rows {
+                @for sketch in [canvas::WIDE, canvas::NARROW].map(draw) { (sketch::svg(&sketch, &label)) }
+            }
+        }
+    }
+
     fn chart(&self, size: &Size) -> Option<Markup> {
         let (x, y) = study::axes(self.figure, &self.lines, self.bound.as_ref(), size.ticks)?;
         let widest = y.ticks.iter().map(|tick| text_width(&tick.label, size.em));
@@ -139,7 +146,11 @@ impl Data<'_> {
             Some(series) => format!(", a line for each {series}: {}", names.join(", ")),
             None => String::new(),
         };
-        format!("{title}. {y_label} against {x_label}{names}. The table below has the figures.")
+        let level = self.figure.level.iter();
+        let level: String = level.map(|(name, _)| format!(", and a line across, {name}")).collect();
+        format!(
+            "{title}. {y_label} against {x_label}{names}{level}. The table below has the figures."
+        )
     }
 
     /// Grid, ticks and the names of the axes: that of the upright one stands level, above it.
@@ -168,7 +179,7 @@ impl Data<'_> {
                 @for tick in &panel.y.ticks {
                     text x=(short(left - 7.0)) y=(short(across(tick.value) + half)) text-anchor="end" { (tick.label) }
                 }
-                @for (x, label) in free_labels(panel, size) {
+                @for (x, label) in panel.x.free_labels(down, size.width, em) {
                     text x=(short(x)) y=(short(bottom + em * 1.4)) text-anchor="middle" { (label) }
                 }
                 text.name x="0" y=(short(em)) { (self.figure.y_label) }
@@ -178,6 +189,10 @@ impl Data<'_> {
     }
 
     fn curves(&self, panel: &Panel) -> Markup {
+        let bound = self.bound.as_ref().map(|bound| bound.points.clone());
+        let level = self.figure.level.as_ref();
+        let level =
+            level.map(|(_, height)| study::ends(&self.lines).map(|x| (x, *height)).to_vec());
         html! {
             @for (line, stroke) in self.powers.iter().zip(POWERS.iter().cycle()) {
                 path.line.muted stroke-width="1.2" stroke-dasharray=[pattern(*stroke, 0.5)] d=(panel.path(&line.points)) {}
@@ -186,8 +201,8 @@ impl Data<'_> {
                 path class=[name(*color)] fill-opacity="0.2" d=(panel.area(&line.band)) {}
                 path class=(line_class(name(*color))) stroke-width="2" stroke-dasharray=[pattern(*stroke, 0.5)] d=(panel.path(&line.points)) {}
             }
-            @if let Some(bound) = &self.bound {
-                path.line.ink stroke-width="1.8" stroke-dasharray=[pattern(Stroke::Dotted, 0.5)] d=(panel.path(&bound.points)) {}
+            @for points in bound.iter().chain(&level) {
+                path.line.ink stroke-width="1.8" stroke-dasharray=[pattern(Stroke::Dotted, 0.5)] d=(panel.path(points)) {}
             }
         }
     }
@@ -226,44 +241,44 @@ impl Data<'_> {
         format!("{line}{x} {}: {value} {y_label} ({interval})", shown.x)
     }
 
+    /// What each line looks like; nothing where a single one needs no name.
     fn legend(&self) -> Markup {
-        let key = |class: Option<&str>, width: f64, stroke: Stroke, mark: Option<Mark>| {
+        let key = |class: Option<&str>, stroke: Option<(f64, Stroke)>, mark: Option<Mark>| {
+            let (shape, view) = match stroke {
+                Some(_) => ("key", "0 0 34 12"),
+                None => ("key dot", "10 0 14 12"),
+            };
             html! {
-                svg.key viewBox="0 0 34 12" aria-hidden="true" {
-                    path class=(line_class(class)) stroke-width=(width) stroke-dasharray=[pattern(stroke, 0.5)] d="M1 6H33" {}
+                svg class=(shape) viewBox=(view) aria-hidden="true" {
+                    @if let Some((width, stroke)) = stroke {
+                        path class=(line_class(class)) stroke-width=(width) stroke-dasharray=[pattern(stroke, 0.5)] d="M1 6H33" {}
+                    }
                     @if let Some(mark) = mark { path class=[class] d=(mark_outline((17.0, 6.0), 4.2, mark)) {} }
                 }
             }
         };
+        let mut entries: Vec<(Markup, String)> = vec![];
+        let named = self.lines.iter().zip(LOOKS.iter().cycle());
+        for (line, (color, mark, stroke)) in named.filter(|(line, _)| !line.name.is_empty()) {
+            let stroke = self.names.is_empty().then_some((2.0, *stroke));
+            let key = key(name(*color), stroke, Some(*mark));
+            entries.push((key, study::name_of(self.figure, &line.name)));
+        }
+        let bound = self.bound.iter().map(|_| study::bound_name(self.figure));
+        let level = self.figure.level.iter().map(|(name, _)| name.as_str());
+        for name in bound.chain(level) {
+            let key = key(Some("ink"), Some((1.8, Stroke::Dotted)), None);
+            entries.push((key, name.to_owned()));
+        }
+        for (line, stroke) in self.powers.iter().zip(POWERS.iter().cycle()) {
+            entries.push((key(Some("muted"), Some((1.2, *stroke)), None), line.name.clone()));
+        }
         html! {
-            ul.legend aria-label="Legend" {
-                @for (line, (color, mark, stroke)) in self.lines.iter().zip(LOOKS.iter().cycle()) {
-                    @if !line.name.is_empty() {
-                        li { (key(name(*color), 2.0, *stroke, Some(*mark))) (study::name_of(self.figure, &line.name)) }
-                    }
-                }
-                @if self.bound.is_some() {
-                    li { (key(Some("ink"), 1.8, Stroke::Dotted, None)) "log₂(members), a lower bound" }
-                }
-                @for (line, stroke) in self.powers.iter().zip(POWERS.iter().cycle()) {
-                    li { (key(Some("muted"), 1.2, *stroke, None)) (line.name) }
+            @if !entries.is_empty() {
+                ul.legend aria-label="Legend" {
+                    @for (key, name) in &entries { li { (key) (name) } }
                 }
             }
         }
     }
-}
-
-/// The labels below a panel that have room; the grid line of a crowded one stays.
-fn free_labels<'p>(panel: &'p Panel, size: &Size) -> Vec<(f64, &'p str)> {
-    let mut free_from = f64::MIN;
-    let mut labels = vec![];
-    for tick in &panel.x.ticks {
-        let x = panel.at((tick.value, panel.y.from)).0;
-        let half = text_width(&tick.label, size.em) / 2.0;
-        if x - half >= free_from && x + half <= size.width {
-            labels.push((x, tick.label.as_str()));
-            free_from = x + half + 8.0;
-        }
-    }
-    labels
 }

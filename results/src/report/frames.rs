@@ -5,7 +5,7 @@ use maud::{Markup, html};
 
 use super::sketch::{self, literal, name};
 use super::table::{Cell, Table};
-use crate::plots::canvas::Sketch;
+use crate::plots::canvas::{self, Sketch};
 use crate::plots::{icicle, portrait, tree_growth};
 use crate::{PortraitRow, TreeRow};
 
@@ -42,7 +42,7 @@ pub(super) fn draw(portraits: &[PortraitRow], tree: &[TreeRow], id: &str) -> Opt
         .iter()
         .zip(&moments)
         .map(|(portrait, moment)| {
-            let mut sketch = Sketch::default();
+            let mut sketch = Sketch::on(canvas::WIDE);
             icicle::draw(&mut sketch, portrait, place);
             let view = format!("0 0 {WIDTH} {HEIGHT}");
             html! {

@@ -35,6 +35,8 @@ mod text;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
+use serde::{Deserialize, Serialize};
+
 use crate::bootstrap::Estimate;
 use crate::differences::DifferenceRow;
 use crate::error::ResultsError;
@@ -131,10 +133,14 @@ pub struct CapacitySection {
     pub contestant: String,
     /// The device profile.
     pub profile: String,
-    /// The largest group in words; none where some seed has none.
-    pub largest: Option<String>,
-    /// The budgets that bind, in words.
-    pub binds: String,
+    /// What device that is; may be empty.
+    pub profile_title: String,
+    /// Where its numbers come from; may be empty.
+    pub profile_source: String,
+    /// The largest group; none where some seed has none.
+    pub largest: Option<CapacityInterval>,
+    /// The budgets that bind, with the seeds they bind in.
+    pub binds: Vec<(String, u32)>,
     /// Each budget: its name, the most it may be, what is measured.
     pub budgets: Vec<[String; 3]>,
     /// Keys of the scenario that grow with the members.
@@ -147,6 +153,19 @@ pub struct CapacitySection {
     pub tables: StudyTables,
     /// Where it was run.
     pub provenance: Provenance,
+}
+
+/// The answers of the seeds: the least, the middle, the most.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CapacityInterval {
+    /// The least.
+    pub lo: u32,
+    /// The middle one.
+    pub median: u32,
+    /// The most.
+    pub hi: u32,
+    /// Whether some seed holds at the largest size that was tried, so that there may be more.
+    pub at_least: bool,
 }
 
 /// What one seed's search came to.

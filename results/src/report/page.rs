@@ -126,7 +126,7 @@ fn contents(sections: &[Section]) -> Markup {
         nav aria-label="Contents" {
             ol {
                 @for (at, section) in sections.iter().enumerate() {
-                    li { a href=(format!("#{}", id(at))) { (name(section)) } (remark(section)) }
+                    li { a href=(format!("#{}", id(at))) { (text::prose(&name(section))) } (remark(section)) }
                 }
             }
         }

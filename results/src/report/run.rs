@@ -9,7 +9,7 @@ use super::{RunSection, frames, sketch, source, text};
 use crate::clients::BYTES_BY_AWAY;
 use crate::metrics::metric_text;
 use crate::plots::words::{number, span, whole};
-use crate::plots::{PLOTS, Tables, tree_growth};
+use crate::plots::{PLOTS, Tables, canvas, tree_growth};
 use crate::records::CommitRow;
 
 /// The numbers of a summary that stand in the first table; all are in the second.
@@ -96,7 +96,7 @@ fn sentence(run: &RunSection) -> Markup {
     html! {
         "In " (span(summary.virtual_time_s * 1_000.0)) " " (whole(summary.commits.accepted))
         " commits were accepted in a group of " (whole(summary.members.start)) " members at the start and "
-        (whole(summary.members.end)) " at the end; a path update cost " strong { (figure(cost.p50)) }
+        (whole(summary.members.end)) " at the end; the path of a commit cost " strong { (figure(cost.p50)) }
         " ciphertexts in the median and " (figure(cost.max)) " at most "
         span.interval { "(one seed, no interval)" } "."
     }
@@ -121,13 +121,13 @@ fn figures(run: &RunSection) -> Markup {
 
 fn plot(run: &RunSection, file: &str, name: &str, id: &str) -> Markup {
     let Some((_, draw)) = PLOTS.iter().find(|(plot, _)| *plot == file) else { return html! {} };
-    let drawn = draw(&run.tables);
-    let label = format!("{name}. {}. The table below has the figures.", sketch::title(&drawn));
+    let drawn = [canvas::WIDE, canvas::NARROW].map(|slide| draw(&run.tables, slide));
+    let label = format!("{name}. {}. The table below has the figures.", sketch::title(&drawn[0]));
     let heading = format!("{id}-{file}");
     html! {
         figure.run aria-labelledby=(heading) {
             figcaption id=(heading) { h4 { (name) } }
-            div.scroll tabindex="0" role="region" aria-label=(name) { (sketch::svg(&drawn, &label)) }
+            @for sketch in &drawn { (sketch::svg(sketch, &label)) }
             (behind(&run.tables, file))
         }
     }

@@ -7,8 +7,8 @@ use maud::{Markup, html};
 use plotters::style::RGBColor;
 
 use crate::plots::canvas::{
-    Anchor, BLACK, BLUE, FINE_GRID, GREEN, GREY, GRID, HEIGHT, Mark, ORANGE, PURPLE, Point, SKY,
-    Shape, Sketch, Stroke, VERMILLION, WIDTH,
+    Anchor, BLACK, BLUE, FINE_GRID, GREEN, GREY, GRID, Mark, ORANGE, PURPLE, Point, SKY, Shape,
+    Sketch, Stroke, VERMILLION,
 };
 
 /// Colours that the page has its own of.
@@ -39,11 +39,17 @@ pub(super) fn name(color: RGBColor) -> Option<&'static str> {
 /// Half the height of a capital, in ems: texts are anchored at their middle.
 pub(super) const HALF_CAPITAL: f64 = 0.365;
 
+/// The classes of a picture for wide pages, and for narrow ones: of each pair one is shown.
+pub(super) const WIDE: &str = "plot wide";
+pub(super) const NARROW: &str = "plot narrow";
+
 /// The sketch as a picture with this label.
 pub(super) fn svg(sketch: &Sketch, label: &str) -> Markup {
-    let view = format!("0 0 {WIDTH} {HEIGHT}");
+    let slide = &sketch.slide;
+    let view = format!("0 0 {} {}", slide.width, short(slide.height));
+    let class = if slide.is_narrow() { NARROW } else { WIDE };
     html! {
-        svg.plot viewBox=(view) role="img" aria-label=(label) { (shapes(&sketch.shapes)) }
+        svg class=(class) viewBox=(view) role="img" aria-label=(label) { (shapes(&sketch.shapes)) }
     }
 }
 
@@ -190,10 +196,11 @@ pub(super) fn short(value: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plots::canvas;
 
     #[test]
     fn shapes_of_one_look_become_one_path() {
-        let mut sketch = Sketch::default();
+        let mut sketch = Sketch::on(canvas::WIDE);
         sketch.rectangle((0.0, 0.0), (4.0, 5.25), 1.0, BLUE);
         sketch.rectangle((4.0, 0.0), (8.0, 5.0), 1.0, BLUE);
         sketch.rectangle((8.0, 0.0), (9.0, 5.0), 1.0, RGBColor(1, 2, 3));
@@ -212,11 +219,11 @@ mod tests {
 
     #[test]
     fn a_title_may_have_two_lines() {
-        let mut sketch = Sketch::default();
+        let mut sketch = Sketch::on(canvas::WIDE);
         for (em, text) in [(28.0, "A tree"), (28.0, "grows"), (22.0, "smoke")] {
             sketch.text((0.0, 0.0), em, Anchor::Start, text);
         }
         assert_eq!(title(&sketch), "A tree grows");
-        assert_eq!(title(&Sketch::default()), "");
+        assert_eq!(title(&Sketch::on(canvas::WIDE)), "");
     }
 }

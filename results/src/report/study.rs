@@ -1,5 +1,7 @@
 //! The section of a study: what was asked, what came out, how, and with which limits.
 
+use std::cmp::Reverse;
+
 use maud::{Markup, html};
 
 use super::text::{self, count, sentence};
@@ -151,15 +153,29 @@ fn tree(study: &StudySection, id: &str) -> Markup {
     }
 }
 
-fn seeds(study: &StudySection) -> (usize, usize) {
-    let counts = || study.tables.means().iter().map(|row| row.n);
-    (counts().min().unwrap_or(0), counts().max().unwrap_or(0))
+/// The most seeds that a point was run with.
+fn most_seeds(study: &StudySection) -> usize {
+    study.tables.seeds().into_iter().max().unwrap_or(0)
+}
+
+/// How many seeds the points were run with: what most have, and which have others.
+fn with_seeds(study: &StudySection) -> String {
+    let mut seeds = study.tables.seeds();
+    seeds.sort_unstable_by_key(|seeds| Reverse(*seeds));
+    let mut groups: Vec<&[usize]> = seeds.chunk_by(|one, next| one == next).collect();
+    groups.sort_by_key(|group| Reverse(group.len()));
+    let Some((usual, others)) = groups.split_first() else { return count(0, "seed", "seeds") };
+    let each = if seeds.len() == 1 { "" } else { " each" };
+    let usual = count(usual[0], "seed", "seeds") + each;
+    let others: Vec<String> =
+        others.iter().map(|group| format!("{} of them with {}", group.len(), group[0])).collect();
+    if others.is_empty() { usual } else { format!("{usual}, but {}", others.join(" and ")) }
 }
 
 fn method(study: &StudySection) -> Markup {
     let (title, about) = &study.scenario;
     let points = study.tables.points().len();
-    let (_, most) = seeds(study);
+    let most = most_seeds(study);
     let axes: Vec<&str> = study.tables.axes.iter().map(String::as_str).collect();
     html! {
         ul {
@@ -167,7 +183,7 @@ fn method(study: &StudySection) -> Markup {
             li {
                 (count(points, "point", "points")) " of a grid of " (study.grid) " (" (axes.join(" × ")) ") "
                 @if points == 1 { "was" } @else { "were" }
-                " run with " (count(most, "seed", "seeds")) @if points != 1 { " each" } "."
+                " run with " (with_seeds(study)) "."
             }
             li {
                 @if study.in_counts {
@@ -195,12 +211,23 @@ fn method(study: &StudySection) -> Markup {
 
 /// Whether points or seeds of the whole study are missing.
 pub(super) fn is_part(study: &StudySection) -> bool {
-    study.tables.points().len() < study.grid || seeds(study).1 < study.seeds as usize
+    study.tables.points().len() < study.grid || most_seeds(study) < study.seeds as usize
+}
+
+/// The points whose intervals are of few seeds, in words; one seed has none.
+fn with_few_seeds(study: &StudySection) -> Option<String> {
+    let seeds = study.tables.seeds();
+    let few = seeds.iter().filter(|seeds| (2..ENOUGH_SEEDS).contains(*seeds)).count();
+    match few {
+        0 => None,
+        few if few == seeds.len() => Some("all points".to_owned()),
+        few => Some(count(few, "point", "points")),
+    }
 }
 
 fn limits(study: &StudySection) -> Markup {
     let points = study.tables.points().len();
-    let (fewest, most) = seeds(study);
+    let most = most_seeds(study);
     let not_run = study.expectations.iter().filter(|finding| finding.holds.is_none()).count();
     let sets: Vec<_> = study.set.iter().map(|set| format!("--set {set}")).collect();
     html! {
@@ -220,8 +247,8 @@ fn limits(study: &StudySection) -> Markup {
             @if !sets.is_empty() {
                 li { strong { "Not the study as it is defined: " } "run with " code { (sets.join(" ")) } "." }
             }
-            @if most > 1 && fewest < ENOUGH_SEEDS {
-                li { "With " (fewest) " seeds an interval is hardly more than how far the seeds lie apart." }
+            @if let Some(of) = with_few_seeds(study) {
+                li { "Intervals of fewer than " (ENOUGH_SEEDS) " seeds, here those of " (of) ", are hardly more than how far the seeds lie apart." }
             }
             @if study.in_counts {
                 li { "Counts are of ciphertexts, keys and operations. Time, loss, contention and bytes beyond those of paths are not simulated." }

@@ -17,13 +17,12 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::{fmt, fs};
 
-use arboretum_results::{Growth, StudyTables, fits, write_whole};
+use arboretum_results::{CapacityInterval, Growth, StudyTables, fits, write_whole};
 use rayon::prelude::*;
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::arguments::SpliceOptions;
-use super::capacity::Interval;
 use super::failure::Failure;
 use super::{capacity, study};
 
@@ -66,7 +65,7 @@ pub(crate) fn splice(options: &SpliceOptions) -> Result<ExitCode, Failure> {
 struct Source {
     tables: StudyTables,
     /// Of a capacity answer: the largest group.
-    largest: Option<Interval>,
+    largest: Option<CapacityInterval>,
 }
 
 impl Source {
@@ -194,12 +193,12 @@ fn number(words: &[String], sources: &BTreeMap<String, Source>) -> Result<Option
 }
 
 /// The largest group of a capacity answer, to the last member.
-fn largest(found: Option<Interval>, rest: &[String]) -> Result<String, String> {
+fn largest(found: Option<CapacityInterval>, rest: &[String]) -> Result<String, String> {
     if !rest.is_empty() {
         return Err("says more than the name of a capacity answer".into());
     }
     let missing = "names no capacity answer, or one in which no group is small enough";
-    let Interval { lo, median, hi, at_least } = found.ok_or(missing)?;
+    let CapacityInterval { lo, median, hi, at_least } = found.ok_or(missing)?;
     let size = words_of(f64::from(median), Some((f64::from(lo), f64::from(hi))));
     Ok(if at_least { format!("{size} or more") } else { size })
 }
@@ -298,7 +297,7 @@ mod tests {
         let cells = std::iter::once(small).chain(cells);
         let axes = vec!["u".into(), "n".into()];
         let tables = StudyTables::new(axes, cells.collect());
-        let largest = Some(Interval { lo: 8, median: 9, hi: 1_000, at_least: true });
+        let largest = Some(CapacityInterval { lo: 8, median: 9, hi: 1_000, at_least: true });
         let none = Source { tables: StudyTables::new(vec![], vec![]), largest };
         [("s".to_owned(), Source { tables, largest: None }), ("c".to_owned(), none)].into()
     }

@@ -181,7 +181,7 @@ pub struct Plot {
     #[serde(default)]
     #[schemars(with = "serde_json::Map<String, serde_json::Value>")]
     pub at: toml::Table,
-    /// A metric that is a lower bound, drawn as a line of its own.
+    /// The metric that is log₂ of the members, drawn as a line of its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bound: Option<String>,
     /// Powers of x that are drawn beside the lines, by their names.

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use arboretum_results::{ResultsError, write_whole, write_whole_json};
+use arboretum_results::{CapacityInterval, ResultsError, write_whole, write_whole_json};
 use serde::{Deserialize, Serialize};
 
 use super::budget::{Budget, Measure};
@@ -24,11 +24,17 @@ pub(super) struct Answer {
     pub(super) protocol: String,
     pub(super) strategy: String,
     pub(super) profile: String,
+    /// What device that is; empty in answers of versions that did not keep it.
+    #[serde(default)]
+    pub(super) profile_title: String,
+    /// Where its numbers come from; likewise.
+    #[serde(default)]
+    pub(super) profile_source: String,
     /// What of the scenario grows with the members.
     pub(super) grows: Vec<String>,
     pub(super) budgets: Vec<Limit>,
     /// The largest group over the seeds; `null` where no size holds.
-    pub(super) largest: Option<Interval>,
+    pub(super) largest: Option<CapacityInterval>,
     /// The budgets that bind, with the seeds they bind in, the most often first.
     pub(super) binds: Vec<(String, u32)>,
     pub(super) seeds: Vec<OfSeed>,
@@ -43,16 +49,6 @@ pub(super) struct Limit {
     pub(super) what: String,
     /// In seconds, bytes, or as a share.
     pub(super) limit: f64,
-}
-
-/// The answers of the seeds: the least, the middle, the most.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Interval {
-    pub(crate) lo: u32,
-    pub(crate) median: u32,
-    pub(crate) hi: u32,
-    /// Whether some seed holds at the largest size that was tried, so that there may be more.
-    pub(crate) at_least: bool,
 }
 
 /// The answer of a seed.
@@ -128,13 +124,13 @@ impl OfSeed {
 }
 
 /// The interval over seeds; none if some seed has no size that holds.
-pub(super) fn interval(seeds: &[OfSeed]) -> Option<Interval> {
+pub(super) fn interval(seeds: &[OfSeed]) -> Option<CapacityInterval> {
     let sizes: Option<Vec<u32>> = seeds.iter().map(|seed| seed.largest).collect();
     let mut sizes = sizes?;
     sizes.sort_unstable();
     let at_least = seeds.iter().any(|seed| seed.fails.is_none());
     let (lo, hi) = (*sizes.first()?, *sizes.last()?);
-    Some(Interval { lo, median: sizes[(sizes.len() - 1) / 2], hi, at_least })
+    Some(CapacityInterval { lo, median: sizes[(sizes.len() - 1) / 2], hi, at_least })
 }
 
 /// The budgets that bind first, with the number of seeds.
@@ -192,8 +188,8 @@ impl Answer {
     }
 
     /// The largest group in words, and of how many seeds; none where some seed has no size that holds.
-    pub(super) fn found(&self) -> Option<String> {
-        let Interval { lo, median, hi, at_least } = self.largest?;
+    fn found(&self) -> Option<String> {
+        let CapacityInterval { lo, median, hi, at_least } = self.largest?;
         let more = if at_least { " or more" } else { "" };
         Some(match self.seeds.len() {
             1 => format!("{median}{more}, of one seed"),
@@ -202,7 +198,7 @@ impl Answer {
     }
 
     /// The names of the budgets that bind first.
-    pub(super) fn binding(&self) -> String {
+    fn binding(&self) -> String {
         let binds: Vec<_> = self.binds.iter().map(|(name, _)| &name[..]).collect();
         if binds.is_empty() { "none".into() } else { binds.join(", ") }
     }
@@ -273,7 +269,7 @@ mod tests {
         let seen = [tried(16, Some(1.0), 1.0), rows[1].clone()];
         let both = [OfSeed::new(1, found, &seen, &limits()), whole];
         assert_eq!(binding(&both, &limits()), [("memory".to_owned(), 1)]);
-        let expected = Interval { lo: 16, median: 16, hi: 16, at_least: true };
+        let expected = CapacityInterval { lo: 16, median: 16, hi: 16, at_least: true };
         assert_eq!(interval(&both), Some(expected));
         let none = OfSeed::new(3, Found::None, &rows[1..], &limits());
         assert_eq!((none.largest, none.fails), (None, Some(17)));
@@ -293,11 +289,13 @@ mod tests {
             protocol: "p".into(),
             strategy: "rfc9420".into(),
             profile: "phone".into(),
+            profile_title: "a phone".into(),
+            profile_source: "a guess".into(),
             grows: vec![],
             budgets: limits(),
             largest: None,
             binds: vec![],
-            seeds: vec![],
+            seeds: vec![OfSeed { seed: 1, largest: Some(16), fails: Some(17), binds: vec![] }],
             tried: vec![tried(16, None, 1.0), tried(17, Some(3.0), 10.0)],
         };
         let expected = "seed,members,commits,digest,holds,join,join_limit,join_holds,memory,memory_limit,memory_holds\n\
@@ -309,5 +307,10 @@ mod tests {
         let names = ["capacity.csv", "capacity.json", "plots/capacity.svg", "plots/capacity.png"];
         assert!(names.iter().all(|name| folder.path().join(name).is_file()));
         assert_eq!(Answer::read(folder.path()).unwrap().tried, answer.tried);
+        let file = folder.path().join(FILE);
+        let text = fs::read_to_string(&file).unwrap();
+        let is_older = |line: &&str| !line.contains("\"profile_");
+        fs::write(&file, text.lines().filter(is_older).collect::<String>()).unwrap();
+        assert_eq!(Answer::read(folder.path()).unwrap().profile_source, "");
     }
 }

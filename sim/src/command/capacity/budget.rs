@@ -74,15 +74,17 @@ impl Measure {
     /// What it is, in words.
     pub(super) fn words(self, week: bool) -> &'static str {
         match self {
-            Self::CommitMake => "time to make a commit, 99 % of commits",
-            Self::CommitProcess => "time to process a commit, 99 % of commits",
-            Self::Join => "time to join, 99 % of those who do",
-            Self::CatchUp if week => "time to catch up after a week away, 99 % of those who do",
-            Self::CatchUp => {
-                "time to catch up, 99 % of all who do: the scenario is shorter than a week"
+            Self::CommitMake => "time to make a commit, 99th percentile over commits",
+            Self::CommitProcess => "time to process a commit, 99th percentile over commits",
+            Self::Join => "time to join, 99th percentile over those who do",
+            Self::CatchUp if week => {
+                "time to catch up after a week away, 99th percentile over those who do"
             }
-            Self::CpuPerDay => "processor time a day, 99 % of members",
-            Self::BytesPerDay => "bytes received and sent a day, 99 % of members",
+            Self::CatchUp => {
+                "time to catch up, 99th percentile over all who do: the scenario is shorter than a week"
+            }
+            Self::CpuPerDay => "processor time a day, 99th percentile over members",
+            Self::BytesPerDay => "bytes received and sent a day, 99th percentile over members",
             Self::Memory => "bytes of a member's state, by a model: the encoded tree and its keys",
             Self::Rejected => "share of commits that lost the race",
         }

@@ -7,12 +7,17 @@ use arboretum_results::{CellRow, StudyFigure, StudyTables, plot_study};
 use super::answer::{Answer, Limit, Tried};
 use crate::command::failure::Failure;
 
-/// How many times each limit is taken, by members.
+/// How many times each limit is taken, by members. Sizes that some seeds have tried and others not, near the
+/// answer of each, are left out: their means would be of other seeds than those beside them.
 pub(super) fn shares(answer: &Answer) -> StudyTables {
+    let rows = by_size(answer);
+    let rows = rows.chunk_by(|one, next| one.members == next.members);
+    let rows: Vec<&Tried> =
+        rows.filter(|same| same.len() == answer.seeds.len()).flatten().copied().collect();
     let mut cells = vec![];
     // Lines in the order of the budgets, each from small to large.
     for Limit { name, .. } in &answer.budgets {
-        for row in by_size(answer) {
+        for row in &rows {
             let share = row.shares(&answer.budgets).find(|(budget, _)| budget.name == *name);
             cells.extend(share.map(|(_, share)| CellRow {
                 point: vec![row.members.to_string(), name.replace('_', " ")],
@@ -56,7 +61,7 @@ pub(super) fn figure(answer: &Answer) -> StudyFigure {
     let Answer { scenario, protocol, strategy, profile, .. } = answer;
     let seeds = match answer.seeds.len() {
         1 => "one seed".to_owned(),
-        n => format!("{n} seeds, mean of those that tried a size"),
+        n => format!("means of {n} seeds, at the sizes that all have tried"),
     };
     StudyFigure {
         title: "How much of each budget a group takes".into(),

@@ -23,11 +23,10 @@ pub(super) mod verify;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use arboretum_results::{Provenance, StudyTables, write_whole};
+use arboretum_results::{CapacityInterval, Provenance, StudyTables, write_whole};
 use arboretum_workloads::{Fidelity, MAX_MEMBERS, Profile, Scenario};
 use sha2::{Digest, Sha256};
 
-pub(crate) use self::answer::Interval;
 use self::answer::{Answer, Limit, OfSeed, Tried, binding, interval, told};
 use self::budget::{Budget, Measure};
 use self::cells::Counts;
@@ -83,6 +82,8 @@ pub(crate) fn run(options: &CapacityOptions) -> Result<ExitCode, Failure> {
         protocol: scenario.group.protocol.clone(),
         strategy: scenario.group.strategy.clone(),
         profile: question.profile.name.clone(),
+        profile_title: question.profile.title.clone(),
+        profile_source: question.profile.source.trim().to_owned(),
         grows: grows.collect(),
         budgets: limits.clone(),
         largest: interval(&seeds),
@@ -292,7 +293,7 @@ pub(crate) fn plot(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
 
 /// The numbers of an answer's folder for a page: what is measured of each budget, by members, and the
 /// largest group, if there is one with every seed.
-pub(crate) fn numbers(folder: &Path) -> Result<(StudyTables, Option<Interval>), Failure> {
+pub(crate) fn numbers(folder: &Path) -> Result<(StudyTables, Option<CapacityInterval>), Failure> {
     let answer = Answer::read(folder)?;
     Ok((figure::values(&answer), answer.largest))
 }

@@ -22,8 +22,7 @@ pub(crate) fn section(folder: &Path) -> Result<CapacitySection, Failure> {
     };
     Ok(CapacitySection {
         contestant: format!("{} {}", answer.protocol, answer.strategy),
-        largest: answer.found(),
-        binds: answer.binding(),
+        largest: answer.largest,
         budgets: answer.budgets.iter().map(budget).collect(),
         seeds: answer.seeds.iter().map(seed).collect(),
         figure: figure::figure(&answer),
@@ -31,6 +30,9 @@ pub(crate) fn section(folder: &Path) -> Result<CapacitySection, Failure> {
         provenance,
         scenario: answer.scenario,
         profile: answer.profile,
+        profile_title: answer.profile_title,
+        profile_source: answer.profile_source,
+        binds: answer.binds,
         grows: answer.grows,
     })
 }
