@@ -402,6 +402,19 @@ fn tasks_of_a_manifest_are_cells_of_the_study() {
 }
 
 #[test]
+fn what_was_never_submitted_cannot_be_collected() {
+    let world = World::new(STUDY);
+    let told = predicate::str::contains("there is no folder out, so nothing to collect")
+        .and(predicate::str::contains("--out DIR"));
+    world.run("out", &["--resume"]).code(2).stderr(told);
+    assert!(!world.folder.path().join("out").exists());
+    world.run("out", &["--quick"]).success();
+    let told = predicate::str::contains("out has no manifest.json")
+        .and(predicate::str::contains("without --resume they run on this machine"));
+    world.run("out", &["--resume"]).code(2).stderr(told);
+}
+
+#[test]
 fn a_part_of_it_can_be_asked_for() {
     let world = World::new(STUDY);
     world.run("quick", &["--quick"]).success();

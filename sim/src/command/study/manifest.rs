@@ -69,6 +69,26 @@ impl Manifest {
         write_whole_json(&path, self).map_err(|error| Failure::run(error.to_string()))
     }
 
+    /// That of a folder whose tasks are to be collected.
+    pub(super) fn submitted(folder: &Path) -> Result<Self, Failure> {
+        let path = Self::path(folder);
+        if path.exists() {
+            return Self::read(&path);
+        }
+        let shown = folder.display();
+        Err(if folder.is_dir() {
+            Failure::input_with_help(
+                format!("{shown} has no manifest.json, so nothing of it was submitted"),
+                "without --resume they run on this machine; --executor slurm or --manifest makes tasks of them",
+            )
+        } else {
+            Failure::input_with_help(
+                format!("there is no folder {shown}, so nothing to collect"),
+                "give the one that --executor slurm or --manifest has written: --out DIR",
+            )
+        })
+    }
+
     /// Reads one that was written by this program.
     pub(super) fn read(path: &Path) -> Result<Self, Failure> {
         let refused = |what: String| Failure::input(format!("{}: {what}", path.display()));

@@ -59,7 +59,7 @@ pub(crate) fn run(options: &StudyOptions) -> Result<ExitCode, Failure> {
     let folder = options.out.clone().unwrap_or_else(|| folder_of(&study, &filter));
     check_folder(&folder, &study)?;
     let plan = if options.resume {
-        Manifest::read(&Manifest::path(&folder))?.plan(&folder)?
+        Manifest::submitted(&folder)?.plan(&folder)?
     } else {
         Plan::new(study, &filter, folder)?
     };
