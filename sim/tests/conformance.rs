@@ -6,6 +6,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use common::{arboretum, shared};
+use serde_json::{Value, json};
 
 /// A tree of two leaves, as tree-math describes it.
 const TREE_MATH: &str = r#"[{"n_leaves":2,"n_nodes":3,"root":1,"left":[null,0,null],
@@ -53,7 +54,7 @@ fn a_changed_digit_is_noticed() {
         let Ok(text) = fs::read_to_string(folder.join(file).with_extension("json")) else {
             continue;
         };
-        let compact: Vec<serde_json::Value> = serde_json::from_str(&text).unwrap();
+        let compact: Vec<Value> = serde_json::from_str(&text).unwrap();
         let first = compact
             .iter()
             .find(|case| case.get("cipher_suite").is_none_or(|suite| suite == 1))
@@ -82,6 +83,17 @@ fn kinds_are_known_by_name_or_by_keys_and_failures_say_what() {
     assert_eq!(output.status.code(), Some(1));
     let printed = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(printed.contains("tree-math (tree-math), case 0: root 1, expected 0"), "{printed}");
+    let output = arboretum().args(["conformance", "--json"]).arg(root.path()).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let told: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let failures = json!([{ "case": 0, "what": "root 1, expected 0" }]);
+    let file = |name: &str, passed: u32, failures: Value| {
+        let failed = failures.as_array().unwrap().len();
+        json!({ "file": name, "kind": "tree-math", "passed": passed, "failed": failed, "not_built": 0,
+            "failures": failures })
+    };
+    let files = [file("tree-math", 0, failures), file("x", 1, json!([]))];
+    assert_eq!(told, json!({ "files": files }));
     let missing = TREE_MATH.replace("\"root\"", "\"toor\"");
     fs::write(root.path().join("tree-math.json"), missing).unwrap();
     let output = arboretum().arg("conformance").arg(root.path()).output().unwrap();

@@ -471,6 +471,15 @@ fn a_page_takes_its_numbers_from_the_tables() {
     // A page that is only looked at stays as it is.
     splice(&["--check"]).code(1).stderr(predicate::str::contains("is 6 and not ?"));
     assert_eq!(fs::read_to_string(&page).unwrap(), marked("?"));
+    let elsewhere = "<!-- value other cost -->1<!-- end -->";
+    fs::write(&page, marked("?") + elsewhere).unwrap();
+    let json = splice(&["--check", "--json"]).code(1);
+    let told: serde_json::Value = serde_json::from_slice(&json.get_output().stdout).unwrap();
+    let mark = "<!-- value small ciphertexts_per_commit p=0 n=64 -->";
+    let other = serde_json::json!({ "mark": mark, "number": "6", "stood": "?" });
+    let left = ["<!-- value other cost -->"];
+    assert_eq!(told, serde_json::json!({ "numbers": 1, "others": [other], "left": left }));
+    fs::write(&page, marked("?")).unwrap();
     splice(&[]).success().stdout(predicate::str::contains("page.md: 1 numbers"));
     assert_eq!(fs::read_to_string(&page).unwrap(), marked("6"));
     splice(&["--check"]).success();

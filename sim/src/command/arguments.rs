@@ -67,6 +67,9 @@ pub(crate) enum Command {
     Conformance {
         /// A folder of JSON files.
         dir: PathBuf,
+        /// As JSON: of each file how many cases passed, failed and need what is not built, and what failed.
+        #[arg(long)]
+        json: bool,
     },
     /// Print a completion script for a shell.
     Completions {
@@ -300,6 +303,10 @@ pub(crate) struct SpliceOptions {
     /// Write nothing: exit 1 if a number of the page is not that of the tables.
     #[arg(long)]
     pub(crate) check: bool,
+    /// As JSON: how many numbers the page has of these folders, those that another stood in the place of, and the
+    /// marks of other folders, which are left as they are.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Args)]

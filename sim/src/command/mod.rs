@@ -67,15 +67,19 @@ pub fn main() -> ExitCode {
         Command::Compare(options) => compare::run(&options),
         Command::Verify(options) => verify::verify(&options),
         Command::Trace { command } => trace::run(&command),
-        Command::Conformance { dir } => run_conformance(&dir),
+        Command::Conformance { dir, json } => run_conformance(&dir, json),
         Command::Completions { shell } => schema::completions(shell),
         Command::Manual { path } => schema::manual(&path),
     };
     done.unwrap_or_else(Failure::report)
 }
 
-fn run_conformance(dir: &std::path::Path) -> Result<ExitCode, Failure> {
+fn run_conformance(dir: &std::path::Path, json: bool) -> Result<ExitCode, Failure> {
     let report = conformance::run(dir).map_err(|error| Failure::input(error.to_string()))?;
-    print!("{report}");
+    if json {
+        println!("{:#}", report.to_json());
+    } else {
+        print!("{report}");
+    }
     Ok(if report.failed() { ExitCode::from(1) } else { ExitCode::SUCCESS })
 }

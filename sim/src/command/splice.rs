@@ -13,12 +13,14 @@
 //! `members=…`. `"…"` encloses words with blanks.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::Path;
 use std::process::ExitCode;
+use std::{fmt, fs};
 
 use arboretum_results::{Growth, StudyTables, fits, write_whole};
 use rayon::prelude::*;
+use serde::Serialize;
+use serde_json::{Value, json};
 
 use super::arguments::SpliceOptions;
 use super::capacity::Interval;
@@ -32,7 +34,7 @@ const KINDS: [&str; 3] = ["value", "exponent", "largest"];
 
 /// Puts the numbers of these folders into a page, or says which of them do not stand there.
 pub(crate) fn splice(options: &SpliceOptions) -> Result<ExitCode, Failure> {
-    let SpliceOptions { page, folders, check } = options;
+    let SpliceOptions { page, folders, check, json } = options;
     let shown = page.display();
     let text = fs::read_to_string(page);
     let text = text.map_err(|error| Failure::input(format!("cannot read {shown}: {error}")))?;
@@ -40,9 +42,13 @@ pub(crate) fn splice(options: &SpliceOptions) -> Result<ExitCode, Failure> {
         folders.par_iter().map(|folder| Source::read(folder)).collect::<Result<_, _>>()?;
     let filled = fill(&text, &sources);
     let filled = filled.map_err(|what| Failure::input(format!("{shown}: {what}")))?;
+    if *json {
+        println!("{:#}", filled.to_json());
+    }
     if *check && !filled.others.is_empty() {
         let (others, all) = (filled.others.len(), filled.count);
-        let told = filled.others.join("; ");
+        let told: Vec<_> = filled.others.iter().map(Other::to_string).collect();
+        let told = told.join("; ");
         let what =
             format!("{shown}: {others} of {all} numbers are not those of the tables: {told}");
         return Err(Failure::run(what));
@@ -50,14 +56,9 @@ pub(crate) fn splice(options: &SpliceOptions) -> Result<ExitCode, Failure> {
     if !check {
         write_whole(page, &filled.text).map_err(|error| Failure::run(error.to_string()))?;
     }
-    let left = match filled.elsewhere.as_slice() {
-        [] => String::new(),
-        [first, ..] => {
-            let all = filled.elsewhere.len();
-            format!("; left as they are, of folders that were not given: {all}, as {first}")
-        }
-    };
-    println!("{shown}: {} numbers{left}", filled.count);
+    if !json {
+        println!("{shown}: {}", filled.words());
+    }
     Ok(ExitCode::SUCCESS)
 }
 
@@ -86,10 +87,37 @@ struct Filled {
     text: String,
     /// How many of them are of folders that were given.
     count: usize,
-    /// What stood there and is something else now, in words.
-    others: Vec<String>,
+    /// In whose place something else stood.
+    others: Vec<Other>,
     /// Marks that are of other folders.
     elsewhere: Vec<String>,
+}
+
+/// A number, and what stood in its place.
+#[derive(Debug, PartialEq, Serialize)]
+struct Other {
+    mark: String,
+    number: String,
+    stood: String,
+}
+
+impl fmt::Display for Other {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} is {} and not {}", self.mark, self.number, self.stood)
+    }
+}
+
+impl Filled {
+    fn words(&self) -> String {
+        let numbers = format!("{} numbers", self.count);
+        let Some(first) = self.elsewhere.first() else { return numbers };
+        let left = self.elsewhere.len();
+        format!("{numbers}; left as they are, of folders that were not given: {left}, as {first}")
+    }
+
+    fn to_json(&self) -> Value {
+        json!({ "numbers": self.count, "others": self.others, "left": self.elsewhere })
+    }
 }
 
 /// Fills in the numbers of a text.
@@ -116,7 +144,8 @@ fn fill(text: &str, sources: &BTreeMap<String, Source>) -> Result<Filled, String
         let end = rest.find(BEGIN).filter(|at| rest[*at..].starts_with(END));
         let end = end.ok_or_else(|| format!("{marker} has no {END}"))?;
         if rest[..end] != number {
-            filled.others.push(format!("{marker} is {number} and not {}", &rest[..end]));
+            let (mark, stood) = (marker.to_owned(), rest[..end].to_owned());
+            filled.others.push(Other { mark, number: number.clone(), stood });
         }
         filled.text.push_str(&number);
         filled.count += 1;
@@ -286,7 +315,11 @@ mod tests {
         };
         let filled = fill(&page("1,000,012", "1.98 (1.97 to 1.98)"), &sources()).unwrap();
         assert_eq!(filled.text, page("1,000,012 (1,000,008 to 1,000,016)", "1.98 (1.97 to 1.98)"));
-        let other = format!("{value} is 1,000,012 (1,000,008 to 1,000,016) and not 1,000,012");
+        let other = Other {
+            mark: value.into(),
+            number: "1,000,012 (1,000,008 to 1,000,016)".into(),
+            stood: "1,000,012".into(),
+        };
         let elsewhere = vec!["<!-- value t x -->".to_owned()];
         assert_eq!((filled.count, filled.others), (3, vec![other]));
         assert_eq!(filled.elsewhere, elsewhere);

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use serde_json::{Value, json};
+
 /// What a case came to.
 pub(super) enum Verdict {
     Passed,
@@ -36,6 +38,23 @@ impl FileReport {
 }
 
 impl FileReport {
+    /// How many cases were not checked.
+    fn needed(&self) -> usize {
+        self.needs.values().sum()
+    }
+
+    fn to_json(&self) -> Value {
+        let failure = |(case, what): &(usize, String)| json!({ "case": case, "what": what });
+        json!({
+            "file": self.name,
+            "kind": self.kind,
+            "passed": self.passed,
+            "failed": self.failed.len(),
+            "not_built": self.needed(),
+            "failures": self.failed.iter().map(failure).collect::<Vec<_>>(),
+        })
+    }
+
     /// What the cases that were not checked need, in one phrase.
     fn why(&self) -> String {
         let suites: Vec<_> = self.needs.keys().map(u64::to_string).collect();
@@ -58,6 +77,11 @@ impl Report {
     pub(crate) fn failed(&self) -> bool {
         self.files.iter().any(|file| !file.failed.is_empty())
     }
+
+    /// What each file came to.
+    pub(crate) fn to_json(&self) -> Value {
+        json!({ "files": self.files.iter().map(FileReport::to_json).collect::<Vec<_>>() })
+    }
 }
 
 impl fmt::Display for Report {
@@ -66,8 +90,7 @@ impl fmt::Display for Report {
         writeln!(f, "{:width$}  passed  failed  not built", "file")?;
         let (mut passed, mut failed, mut needed) = (0, 0, 0);
         for file in &self.files {
-            let needs: usize = file.needs.values().sum();
-            let why = file.why();
+            let (needs, why) = (file.needed(), file.why());
             let (ok, bad) = (file.passed, file.failed.len());
             writeln!(f, "{:width$}  {ok:>6}  {bad:>6}  {needs:>9}{why}", file.name)?;
             (passed, failed, needed) = (passed + ok, failed + bad, needed + needs);
