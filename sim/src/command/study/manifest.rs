@@ -78,7 +78,7 @@ impl Manifest {
         let shown = folder.display();
         Err(if folder.is_dir() {
             Failure::input_with_help(
-                format!("{shown} has no manifest.json: its cells are nobody's tasks"),
+                format!("{shown} has no manifest.json, so nothing of it was submitted"),
                 "without --resume they run on this machine; --executor slurm or --manifest makes tasks of them",
             )
         } else {
