@@ -89,7 +89,7 @@ schemas: $(RELEASE)
 CAPACITY = $(RELEASE) capacity fifty-thousand --budget commit_process=50ms --budget join=1s \
 	--budget catch_up=1s --budget memory=64MiB --budget rejected=5%
 BYTES = --budget bytes_per_day=1MB
-# $(1) is an answer's name, $(2) what it is asked beside.
+# $(1) is an answer's name, $(2) further options.
 record_capacity = $(CAPACITY) $(2) --out runs/$(1) && mkdir -p results/reference/$(1) && \
 	cp runs/$(1)/capacity.* runs/$(1)/scenario.toml runs/$(1)/provenance.json results/reference/$(1)/
 record-capacity: $(RELEASE)

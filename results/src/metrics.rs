@@ -118,7 +118,7 @@ const TEXTS: &[(&str, &str)] = &[
     ("healing.residual_seconds.", "until nothing can follow from a copy any more, seconds"),
     ("healing.messages_after.", "messages sent after a copy that it opens"),
     ("healing.messages_before.", "messages sent before a copy that it opens"),
-    ("healing.oldest_before_s.", "age of the oldest of these, seconds"),
+    ("healing.oldest_before_s.", "age of the oldest of these, of copies that open any, seconds"),
     ("metadata.services", "Delivery Services"),
     ("metadata.first.", "what the first service sees, which decides the order"),
     ("metadata.others.", "what the others see, together"),

@@ -197,6 +197,16 @@ fn lists_and_schemas_are_printed() {
         let file = format!("{}/../workloads/schema/{what}.json", env!("CARGO_MANIFEST_DIR"));
         assert_eq!(std::fs::read(&file).unwrap(), schema, "make schemas: {file}");
     }
+    // Experiments stand among the scenarios, and have a schema of their own.
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let rules = std::fs::read_to_string(root.join(".taplo.toml")).unwrap();
+    for entry in std::fs::read_dir(root.join("workloads/scenarios")).unwrap() {
+        let path = entry.unwrap().path();
+        let name = format!("\"workloads/scenarios/{}\"", path.file_name().unwrap().display());
+        let text = std::fs::read_to_string(&path).unwrap();
+        let is_experiment = text.lines().any(|line| line.starts_with("[operations]"));
+        assert_eq!(rules.matches(&name).count(), if is_experiment { 2 } else { 0 }, "{name}");
+    }
     arboretum().args(["completions", "bash"]).assert().success();
     let listed = arboretum().args(["list", "metrics", "--json"]).output().unwrap();
     let listed: serde_json::Value = serde_json::from_slice(&listed.stdout).unwrap();

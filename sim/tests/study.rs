@@ -216,7 +216,7 @@ fn long_study() -> World {
 const LONG_CELLS: usize = 48;
 
 /// The same number of threads everywhere, so that what is measured of one run holds for another.
-const LONG_RUN: [&str; 2] = ["--threads", "2"];
+const LONG_THREADS: &str = "2";
 
 /// The cells of a folder that are finished, and when they were.
 fn finished(folder: &Path) -> Vec<(PathBuf, SystemTime)> {
@@ -235,7 +235,7 @@ fn go_on(world: &World, out: &str) -> Child {
     Command::new(assert_cmd::cargo::cargo_bin!("arboretum"))
         .current_dir(world.folder.path())
         .args(["study", "study.toml", "--quiet", "--out", out])
-        .args(LONG_RUN)
+        .args(["--threads", LONG_THREADS])
         .stderr(Stdio::piped())
         .spawn()
         .unwrap()
@@ -255,8 +255,9 @@ fn wait_for(study: &mut Child, folder: &Path, cells: usize) {
 fn it_may_be_killed_at_any_moment() {
     let world = long_study();
     let started = SystemTime::now();
-    world.run("whole", &LONG_RUN).success();
-    let a_cell = started.elapsed().unwrap() * 2 / LONG_CELLS as u32;
+    world.run("whole", &["--threads", LONG_THREADS]).success();
+    let threads: u32 = LONG_THREADS.parse().unwrap();
+    let a_cell = started.elapsed().unwrap() * threads / LONG_CELLS as u32;
     let folder = world.folder.path().join("killed");
     let (mut moment, mut cut) = (0x9e37_79b9_u64, 0);
     for round in 0..20 {

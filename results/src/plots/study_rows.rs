@@ -119,15 +119,14 @@ impl Rows {
         for value in &self.axis.fine {
             self.upright(sketch, self.at(*value), 1.0, GRID);
         }
-        let labels = self.axis.free_labels(|value| self.at(value), self.slide.width, NOTE_EM);
         for tick in &self.axis.ticks {
-            let x = self.at(tick.value);
-            self.upright(sketch, x, 1.4, GRID);
-            for (_, label) in labels.iter().filter(|(place, _)| *place == x) {
-                sketch.text((x, self.slide.bottom() + 26.0), NOTE_EM, Anchor::Middle, *label);
-                if self.slide.is_narrow() {
-                    sketch.text((x, self.top - 16.0), NOTE_EM, Anchor::Middle, *label);
-                }
+            self.upright(sketch, self.at(tick.value), 1.4, GRID);
+        }
+        let labels = self.axis.free_labels(|value| self.at(value), self.slide.width, NOTE_EM);
+        for (x, label) in labels {
+            sketch.text((x, self.slide.bottom() + 26.0), NOTE_EM, Anchor::Middle, label);
+            if self.slide.is_narrow() {
+                sketch.text((x, self.top - 16.0), NOTE_EM, Anchor::Middle, label);
             }
         }
         let below = (f64::midpoint(self.left, self.slide.right), self.slide.bottom() + 72.0);

@@ -81,7 +81,8 @@ fn draw(section: &Section, id: &str) -> Markup {
 /// What a window is called.
 fn title(sections: &[Section]) -> String {
     match sections {
-        [section] => format!("{} · {GENERATOR}", name(section)),
+        // A window's name is no prose.
+        [section] => format!("{} · {GENERATOR}", name(section).replace('`', "")),
         _ => heading(sections),
     }
 }

@@ -46,7 +46,7 @@ pub(super) const NARROW: &str = "plot narrow";
 /// The sketch as a picture with this label.
 pub(super) fn svg(sketch: &Sketch, label: &str) -> Markup {
     let slide = &sketch.slide;
-    let view = format!("0 0 {} {}", slide.width, short(slide.height));
+    let view = format!("0 0 {} {}", short(slide.width), short(slide.height));
     let class = if slide.is_narrow() { NARROW } else { WIDE };
     html! {
         svg class=(class) viewBox=(view) role="img" aria-label=(label) { (shapes(&sketch.shapes)) }

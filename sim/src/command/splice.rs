@@ -41,6 +41,9 @@ pub(crate) fn splice(options: &SpliceOptions) -> Result<ExitCode, Failure> {
         folders.par_iter().map(|folder| Source::read(folder)).collect::<Result<_, _>>()?;
     let filled = fill(&text, &sources);
     let filled = filled.map_err(|what| Failure::input(format!("{shown}: {what}")))?;
+    if !check {
+        write_whole(page, &filled.text).map_err(|error| Failure::run(error.to_string()))?;
+    }
     if *json {
         println!("{:#}", filled.to_json());
     }
@@ -51,9 +54,6 @@ pub(crate) fn splice(options: &SpliceOptions) -> Result<ExitCode, Failure> {
         let what =
             format!("{shown}: {others} of {all} numbers are not those of the tables: {told}");
         return Err(Failure::run(what));
-    }
-    if !check {
-        write_whole(page, &filled.text).map_err(|error| Failure::run(error.to_string()))?;
     }
     if !json {
         println!("{shown}: {}", filled.words());

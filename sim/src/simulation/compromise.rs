@@ -123,10 +123,6 @@ impl World<'_, '_> {
         let first = self.protocol.view(client).unwrap_or(0).saturating_sub(PAST_EPOCHS);
         let (mut readable, mut oldest, mut old) = (0, None, 0);
         for (message, epoch, posted) in self.mail.newest_first() {
-            // It may lie in the book until the mailboxes are cleared, but is not handed out any more.
-            if self.is_expired(posted) {
-                continue;
-            }
             if epoch < first {
                 old += 1;
                 if old == OLD_LETTERS {
@@ -137,8 +133,9 @@ impl World<'_, '_> {
             old = 0;
             match self.protocol.copy_reads(copy, message) {
                 Err(ProtocolError::NoSuchMessage(_)) => break,
-                Ok(false) => {}
-                Ok(true) => {
+                // What has expired since the mailboxes were last cleared is not handed out any more.
+                Ok(opens) if !opens || self.is_expired(posted) => {}
+                Ok(_) => {
                     readable += 1;
                     oldest = Some(oldest.map_or(posted, |before: Millis| before.min(posted)));
                 }

@@ -61,7 +61,9 @@ pub(super) fn figure(answer: &Answer) -> StudyFigure {
     let Answer { scenario, protocol, strategy, profile, .. } = answer;
     let seeds = match answer.seeds.len() {
         1 => "one seed".to_owned(),
-        n => format!("means of {n} seeds, at the sizes that all have tried"),
+        n => format!(
+            "means of {n} seeds, at the sizes that all have tried, fewer where nothing of a kind happened"
+        ),
     };
     StudyFigure {
         title: "How much of each budget a group takes".into(),

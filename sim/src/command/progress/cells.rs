@@ -95,6 +95,12 @@ impl CellMeter {
         self.all.inc(1);
     }
 
+    /// A cell was not played to its end.
+    pub(crate) fn leave(&self, at: usize, line: &CellLine) {
+        self.cells.lock()[at].state = State::Waits;
+        line.line.finish_and_clear();
+    }
+
     /// A cell has been played by another process in the meantime.
     pub(crate) fn pass(&self, at: usize) {
         self.cells.lock()[at].state = State::Elsewhere;

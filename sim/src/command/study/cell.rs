@@ -49,7 +49,7 @@ pub(super) fn keep(
     let Some(result) = play()? else { return Ok(None) };
     let written = write(folder, toml, &result);
     // Where somebody else has been faster, that one's is as good.
-    match written.err().filter(|_| look(folder).flatten().is_none()) {
+    match written.err().filter(|_| look(folder).is_none()) {
         None => Ok(Some(result)),
         Some(error) => Err(Failure::run(format!("cannot write {}: {error}", folder.display()))),
     }
@@ -60,20 +60,41 @@ const DIGEST: &str = "cell.sha256";
 
 /// The summary of a cell that has been run, if its files are what was written; says so if they are not.
 pub(super) fn read(folder: &Path) -> Option<Value> {
-    let found = look(folder)?;
+    let files = Files::read(folder)?;
+    let found = files.summary();
     if found.is_none() {
         eprintln!("arboretum: {} is damaged, and counts as not run", folder.display());
     }
     found
 }
 
-/// Whether a cell has been run; and its summary, if its files are what was written.
-pub(super) fn look(folder: &Path) -> Option<Option<Value>> {
-    let toml = fs::read_to_string(folder.join("scenario.toml")).ok()?;
-    let summary = fs::read_to_string(folder.join("summary.json")).ok()?;
-    let written = fs::read_to_string(folder.join(DIGEST)).ok()?;
-    let is_whole = written.trim() == digest(&toml, &summary);
-    Some(is_whole.then(|| serde_json::from_str(&summary).ok()).flatten())
+/// The same, without a word.
+pub(super) fn look(folder: &Path) -> Option<Value> {
+    Files::read(folder)?.summary()
+}
+
+/// The files of a cell that has been run.
+struct Files {
+    toml: String,
+    summary: String,
+    digest: String,
+}
+
+impl Files {
+    fn read(folder: &Path) -> Option<Self> {
+        let read = |name: &str| fs::read_to_string(folder.join(name)).ok();
+        Some(Self {
+            toml: read("scenario.toml")?,
+            summary: read("summary.json")?,
+            digest: read(DIGEST)?,
+        })
+    }
+
+    /// None if they are not what was written.
+    fn summary(&self) -> Option<Value> {
+        let is_whole = self.digest.trim() == digest(&self.toml, &self.summary);
+        is_whole.then(|| serde_json::from_str(&self.summary).ok()).flatten()
+    }
 }
 
 fn digest(toml: &str, summary: &str) -> String {

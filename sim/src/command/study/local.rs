@@ -37,14 +37,17 @@ pub(super) fn run_jobs<'p>(
     let names = plan.names();
     let done = side_by_side(common, &missing, |&(at, address, job), should_stop| {
         let folder = plan.cell_folder(address);
-        if let Some(summary) = cell::look(&folder).flatten() {
+        if let Some(summary) = cell::look(&folder) {
             meter.pass(at);
             return Ok(Some((address, summary)));
         }
         let summary = cell::keep(&folder, &job.to_toml(), should_stop, || {
             let line = meter.begin(at, &names[address]);
             let played = cell::play(job, &folder, should_stop, &|share| line.reach(share));
-            meter.end(at, &line);
+            match played {
+                Ok(Some(_)) => meter.end(at, &line),
+                _ => meter.leave(at, &line),
+            }
             played
         })?;
         Ok(summary.map(|summary| (address, summary)))
