@@ -73,9 +73,6 @@ pub(crate) fn draw(tables: &StudyTables, figure: &StudyFigure) -> Option<Sketch>
     if lines.iter().all(|line| line.points.is_empty()) {
         return None;
     }
-    // A bound is the same for all lines but for their seeds: that of the first is drawn.
-    let bound = figure.bound.as_ref().filter(|_| !is_words);
-    let bound = bound.and_then(|bound| self::lines(tables, figure, bound, &[]).into_iter().next());
     let mut sketch = Sketch::on(WIDE);
     sketch.text((WIDE.margin, 50.0), 35.0, Anchor::Start, figure.title.as_str());
     let subtitle = figure.subtitle.as_str();
@@ -89,43 +86,61 @@ pub(crate) fn draw(tables: &StudyTables, figure: &StudyFigure) -> Option<Sketch>
             Entry::new(key, *color, name_of(figure, &line.name))
         })
         .collect();
-    if bound.is_some() {
-        legend.push(Entry::new(Key::Line(Stroke::Dotted), BLACK, bound_name(figure)));
-    }
     if is_words {
         let top =
             if legend.is_empty() { 122.0 } else { frame::legend(&mut sketch, 122.0, &legend) };
         study_rows::draw(&mut sketch, figure, &names, &lines, top);
         return Some(sketch);
     }
-    let powers = powers(figure, &lines);
+    let bound = bound_of(tables, figure);
+    if bound.is_some() {
+        legend.push(Entry::new(Key::Line(Stroke::Dotted), BLACK, bound_name(figure)));
+    }
+    curves(&mut sketch, figure, &lines, bound.as_ref(), legend)?;
+    Some(sketch)
+}
+
+/// Draws lines over numbers, below their legend; none if they have no axes.
+fn curves(
+    sketch: &mut Sketch,
+    figure: &StudyFigure,
+    lines: &[Line],
+    bound: Option<&Line>,
+    mut legend: Vec<Entry>,
+) -> Option<()> {
+    let powers = powers(figure, lines);
     for (line, stroke) in powers.iter().zip(POWERS.iter().cycle()) {
         legend.push(Entry::new(Key::Line(*stroke), GREY, line.name.as_str()));
     }
     if let Some((name, _)) = &figure.level {
         legend.push(Entry::new(Key::Line(Stroke::Dotted), BLACK, name.as_str()));
     }
-    let top = if legend.is_empty() { 140.0 } else { frame::legend(&mut sketch, 122.0, &legend) };
-    let (x, y) = axes(figure, &lines, bound.as_ref(), TICKS)?;
-    let panel = Panel::new(&mut sketch, (top, WIDE.bottom()), x, y);
+    let top = if legend.is_empty() { 140.0 } else { frame::legend(sketch, 122.0, &legend) };
+    let (x, y) = axes(figure, lines, bound, TICKS)?;
+    let panel = Panel::new(sketch, (top, WIDE.bottom()), x, y);
     for (line, stroke) in powers.iter().zip(POWERS.iter().cycle()) {
-        panel.line(&mut sketch, &line.points, 2.0, *stroke, GREY);
+        panel.line(sketch, &line.points, 2.0, *stroke, GREY);
     }
     for (line, (color, mark, stroke)) in lines.iter().zip(LOOKS.iter().cycle()) {
-        panel.band(&mut sketch, &line.band, 0.2, *color);
-        panel.line(&mut sketch, &line.points, 3.0, *stroke, *color);
+        panel.band(sketch, &line.band, 0.2, *color);
+        panel.line(sketch, &line.points, 3.0, *stroke, *color);
         for point in &line.points {
             sketch.mark(panel.at(*point), 6.0, *mark, *color);
         }
     }
-    if let Some(bound) = &bound {
-        panel.line(&mut sketch, &bound.points, 3.0, Stroke::Dotted, BLACK);
+    if let Some(bound) = bound {
+        panel.line(sketch, &bound.points, 3.0, Stroke::Dotted, BLACK);
     }
     if let Some((_, height)) = figure.level {
-        let ends = ends(&lines).map(|x| (x, height));
-        panel.line(&mut sketch, &ends, 3.0, Stroke::Dotted, BLACK);
+        let ends = ends(lines).map(|x| (x, height));
+        panel.line(sketch, &ends, 3.0, Stroke::Dotted, BLACK);
     }
-    Some(sketch)
+    Some(())
+}
+
+/// The line of the bound. It is the same for all lines but for their seeds: that of the first is drawn.
+pub(crate) fn bound_of(tables: &StudyTables, figure: &StudyFigure) -> Option<Line> {
+    lines(tables, figure, figure.bound.as_ref()?, &[]).into_iter().next()
 }
 
 /// What the line of the bound is called. It is one of the mean over all members, and of no other: a mean over

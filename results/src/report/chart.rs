@@ -57,9 +57,7 @@ pub(super) fn draw(tables: &StudyTables, figure: &StudyFigure) -> Option<Markup>
         let data = Data { tables, figure, names, lines, bound: None, powers: vec![] };
         return Some(html! { (data.legend()) (data.rows()) });
     }
-    // A bound is the same for all lines but for their seeds: that of the first is drawn.
-    let bound = figure.bound.as_ref();
-    let bound = bound.and_then(|bound| study::lines(tables, figure, bound, &[]).into_iter().next());
+    let bound = study::bound_of(tables, figure);
     let powers = study::powers(figure, &lines);
     let data = Data { tables, figure, names, lines, bound, powers };
     let charts: Option<Vec<Markup>> = SIZES.iter().map(|size| data.chart(size)).collect();
