@@ -195,7 +195,7 @@ fn lists_and_schemas_are_printed() {
         let parsed: serde_json::Value = serde_json::from_slice(&schema).unwrap();
         assert!(parsed["properties"]["name"].is_object(), "{what}");
         let file = format!("{}/../workloads/schema/{what}.json", env!("CARGO_MANIFEST_DIR"));
-        assert_eq!(std::fs::read(&file).unwrap(), schema, "make schemas: {file}");
+        assert!(std::fs::read(&file).unwrap() == schema, "it is another; make schemas: {file}");
     }
     // Experiments stand among the scenarios, and have a schema of their own.
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
