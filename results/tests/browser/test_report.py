@@ -7,7 +7,7 @@ import pathlib
 import shutil
 import unittest
 
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import TimeoutError, sync_playwright
 
 FOLDER = pathlib.Path(os.environ["PAGES"]).resolve()
 PAGES = ["study", "run", "all", "hostile"]
@@ -80,14 +80,30 @@ PLOTS = """
 """
 
 
+def started(playwright):
+    """A browser that has shown a page. The first one after long work of the disk may hang at its first page,
+    and is started again."""
+    for patience_ms in (60_000, 120_000, 180_000):
+        # A container's root may not have the sandbox; the pages are our own.
+        browser = playwright.chromium.launch(
+            executable_path=shutil.which("chromium"), args=["--no-sandbox"], timeout=180_000
+        )
+        try:
+            page = browser.new_page()
+            page.goto((FOLDER / "study.html").as_uri(), timeout=patience_ms)
+            page.close()
+            return browser
+        except TimeoutError as error:
+            print(f"Chromium hangs: {error}", flush=True)
+            browser.close()
+    raise RuntimeError("Chromium shows no page")
+
+
 class Report(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.playwright = sync_playwright().start()
-        # A container's root may not have the sandbox; the pages are our own.
-        cls.browser = cls.playwright.chromium.launch(
-            executable_path=shutil.which("chromium"), args=["--no-sandbox"]
-        )
+        cls.browser = started(cls.playwright)
 
     @classmethod
     def tearDownClass(cls):
