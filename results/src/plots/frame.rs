@@ -168,7 +168,8 @@ impl Panel {
     /// A panel with its grid and axes already drawn, so that data comes on top.
     pub(crate) fn new(sketch: &mut Sketch, (top, bottom): (f64, f64), x: Axis, y: Axis) -> Self {
         let Slide { left, right, .. } = sketch.slide;
-        let top = if sketch.slide.is_narrow() { top + NAME_ROW } else { top };
+        let is_named_above = sketch.slide.is_narrow() && !y.name.is_empty();
+        let top = if is_named_above { top + NAME_ROW } else { top };
         let panel = Self { top, bottom, left, right, x, y };
         panel.grid(sketch);
         panel.labels(sketch);

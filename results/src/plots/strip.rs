@@ -84,7 +84,6 @@ fn rows(
     let widest = portraits.iter().map(|portrait| icicle::width(portrait)).max().unwrap_or(1);
     let deepest = portraits.iter().map(|portrait| icicle::levels(portrait)).max().unwrap_or(1);
     let panel = panel(sketch, top, widest, "");
-    // What its axis is called may stand above it.
     let (leaf, top, bottom) = (leaf(&panel, widest), panel.top, panel.bottom);
     let each = (bottom - top) / portraits.len() as f64;
     let level = (each - text - BETWEEN) / f64::from(deepest.max(1));

@@ -187,6 +187,11 @@ mod tests {
         assert_eq!(seen, [(1.0, 1.0), (20.0, 0.5), (300.0, 0.0)]);
         assert!(told(&meter.cells).starts_with("  ETA "));
         assert_eq!(meter.all.position(), 7);
+        // What was stopped is to be played again.
+        let third = meter.begin(2, "a third");
+        third.reach(0.9);
+        meter.leave(2, &third);
+        assert_eq!((meter.all.position(), meter.cells.seen()[2].share), (7, 0.0));
         let mut share = String::new();
         line.share.tell(&mut share);
         assert_eq!(share, " 50 %");
